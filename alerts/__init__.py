@@ -1,0 +1,1 @@
+"""Decide when the office must know, and write it."""

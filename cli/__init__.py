@@ -1,0 +1,1 @@
+"""The `diembao` command: one module per group of commands."""

@@ -1,0 +1,220 @@
+"""The interface of the search engine: what every room may ask of it. `index/` implements it twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from diembao.article import Article
+
+Sort = Literal["relevance", "time"]
+Interval = Literal["hour", "day", "week", "month"]
+Unit = Literal["articles", "outlets", "stories"]
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a search is narrowed to besides its query. Several values of one filter mean OR, several filters AND.
+
+    Attributes:
+        published_from: earliest publication, aware UTC, inclusive.
+        published_to: latest publication, aware UTC, exclusive.
+        topics: topic codes.
+        sentiments: sentiment labels.
+        critical_of: critical_of labels.
+        places: today's provinces by name ("Đồng Tháp") or codes of units.
+        sources: source ids.
+        kinds: kinds of source.
+        story_id: only this story.
+        copy_of: only the copies of this article.
+    """
+
+    published_from: datetime | None = None
+    published_to: datetime | None = None
+    topics: tuple[str, ...] = ()
+    sentiments: tuple[str, ...] = ()
+    critical_of: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    story_id: str | None = None
+    copy_of: str | None = None
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """One search.
+
+    Attributes:
+        query: in the query language (docs/query-language.md); empty finds everything.
+        filters: see Filters.
+        fold_copies: count and show a group of copies once, as its origin.
+        sort: by relevance (BM25) or newest first; ties by id.
+        limit: hits wanted, 0 to 1000.
+        after: cursor of the page before (`SearchResult.cursor`), or None for the first page.
+        facets: count the facets too.
+        highlight: mark the matching words.
+    """
+
+    query: str = ""
+    filters: Filters = Filters()
+    fold_copies: bool = True
+    sort: Sort = "relevance"
+    limit: int = 20
+    after: str | None = None
+    facets: bool = True
+    highlight: bool = True
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One found article.
+
+    Attributes:
+        article: as indexed.
+        score: relevance, higher is better; comparable within one result only.
+        highlights: by field (`title`, `lead`, `body`): plain text where MARK_START and MARK_END surround matches; `body` is
+            an excerpt. Not HTML: whoever shows it escapes first and then turns the marks into tags.
+        copies: how many copies of it are indexed (0 for most).
+    """
+
+    article: Article
+    score: float
+    highlights: dict[str, str] = field(default_factory=dict)
+    copies: int = 0
+
+
+MARK_START = "\ue000"
+MARK_END = "\ue001"
+"""Private-use characters that surround a match in a highlight."""
+
+
+@dataclass(frozen=True)
+class FacetCount:
+    """How many found articles have `value`."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes:
+        total: matching articles (groups of copies when folded), exact.
+        took_ms: milliseconds inside the engine.
+        hits: this page of them.
+        facets: by name: topic, sentiment, critical_of, place, source, kind; most frequent first.
+        cursor: for the next page; None when this was the last.
+        suggestions: other queries worth trying when nothing was found; never applied silently.
+    """
+
+    total: int
+    took_ms: float
+    hits: Sequence[Hit]
+    facets: dict[str, list[FacetCount]] = field(default_factory=dict)
+    cursor: str | None = None
+    suggestions: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class CountBucket:
+    """Coverage in one interval.
+
+    Attributes:
+        start: beginning of the interval, aware UTC; intervals begin on Vietnam's hours, days, Mondays and months.
+        total: articles, distinct outlets or distinct stories published in it.
+        negative: the same of those with negative sentiment.
+    """
+
+    start: datetime
+    total: int
+    negative: int
+
+
+@dataclass(frozen=True)
+class StoredVersion:
+    """What the engine has of one article: enough to decide whether to write."""
+
+    content_hash: str
+    revision: int
+    first_seen_at: datetime | None
+    fetched_at: datetime | None
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """How the engine is: its name and version, the number of articles, and what is wrong (None: nothing)."""
+
+    name: str
+    version: str
+    articles: int
+    problem: str | None = None
+
+
+class CandidateFinder(Protocol):
+    """What linking asks for: the indexed articles that may be copies of one, or on the same event."""
+
+    def copy_candidates(self, article: Article, limit: int = 50) -> list[Article]:
+        """Articles that share a copy key with `article`, without itself; earliest seen first."""
+        ...
+
+    def story_candidates(self, article: Article, since: datetime, until: datetime, limit: int = 100) -> list[Article]:
+        """Articles published in [since, until) that share story keys with `article`, without itself; most shared first."""
+        ...
+
+
+class SearchEngine(CandidateFinder, Protocol):
+    """Keeps, finds and counts Articles. Every method raises EngineError when the engine fails."""
+
+    def prepare(self) -> None:
+        """Create what is missing (tables, templates, indices, aliases); changes nothing the second time."""
+        ...
+
+    def upsert(self, articles: Iterable[Article]) -> dict[str, str]:
+        """Write articles as they are, one document per id; what was written is searchable when this returns.
+
+        Returns:
+            The reason by id for each article that was refused; empty when all were written.
+        """
+        ...
+
+    def stored(self, ids: Sequence[str]) -> dict[str, StoredVersion]:
+        """The stored version of those of `ids` that are indexed."""
+        ...
+
+    def get(self, article_id: str) -> Article | None:
+        """The article, or None."""
+        ...
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Erase articles; returns how many there were."""
+        ...
+
+    def search(self, request: SearchRequest) -> SearchResult:
+        """Find articles. Raises QueryError for a query that cannot be understood."""
+        ...
+
+    def count(
+        self, query: str, filters: Filters, interval: Interval, unit: Unit = "articles", fold_copies: bool = False
+    ) -> list[CountBucket]:
+        """Coverage over time, oldest first, empty intervals included, from the filter's range or the first to the last match.
+
+        Raises QueryError for a query that cannot be understood.
+        """
+        ...
+
+    def scan(self, query: str = "", filters: Filters = Filters()) -> Iterator[Article]:
+        """Every matching article in order of first_seen_at, then id, in bounded memory."""
+        ...
+
+    def status(self) -> EngineStatus:
+        """How the engine is; does not raise when it cannot be reached."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...

@@ -1,0 +1,156 @@
+"""Settings: read once in `main`, passed down, never read at import."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from diembao import __version__
+from diembao.errors import ConfigError
+from diembao.taxonomy import Taxonomy, read_taxonomy
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Mail(_Table):
+    """The office's mail server and who gets mail."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=25, ge=1, le=65535)
+    security: Literal["none", "starttls", "tls"] = "none"
+    username: str = ""
+    password_env: str = "DIEMBAO_SMTP_PASSWORD"  # noqa: S105 - the name of a variable, not a password
+    sender: str = "diembao@localhost"
+    recipients: tuple[str, ...] = ()
+
+
+class Crawl(_Table):
+    """How the crawler introduces itself, and whether it may look inside the network."""
+
+    contact: str = ""
+    allow_private_addresses: bool = False
+
+    @property
+    def user_agent(self) -> str:
+        """One honest user agent with a contact address."""
+        return f"DiemBao/{__version__} (press monitoring; +{self.contact or 'contact not set'})"
+
+
+class Web(_Table):
+    """Where the page is served."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+
+
+class Office(_Table):
+    """`office.toml`."""
+
+    name: str = "Điểm Báo"
+    province: str | None = Field(default=None, description="today's province (34) that the office serves")
+    language: Literal["vi", "en"] = "vi"
+    base_url: str = "http://127.0.0.1:8000"
+    mail: Mail = Mail()
+    crawl: Crawl = Crawl()
+    web: Web = Web()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things are kept (`home`), what the office edits (`config`), the engine and the database.
+
+    Attributes:
+        home: folder of everything that is kept; created when missing.
+        config: folder of office.toml, taxonomy.toml, sources/ and alerts/.
+        index: "sqlite" or the address of an Elasticsearch.
+        database: SQLAlchemy URL of the relational state.
+    """
+
+    home: Path
+    config: Path
+    index: str
+    database: str
+
+    @cached_property
+    def office(self) -> Office:
+        """The office; defaults when office.toml is missing. Raises ConfigError when it is wrong."""
+        return read_office(self.config / "office.toml")
+
+    @cached_property
+    def taxonomy(self) -> Taxonomy:
+        """Topics and fields. Raises ConfigError."""
+        return read_taxonomy(self.config / "taxonomy.toml")
+
+    @property
+    def sources_folder(self) -> Path:
+        """Folder of the sources' TOML files."""
+        return self.config / "sources"
+
+    @property
+    def alerts_folder(self) -> Path:
+        """Folder of the alert rules' TOML files."""
+        return self.config / "alerts"
+
+    @property
+    def archive_folder(self) -> Path:
+        """Folder of the WARC files."""
+        return self.home / "archive"
+
+    @property
+    def runs_folder(self) -> Path:
+        """Folder with one folder per crawl run."""
+        return self.home / "runs"
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of this process.
+
+    `DIEMBAO_HOME` (default `data/` in the project's folder), `DIEMBAO_CONFIG` (`config/` there), `DIEMBAO_INDEX`
+    ("sqlite"), `DIEMBAO_DATABASE` (a SQLite file in the home).
+
+    Raises:
+        ConfigError: when the home cannot be created or written, the configuration folder is missing, or the index address
+            is neither "sqlite" nor http(s).
+    """
+    home = Path(environment.get("DIEMBAO_HOME") or PROJECT / "data").expanduser().resolve()
+    config = Path(environment.get("DIEMBAO_CONFIG") or PROJECT / "config").expanduser().resolve()
+    index = environment.get("DIEMBAO_INDEX") or "sqlite"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"DIEMBAO_HOME {home} cannot be created: {error.strerror}", "Name a folder that you may write to") from error
+    if not os.access(home, os.W_OK):
+        raise ConfigError(f"DIEMBAO_HOME {home} cannot be written", "Name a folder that you may write to")
+    if not config.is_dir():
+        raise ConfigError(f"DIEMBAO_CONFIG {config} is not a folder", "Name the folder that holds office.toml and sources/")
+    if index != "sqlite" and not index.startswith(("http://", "https://")):
+        raise ConfigError(f"DIEMBAO_INDEX {index!r} is not known", "Use sqlite or an address such as http://127.0.0.1:9200")
+    return Settings(home, config, index, environment.get("DIEMBAO_DATABASE") or f"sqlite:///{home / 'state.sqlite'}")
+
+
+def read_office(path: Path) -> Office:
+    """The office of `path`; all defaults when the file is missing.
+
+    Raises:
+        ConfigError: when the file is wrong; names the file and the place in it.
+    """
+    if not path.exists():
+        return Office()
+    try:
+        return Office.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}", "Mend the file") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}", "Mend the entry") from error

@@ -1,0 +1,127 @@
+"""A source: one newspaper, portal, forum or other outlet, as its TOML file in `config/sources/` describes it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, model_validator
+
+from diembao.article import Kind
+from diembao.errors import ConfigError, UsageError
+
+Selector = str
+"""A CSS selector; several are separated by commas and tried as one."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Listing(_Table):
+    """A page that lists articles."""
+
+    url: HttpUrl
+    links: Selector = Field(default="a[href]", description="selector of the links to articles")
+
+
+class Layout(_Table):
+    """The selectors of one design of the outlet's pages. A redesign adds a layout; the old one stays."""
+
+    valid_from: date | None = Field(default=None, description="first publication day with this design; none: always")
+    title: Selector | None = None
+    lead: Selector | None = None
+    body: Selector | None = Field(default=None, description="the element that holds the paragraphs")
+    remove: list[Selector] = Field(default_factory=list, description="elements to cut out of the body")
+    authors: Selector | None = None
+    published: Selector | None = Field(default=None, description="element whose datetime/content/title attribute or text is the date")
+    section: Selector | None = None
+    credit: Selector | None = Field(default=None, description="element with the 'Nguồn: …' credit")
+
+
+class Source(_Table):
+    """One outlet. Its id is the name of its file."""
+
+    id: str
+    name: str = Field(description="as readers know it")
+    domain: str = Field(description="host without www.; its subdomains belong to it")
+    homepage: HttpUrl | None = None
+    kind: Kind = "newspaper"
+    province: str | None = Field(default=None, description="today's province (34) that the outlet is at home in; none: national")
+    enabled: bool = True
+    evidence: str = Field(default="", description="where the facts of this entry come from, and when they were checked")
+
+    feeds: list[HttpUrl] = Field(default_factory=list, description="RSS or Atom")
+    sitemaps: list[HttpUrl] = Field(default_factory=list, description="news sitemaps or sitemap indexes")
+    listings: list[Listing] = Field(default_factory=list)
+    article_pattern: str = Field(default="", description="regular expression that the path of an article's address matches; empty: any")
+
+    delay: float = Field(default=1.0, ge=0, le=120, description="seconds between two requests to a host; robots.txt may ask for more")
+    recrawl_hours: float = Field(default=6.0, ge=0, description="hours until a known article is asked for again; doubles each time")
+    min_body: int = Field(default=200, ge=0, description="characters that a body must have")
+    articles_per_day: tuple[int, int] | None = Field(default=None, description="expected minimum and maximum a day")
+    coverage: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default_factory=dict, description="share of articles that must have a field, e.g. {authors = 0.6}"
+    )
+    layout: list[Layout] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _is_reachable(self) -> Self:
+        if self.enabled and not (self.feeds or self.sitemaps or self.listings):
+            raise ValueError("an enabled source needs a feed, a sitemap or a listing")
+        return self
+
+    def layout_for(self, day: date | None) -> Layout | None:
+        """The layout that was in use on `day` (Vietnam); the newest one when the day is unknown."""
+        known = sorted(self.layout, key=lambda layout: layout.valid_from or date.min)
+        in_use = [layout for layout in known if day is None or (layout.valid_from or date.min) <= day]
+        return in_use[-1] if in_use else None
+
+
+def read_source(path: Path) -> Source:
+    """The source of one TOML file; its id is the file's name.
+
+    Raises:
+        ConfigError: when the file cannot be read or does not describe a source; names the file and the place in it.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path}: {error}", "Mend the file or take it away") from error
+    try:
+        return Source.model_validate({**table, "id": path.stem})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the entry"
+        raise ConfigError(f"{path}: {field}: {first['msg']}", "docs/sources.md explains each field") from error
+
+
+def read_sources(folder: Path) -> dict[str, Source]:
+    """Every source of `folder` by id, in the order of their ids.
+
+    Raises:
+        ConfigError: when a file is wrong.
+    """
+    return {path.stem: read_source(path) for path in source_files(folder)}
+
+
+def source_files(folder: Path) -> Iterator[Path]:
+    """The TOML files of `folder`, sorted by name; none when the folder is missing."""
+    yield from sorted(folder.glob("*.toml"))
+
+
+def choose_sources(known: dict[str, Source], names: list[str]) -> list[Source]:
+    """The sources called `names`, or every enabled one when no name is given.
+
+    Raises:
+        UsageError: for a name that is not known; lists near names.
+    """
+    if not names:
+        return [source for source in known.values() if source.enabled]
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UsageError(f"unknown source: {', '.join(unknown)}", f"Known: {', '.join(sorted(known)) or 'none'}")
+    return [known[name] for name in names]

@@ -1,0 +1,197 @@
+"""The relational state: what is kept and is not search. SQLite file by default, PostgreSQL by URL.
+
+The tables stand here; each room brings its own queries. The search engine can be rebuilt from the archive and these tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    Engine,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    create_engine,
+    event,
+)
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from diembao.errors import StateError
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in Python, naive UTC in the database; a naive value is refused."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware to naive UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without zone: {value}")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Naive UTC to aware."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    type_annotation_map = {datetime: UtcDateTime(), dict[str, Any]: JSON()}
+
+
+class FetchState(Base):
+    """What is known of one address that is fetched again and again: feeds, sitemaps, listings and article pages."""
+
+    __tablename__ = "fetch_state"
+
+    url: Mapped[str] = mapped_column(String(2048), primary_key=True, doc="normalised address")
+    source: Mapped[str] = mapped_column(String(100), index=True)
+    role: Mapped[str] = mapped_column(String(10), doc="feed, sitemap, listing or article")
+    article_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    etag: Mapped[str | None] = mapped_column(String(500))
+    last_modified: Mapped[str | None] = mapped_column(String(100))
+    content_hash: Mapped[str | None] = mapped_column(String(64))
+    fate: Mapped[str | None] = mapped_column(String(30))
+    first_seen_at: Mapped[datetime]
+    fetched_at: Mapped[datetime | None]
+    next_fetch_at: Mapped[datetime | None] = mapped_column(index=True)
+    failures: Mapped[int] = mapped_column(default=0, doc="failed fetches in a row")
+
+
+class Run(Base):
+    """One crawl run and the counts of its fates."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    indexed_at: Mapped[datetime | None] = mapped_column(doc="when its articles were all in the engine; None: still to do")
+    fates: Mapped[dict[str, Any]]
+
+
+class Revision(Base):
+    """The text of an article at one time; the first and every changed one is kept."""
+
+    __tablename__ = "revisions"
+    __table_args__ = (UniqueConstraint("article_id", "content_hash"),)
+
+    article_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    content_hash: Mapped[str] = mapped_column(String(64))
+    fetched_at: Mapped[datetime | None]
+    title: Mapped[str] = mapped_column(Text)
+    lead: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+    archive_file: Mapped[str | None] = mapped_column(String(300))
+    archive_offset: Mapped[int | None]
+
+
+class AlertRecord(Base):
+    """The alert log: the last state of each alert."""
+
+    __tablename__ = "alerts"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    rule: Mapped[str] = mapped_column(String(100), index=True)
+    series: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(10), index=True)
+    started_at: Mapped[datetime] = mapped_column(index=True)
+    updated_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    alert: Mapped[dict[str, Any]] = mapped_column(doc="the Alert as JSON")
+
+
+class OutboxMessage(Base):
+    """A message to send: written with what caused it in one transaction, sent at most once."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("outbox_due", "status", "next_attempt_at"),)
+
+    key: Mapped[str] = mapped_column(String(200), primary_key=True, doc="cause, its state and recipient: unique")
+    recipient: Mapped[str] = mapped_column(String(320))
+    message_id: Mapped[str] = mapped_column(String(200))
+    message: Mapped[bytes] = mapped_column(LargeBinary, doc="the complete RFC 5322 message")
+    status: Mapped[str] = mapped_column(String(10), default="waiting", doc="waiting, sending, sent, failed or unknown")
+    attempts: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    next_attempt_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+class State:
+    """The open database.
+
+    Args:
+        url: SQLAlchemy URL.
+
+    Raises:
+        StateError: when it cannot be opened, or the file is not a database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        try:
+            self.engine: Engine = create_engine(url)
+            if self.engine.dialect.name == "sqlite":
+                event.listen(self.engine, "connect", _prepare_sqlite)
+            Base.metadata.create_all(self.engine)
+        except (SQLAlchemyError, ImportError) as error:
+            raise StateError(f"the database {_without_password(url)} cannot be opened: {_first_line(error)}", _HINT) from error
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            StateError: when the database fails.
+        """
+        try:
+            with Session(self.engine) as session, session.begin():
+                yield session
+        except SQLAlchemyError as error:
+            raise StateError(f"the database {_without_password(self.url)} failed: {_first_line(error)}", _HINT) from error
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.engine.dispose()
+
+
+_HINT = "Check DIEMBAO_DATABASE and the disk; if a SQLite file is damaged, put it aside and restore the last copy (diembao doctor)"
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Readers beside one writer, and waiting instead of failing while another process writes."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout = 30000")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _first_line(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return f"{scheme}{separator}…@{rest.rpartition('@')[2]}" if "@" in rest else url

@@ -1,0 +1,43 @@
+"""Web addresses: their normal form, and the article id made from it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+_TRACKING = re.compile(r"^(utm_.*|fbclid|gclid|zarsrc|ref|cmpid|gidzl|_ga|mc_[ce]id)$", re.IGNORECASE)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def normalise_url(url: str) -> str:
+    """The normal form of `url`: what must be equal for two addresses to be one article.
+
+    Scheme http and https count as one, host in lower case without `www.`, default port, fragment and tracking
+    parameters dropped, other parameters sorted, no trailing slash.
+
+    Raises:
+        ValueError: when `url` is not an absolute http(s) address.
+
+    >>> normalise_url("HTTP://www.Bao.vn:80/a/?b=2&utm_source=x&a=1#c")
+    'https://bao.vn/a?a=1&b=2'
+    """
+    parts = urlsplit(url.strip())
+    host = (parts.hostname or "").removeprefix("www.")
+    if parts.scheme.lower() not in _DEFAULT_PORTS or not host:
+        raise ValueError(f"not an absolute http(s) address: {url!r}")
+    if ":" in host:
+        host = f"[{host}]"
+    port = parts.port
+    netloc = host if port in (None, 80, 443) else f"{host}:{port}"
+    query = sorted((k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if not _TRACKING.match(k))
+    return urlunsplit(("https", netloc, parts.path.rstrip("/"), urlencode(query), ""))
+
+
+def article_id(url: str) -> str:
+    """The first 32 hex digits of SHA-256 of the normalised `url`; an address without normal form is hashed as it is."""
+    try:
+        normal = normalise_url(url)
+    except ValueError:
+        normal = url.strip()
+    return hashlib.sha256(normal.encode("utf-8", "surrogatepass")).hexdigest()[:32]

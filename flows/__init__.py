@@ -1,0 +1,1 @@
+"""Prefect: wires the rooms into flows, with retries and schedules."""

@@ -1,0 +1,1 @@
+"""Keep, search and count Articles: one interface, two engines."""

@@ -1,0 +1,1 @@
+"""From an Article to what it says: text in, fields out."""

@@ -1,0 +1,1 @@
+"""Tagging steps, one a file."""

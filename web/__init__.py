@@ -1,0 +1,1 @@
+"""The staff page and its API (FastAPI)."""
