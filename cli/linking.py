@@ -1,0 +1,44 @@
+"""`diembao duplicates` and `diembao stories`: groups among articles that are not indexed."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from cli.output import emit, json_option, with_progress
+from diembao.jsonl import read_articles
+
+
+@click.command()
+@json_option
+def duplicates(**_: bool) -> None:
+    """Articles as JSON lines on stdin: a line for each pair of copies.
+
+    Two articles are copies when half or more of their text is the same, or the shorter (50 syllables or more) stands almost
+    whole in the other.
+    """
+    from nlp.copies import find_copies
+    from nlp.repair import repair_text
+
+    def texts() -> list[tuple[str, str]]:
+        articles = with_progress(read_articles(sys.stdin), "read")
+        return [(article.id, repair_text("\n".join((article.title, article.lead, article.body))).text) for article in articles]
+
+    for pair in find_copies(texts()):
+        emit({"a": pair.a, "b": pair.b, "similarity": round(pair.similarity, 4)})
+
+
+@click.command()
+@json_option
+def stories(**_: bool) -> None:
+    """Articles as JSON lines on stdin, oldest first: the story of each; articles on the same event have the same one."""
+    from nlp.repair import repair_text
+    from nlp.stories import group_stories
+
+    repaired = (
+        article.with_fields(title=repair_text(article.title).text, lead=repair_text(article.lead).text)
+        for article in with_progress(read_articles(sys.stdin), "read")
+    )
+    for identity, story in group_stories(repaired):
+        emit({"id": identity, "story_id": story})

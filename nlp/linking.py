@@ -1,0 +1,121 @@
+"""Linking: for each new article the copy that it is of, and the story that it continues.
+
+The candidates come from what is indexed (through `CandidateFinder`) and from the articles of the same batch, so nothing is kept in
+memory between batches. The origin of a text is who published it first, whichever the crawler saw first: when the original
+arrives after its reprint, the reprint is pointed at it. The order is defined (`published`), so a replay gives the same groups.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from diembao.article import Article
+from diembao.engine import CandidateFinder
+from nlp.copies import Text, shingle, similarity
+from nlp.stories import WINDOW, story_of
+
+_FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
+
+
+def published(article: Article) -> tuple[datetime, datetime, str]:
+    """The order of publication: when it was published, when it was first seen, its id.
+
+    A page that prints only a day, and one that claims to come from the future, count from when they were first seen.
+    """
+    seen = article.first_seen_at or _FAR_FUTURE
+    printed = article.published_at or _FAR_FUTURE
+    moment = min(printed, seen) if article.published_precision != "day" or seen is _FAR_FUTURE else seen
+    return moment, seen, article.id
+
+
+def link(articles: Iterable[Article], finder: CandidateFinder) -> list[Article]:
+    """`articles` in order of publication with `copy_of`, `similarity` and `story_id` set, then indexed ones whose origin changed.
+
+    Args:
+        articles: tagged articles (with `copy_keys` and `story_keys`), each id once.
+        finder: the indexed articles.
+    """
+    new = sorted(articles, key=published)
+    known = _Known(finder, {article.id for article in new})
+    for article in new:
+        _link_one(article, known)
+    return [known.articles[article.id] for article in new] + known.repointed()
+
+
+def _link_one(article: Article, known: _Known) -> None:
+    text = _text(article)
+    alike = {other.id: score for other in known.sharing_copy_keys(article) if (score := similarity(text, _text(other))) is not None}
+    if not alike:
+        known.put(article.with_fields(copy_of=None, similarity=None, story_id=_story(article, known)))
+        return
+    origins = [known.origin_of(known.articles[identity]) for identity in alike]
+    origin = min(origins, key=published)
+    if published(origin) < published(article):
+        score = alike.get(origin.id) or max(alike.values())
+        known.put(article.with_fields(copy_of=origin.id, similarity=round(score, 4), story_id=origin.story_id or origin.id))
+        return
+    known.put(article.with_fields(copy_of=None, similarity=None, story_id=origin.story_id or origin.id))
+    for identity, score in alike.items():
+        known.put(known.articles[identity].with_fields(copy_of=article.id, similarity=round(score, 4)))
+
+
+def _story(article: Article, known: _Known) -> str:
+    return story_of(article, [other for other in known.sharing_story_keys(article) if other.copy_of is None]) or article.id
+
+
+def _text(article: Article) -> Text:
+    return shingle("\n".join((article.title, article.lead, article.body)))
+
+
+class _Known:
+    """The articles that can be candidates: those of the batch linked so far, and indexed ones as they were found."""
+
+    def __init__(self, finder: CandidateFinder, batch: set[str]) -> None:
+        self.articles: dict[str, Article] = {}
+        self._finder = finder
+        self._batch = batch
+        self._changed: list[str] = []
+        self._by_copy_key: dict[str, set[str]] = defaultdict(set)
+        self._by_story_key: dict[str, set[str]] = defaultdict(set)
+
+    def put(self, article: Article) -> None:
+        """Set the linked form of an article of the batch, or the changed form of an indexed one."""
+        if article.id not in self._batch and article.id not in self._changed and article != self.articles.get(article.id):
+            self._changed.append(article.id)
+        self._add(article)
+
+    def repointed(self) -> list[Article]:
+        """The indexed articles whose origin changed."""
+        return [self.articles[identity] for identity in self._changed]
+
+    def origin_of(self, article: Article) -> Article:
+        """What `article` is a copy of; itself when it is none, or when its origin is not among the known ones."""
+        return self.articles.get(article.copy_of, article) if article.copy_of else article
+
+    def sharing_copy_keys(self, article: Article) -> list[Article]:
+        self._remember(self._finder.copy_candidates(article))
+        return self._found(article, {identity for key in article.copy_keys for identity in self._by_copy_key[key]})
+
+    def sharing_story_keys(self, article: Article) -> list[Article]:
+        moment = article.published_at or article.first_seen_at
+        if moment:
+            self._remember(self._finder.story_candidates(article, moment - WINDOW, moment + WINDOW))
+        near = self._found(article, {identity for key in article.story_keys for identity in self._by_story_key[key]})
+        return [other for other in near if not moment or not other.published_at or abs(moment - other.published_at) <= WINDOW]
+
+    def _remember(self, indexed: Iterable[Article]) -> None:
+        for other in indexed:
+            if other.id not in self.articles and other.id not in self._batch:
+                self._add(other)
+
+    def _add(self, article: Article) -> None:
+        self.articles[article.id] = article
+        for key in article.copy_keys:
+            self._by_copy_key[key].add(article.id)
+        for key in article.story_keys:
+            self._by_story_key[key].add(article.id)
+
+    def _found(self, article: Article, identities: set[str]) -> list[Article]:
+        return sorted((self.articles[identity] for identity in identities if identity != article.id), key=published)

@@ -1,0 +1,161 @@
+"""Copies, stories and linking on composed texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from diembao.article import Article
+from nlp.copies import copy_keys, find_copies, shingle, similarity
+from nlp.linking import link
+from nlp.steps.copies import find_copy_keys
+from nlp.steps.stories import find_story_keys
+from nlp.stories import WINDOW, group_stories
+
+FLOOD = (
+    "Sáng 14/11, triều cường dâng cao kết hợp mưa lớn khiến hàng chục tuyến đường tại thành phố Mỹ Tho ngập sâu. Nước tràn vào nhà "
+    "dân ở khu vực ven sông Tiền, nhiều hộ phải kê đồ đạc lên cao từ nửa đêm. Đại diện Công ty cấp thoát nước cho biết ba trạm bơm đã "
+    "hoạt động hết công suất nhưng cống thoát bị rác bịt kín. Chính quyền phường huy động dân quân khơi thông dòng chảy, dự kiến nước "
+    "rút trong chiều cùng ngày. Người dân mong sớm có bờ kè kiên cố để không còn cảnh mỗi năm mấy bận chạy lụt."
+)
+SCHOOL = (
+    "Trường tiểu học Tân Thuận khai giảng thư viện xanh với hơn hai nghìn đầu sách do phụ huynh và cựu học sinh quyên góp. Cô hiệu "
+    "trưởng nói rằng mỗi lớp có một tiết đọc sách mỗi tuần, các em được tự chọn truyện và kể lại cho bạn nghe. Sau ba tháng thử nghiệm, "
+    "số lượt mượn sách tăng gấp đôi, nhiều em vốn ngại nói đã mạnh dạn đứng lên kể chuyện trước lớp."
+)
+NOON = datetime(2026, 11, 14, 5, tzinfo=UTC)
+
+
+def article(name: str, text: str, hours: float = 0, seen: float = 0, title: str = "") -> Article:
+    made = Article(
+        id=name,
+        title=title or f"Bản tin {name}",
+        body=text,
+        published_at=NOON + timedelta(hours=hours),
+        published_precision="minute",
+        first_seen_at=NOON + timedelta(days=1, hours=seen),
+    )
+    keys, terms = find_copy_keys(made.title, made.lead, made.body), find_story_keys(made.title, made.lead, made.body)
+    return made.with_fields(copy_keys=keys, story_keys=terms)
+
+
+class Shelf:
+    """The indexed articles as the interface shows them."""
+
+    def __init__(self, articles: Iterable[Article] = ()) -> None:
+        self.articles = {made.id: made for made in articles}
+
+    def copy_candidates(self, article: Article, limit: int = 50) -> list[Article]:
+        return [other for other in self.articles.values() if other.id != article.id and set(other.copy_keys) & set(article.copy_keys)]
+
+    def story_candidates(self, article: Article, since: datetime, until: datetime, limit: int = 100) -> list[Article]:
+        return [
+            other
+            for other in self.articles.values()
+            if other.id != article.id
+            and set(other.story_keys) & set(article.story_keys)
+            and other.published_at is not None
+            and since <= other.published_at < until
+        ]
+
+
+def edited(text: str) -> str:
+    return text.replace("hàng chục", "nhiều").replace("cho biết", "thông tin").replace("dự kiến", "có thể")
+
+
+@pytest.mark.parametrize(
+    ("reprint", "least"),
+    [
+        pytest.param(FLOOD, 1.0, id="as it is"),
+        pytest.param(FLOOD.upper(), 1.0, id="in capitals"),
+        pytest.param(edited(FLOOD), 0.7, id="edited"),
+        pytest.param(" ".join(FLOOD.split()[:60]), 0.7, id="cut"),
+        pytest.param("(Báo Tổng hợp) " + FLOOD + " Theo Minh Anh, báo Sông Tiền.", 0.9, id="with another byline"),
+    ],
+)
+def test_reprint_is_a_copy(reprint: str, least: float) -> None:
+    score = similarity(shingle(FLOOD), shingle(reprint))
+    assert score is not None
+    assert score >= least
+
+
+@pytest.mark.parametrize("other", [SCHOOL, "", "Triều cường dâng cao kết hợp mưa lớn", " ".join(FLOOD.split()[:20])])
+def test_other_text_is_no_copy(other: str) -> None:
+    assert similarity(shingle(FLOOD), shingle(other)) is None
+
+
+def test_pairs_are_found_in_the_order_of_the_input() -> None:
+    found = list(find_copies([("a", FLOOD), ("b", SCHOOL), ("c", edited(FLOOD)), ("d", ""), ("e", "")]))
+    assert [(pair.a, pair.b) for pair in found] == [("a", "c")]
+
+
+def test_standing_paragraph_of_many_articles_finds_no_pairs() -> None:
+    imprint = "Bản quyền thuộc về tòa soạn, mọi sao chép phải được đồng ý bằng văn bản của cơ quan chủ quản."
+    texts = [(str(n), " ".join(f"tin{n}chữ{m} việc{m}{n}" for m in range(60)) + " " + imprint) for n in range(300)]
+    assert list(find_copies(texts)) == []
+
+
+def test_keys_are_stable() -> None:
+    assert copy_keys(FLOOD) == copy_keys(FLOOD.replace(" ", "  "))
+    assert 4 <= len(copy_keys(FLOOD)) <= 30
+
+
+def test_reprint_points_at_the_original_also_within_one_batch() -> None:
+    original, reprint = article("goc", FLOOD), article("chep", edited(FLOOD), hours=3)
+    linked = {done.id: done for done in link([reprint, original], Shelf())}
+    assert linked["goc"].copy_of is None
+    assert linked["chep"].copy_of == "goc"
+    assert linked["chep"].similarity is not None
+    assert 0.7 < linked["chep"].similarity < 1
+    assert linked["chep"].story_id == linked["goc"].story_id == "goc"
+
+
+def test_reprint_of_a_reprint_points_at_the_original() -> None:
+    first = link([article("goc", FLOOD), article("chep", edited(FLOOD), hours=3)], Shelf())
+    (third,) = link([article("chep2", edited(FLOOD), hours=5)], Shelf(first))
+    assert third.copy_of == "goc"
+
+
+def test_original_that_arrives_late_takes_over_the_reprint() -> None:
+    shelf = Shelf(link([article("chep", edited(FLOOD), hours=3)], Shelf()))
+    linked = {done.id: done for done in link([article("goc", FLOOD, seen=4)], shelf)}
+    assert linked["goc"].copy_of is None
+    assert linked["chep"].copy_of == "goc"
+    assert linked["chep"].story_id == linked["goc"].story_id
+
+
+def test_linking_what_is_linked_changes_nothing() -> None:
+    first = link([article("goc", FLOOD), article("chep", edited(FLOOD), hours=3), article("khac", SCHOOL)], Shelf())
+    again = link(first, Shelf(first))
+    assert again == first
+
+
+def test_page_that_prints_only_a_day_does_not_count_as_first() -> None:
+    portal = article("cong", FLOOD, hours=-5, seen=2).with_fields(published_precision="day")
+    linked = {done.id: done for done in link([portal, article("bao", edited(FLOOD), hours=3)], Shelf())}
+    assert linked["cong"].copy_of == "bao"
+
+
+def test_articles_on_one_event_are_one_story() -> None:
+    titles = [
+        "Triều cường gây ngập nhiều tuyến đường ở Mỹ Tho",
+        "Thư viện xanh ở Trường tiểu học Tân Thuận thu hút học sinh",
+        "Mỹ Tho: triều cường dâng, nhiều tuyến đường ngập sâu",
+        "Giá lúa thu đông tăng, nông dân phấn khởi",
+    ]
+    articles = [Article(id=str(number), title=title, published_at=NOON + timedelta(hours=number)) for number, title in enumerate(titles)]
+    stories = dict(group_stories(articles))
+    assert stories["0"] == stories["2"] == "0"
+    assert len(set(stories.values())) == 3
+
+
+def test_a_story_ends_with_its_window() -> None:
+    title = "Triều cường gây ngập nhiều tuyến đường ở Mỹ Tho"
+    articles = [Article(id=name, title=title, published_at=NOON + after) for name, after in (("a", timedelta()), ("b", WINDOW * 2))]
+    assert dict(group_stories(articles)) == {"a": "a", "b": "b"}
+
+
+def test_articles_without_words_are_stories_of_their_own() -> None:
+    assert dict(group_stories([Article(id="a", title=""), Article(id="b", title="…")])) == {"a": "a", "b": "b"}
