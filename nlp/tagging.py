@@ -1,0 +1,245 @@
+"""From an Article to the same Article with everything filled that its text tells."""
+
+from __future__ import annotations
+
+import multiprocessing
+import tomllib
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from diembao.article import Article
+from diembao.errors import ConfigError
+from nlp.repair import VERSION as REPAIR_VERSION
+from nlp.repair import repair
+from nlp.step import SHARED, Step, StepError, discover, in_order
+from nlp.words import TaggedWord, Words, sentence_spans, split_words, tag_words
+
+REPAIR = "repair"
+"""The name under which the version of the text repair stands in `Article.steps`."""
+
+_TASK = 8
+"""Articles that a process gets at a time: enough to hide the way there, few enough to keep the order cheap."""
+
+
+class Tagger:
+    """Repairs the text of articles and runs every tagging step on it.
+
+    Nothing is loaded until the first article. Steps are the files of `nlp/steps/`.
+
+    Args:
+        config: folder of what the office edits (`abbreviations.toml`; missing: no abbreviations).
+        province: today's province (34) that the office serves, e.g. "Đồng Tháp"; it settles names that several places bear.
+        steps: instead of those of `nlp/steps/`.
+    """
+
+    def __init__(self, config: Path, province: str | None = None, steps: Sequence[Step] | None = None) -> None:
+        self._config = config
+        self._province = province
+        self._given = None if steps is None else in_order(steps)
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """The steps in the order in which they run. Raises StepError when one of the files is wrong."""
+        return discover() if self._given is None else self._given
+
+    @cached_property
+    def versions(self) -> dict[str, int]:
+        """What `Article.steps` says after tagging: version of the repair and of each step."""
+        return {REPAIR: REPAIR_VERSION} | {step.name: step.version for step in self.steps}
+
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """The Article fields that the steps fill."""
+        return tuple(field for step in self.steps for field in step.fields)
+
+    @cached_property
+    def abbreviations(self) -> Mapping[str, str]:
+        """The office's abbreviations, written out. Raises ConfigError when the file is wrong."""
+        return read_abbreviations(self._config / "abbreviations.toml")
+
+    def tag(self, article: Article) -> Article:
+        """`article` with its text repaired, every step's fields filled and `steps` set.
+
+        Raises:
+            StepError: when a step fails; names the step and the article.
+        """
+        return self._run(_repaired(article), self.steps)
+
+    def retag(self, article: Article) -> Article:
+        """`article` with only those steps run again whose version is not the one it was tagged with.
+
+        A step also runs when one runs whose fields it reads; all run when the repair has another version and changes the text.
+        An article that is up to date comes back as it is.
+
+        Raises:
+            StepError: when a step fails.
+        """
+        if article.steps == self.versions:
+            return article
+        text = (article.title, article.lead, article.body)
+        if article.steps.get(REPAIR) != REPAIR_VERSION:
+            article = _repaired(article)
+            if text != (article.title, article.lead, article.body):
+                return self._run(article, self.steps)
+        stale: list[Step] = []
+        changed: set[str] = set()
+        for step in self.steps:
+            if article.steps.get(step.name) != step.version or changed.intersection(step.reads):
+                stale.append(step)
+                changed.update(step.fields)
+        return self._run(article, stale)
+
+    def tag_all(self, articles: Iterable[Article], processes: int = 1) -> Iterator[Article]:
+        """The articles tagged, in their order, as they become ready; reads only little ahead.
+
+        Args:
+            articles: any number, also endless.
+            processes: 1 works in this process, more in as many others.
+
+        Raises:
+            StepError: when a step fails; the articles before have been given.
+        """
+        if processes <= 1:
+            yield from map(self.tag, articles)
+            return
+        yield from self._in_processes(iter(articles), processes)
+
+    def _in_processes(self, articles: Iterator[Article], processes: int) -> Iterator[Article]:
+        context = multiprocessing.get_context("spawn")
+        running: deque[Future[list[Article | StepError]]] = deque()
+        with ProcessPoolExecutor(processes, context, _start, (self._config, self._province, self._given)) as pool:
+            try:
+                while True:
+                    while len(running) < 2 * processes and (task := list(islice(articles, _TASK))):
+                        running.append(pool.submit(_tag_task, task))
+                    if not running:
+                        return
+                    for result in running.popleft().result():
+                        if isinstance(result, StepError):
+                            raise result
+                        yield result
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, article: Article, steps: Iterable[Step]) -> Article:
+        shared = _Shared(article, self)
+        fields: dict[str, Any] = {}
+        for step in steps:
+            try:
+                given = {
+                    name: fields[name] if name in fields else getattr(shared, name) if name in SHARED else getattr(article, name)
+                    for name in step.reads
+                }
+                value = step.fn(**given)
+                values = (value,) if isinstance(step.writes, str) else tuple(value)
+                fields.update(zip(step.fields, values, strict=True))
+            except Exception as error:
+                raise StepError(
+                    f"step {step.name!r} failed on article {article.id or article.title[:60]!r}: {type(error).__name__}: {error}",
+                    "This is a defect of the step: report the article and this line",
+                ) from error
+        return article.with_fields(**fields, steps=dict(self.versions))
+
+
+@dataclass
+class _Shared:
+    """The shared values of one article (`nlp.step.SHARED`), each computed when first asked for."""
+
+    article: Article
+    tagger: Tagger
+
+    @cached_property
+    def text(self) -> str:
+        return "\n".join(part for part in (self.article.title, self.article.lead, self.article.body) if part)
+
+    @property
+    def body_start(self) -> int:
+        return len(self.text) - len(self.article.body)
+
+    @cached_property
+    def sentence_spans(self) -> list[tuple[int, int]]:
+        return sentence_spans(self.text)
+
+    @cached_property
+    def sentences(self) -> list[str]:
+        return [self.text[start:end] for start, end in self.sentence_spans]
+
+    @cached_property
+    def _words(self) -> list[Words]:
+        return [split_words(sentence) for sentence in self.sentences]
+
+    @property
+    def tokens(self) -> list[list[str]]:
+        return [sentence.words for sentence in self._words]
+
+    @property
+    def token_spans(self) -> list[list[tuple[int, int]]]:
+        return [
+            [(start + begin, start + end) for begin, end in sentence.spans]
+            for sentence, (start, _) in zip(self._words, self.sentence_spans, strict=True)
+        ]
+
+    @cached_property
+    def tagged(self) -> list[list[TaggedWord]]:
+        return [tag_words(words) for words in self.tokens]
+
+    @property
+    def abbreviations(self) -> Mapping[str, str]:
+        return self.tagger.abbreviations
+
+    @property
+    def office_province(self) -> str | None:
+        return self.tagger._province
+
+
+def read_abbreviations(path: Path) -> dict[str, str]:
+    """The `[abbreviations]` of an office's file: abbreviation → written out; empty when the file is missing.
+
+    Raises:
+        ConfigError: when the file is wrong.
+    """
+    if not path.exists():
+        return {}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("abbreviations", {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}", "Mend the file, or copy the shipped one") from error
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: 'abbreviations' is not a table", "Begin the list with a line [abbreviations]")
+    for short, long in table.items():
+        if not isinstance(long, str) or not long.strip():
+            raise ConfigError(f"{path}: {short!r} has no text", f"Write it as: {short} = 'written out'")
+    return table
+
+
+def _repaired(article: Article) -> Article:
+    title, lead, body = repair(article.title), repair(article.lead), repair(article.body)
+    return article.with_fields(
+        title=title.text, lead=lead.text, body=body.text, obfuscated=title.obfuscated or lead.obfuscated or body.obfuscated
+    )
+
+
+_tagger: Tagger
+"""The tagger of a working process, made when the process starts."""
+
+
+def _start(config: Path, province: str | None, steps: Sequence[Step] | None) -> None:
+    global _tagger
+    _tagger = Tagger(config, province, steps)
+
+
+def _tag_task(articles: list[Article]) -> list[Article | StepError]:
+    results: list[Article | StepError] = []
+    for article in articles:
+        try:
+            results.append(_tagger.tag(article))
+        except StepError as error:
+            results.append(StepError(error.message, error.hint))
+            break
+    return results
