@@ -38,7 +38,7 @@ types: setup  ## mypy, strict
 check: lint types test  ## everything that must be green before a commit
 
 docs: setup  ## write the generated documents anew
-	@$(BIN)/python -m docs.generate
+	@$(BIN)/python docs/generate.py
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

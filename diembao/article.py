@@ -168,7 +168,7 @@ class Article(BaseModel):
     places: Annotated[list[Place], BeforeValidator(_list)] = Field(default_factory=list, description="administrative units")
 
     copy_keys: Annotated[list[str], BeforeValidator(_list)] = Field(
-        default_factory=list, description="LSH bands of the MinHash signature; copies share at least one with high probability"
+        default_factory=list, description="hashes of a sample of the text's shingles; copies share some of them"
     )
     story_keys: Annotated[list[str], BeforeValidator(_list)] = Field(
         default_factory=list, description="the article's most telling terms; articles on one event share several"

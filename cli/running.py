@@ -1,0 +1,103 @@
+"""`diembao monitor`, `schedule`, `serve`, `doctor`: the running system."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import click
+
+from cli.output import emit, json_option, say
+from diembao.clock import utc_now
+from diembao.errors import DiembaoError
+from diembao.settings import Settings
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="One round, then end; without it a round every --every seconds.")
+@click.option("--every", type=click.IntRange(30, 86400), default=300, show_default=True, help="Seconds between two rounds.")
+@click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be repeated.")
+@json_option
+@click.pass_obj
+def monitor(settings: Settings, once: bool, every: int, sources: tuple[str, ...], as_json: bool) -> None:
+    """The whole chain as a Prefect flow: crawl → tag → link → index → alerts."""
+    from diembao.source import choose_sources, read_sources
+    from flows.local_prefect import prepare
+
+    choose_sources(read_sources(settings.sources_folder), list(sources))
+    prepare(settings.home)
+    import flows.monitor
+
+    if once:
+        say("Một vòng: crawl → tag → link → index → alerts / One round")
+        _print_round(flows.monitor.monitor(sources=list(sources)), as_json)
+        return
+    from flows.schedule import serve_monitor
+
+    serve_monitor(timedelta(seconds=every), list(sources))
+
+
+def _print_round(result: dict[str, object], as_json: bool) -> None:
+    if as_json:
+        emit(result)
+        return
+    from cli.summary import round_summary
+
+    click.echo(round_summary(result))
+
+
+@click.command()
+@click.option("--every", type=click.IntRange(30, 86400), default=300, show_default=True, help="Seconds between two rounds of monitor.")
+@json_option
+@click.pass_obj
+def schedule(settings: Settings, every: int, as_json: bool) -> None:
+    """Serve every scheduled flow until Ctrl-C: monitor, and the morning briefing at 06:30."""
+    from flows.local_prefect import prepare
+
+    prepare(settings.home)
+    from flows.schedule import deployments, serve_all
+
+    planned = [
+        {"name": one.name, "schedule": str(one.schedules[0].schedule)} for one in deployments(timedelta(seconds=every)) if one.schedules
+    ]
+    if as_json:
+        emit(planned)
+    for one in planned:
+        say(f"{one['name']}: {one['schedule']}")
+    serve_all(timedelta(seconds=every))
+
+
+@click.command()
+@click.option("--host", help="Address to listen on; default: [web] of office.toml.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes a free one; default: [web] of office.toml.")
+@json_option
+@click.pass_obj
+def serve(settings: Settings, host: str | None, port: int | None, as_json: bool) -> None:
+    """Serve the staff page until Ctrl-C."""
+    from web.serving import serve as serve_pages
+
+    def started(address: str) -> None:
+        if as_json:
+            emit({"url": address})
+        say(f"Trang tìm kiếm / Search page: {address}  (Ctrl-C)")
+
+    web = settings.office.web
+    serve_pages(settings, host=host or web.host, port=web.port if port is None else port, clock=utc_now, on_started=started)
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def doctor(settings: Settings, as_json: bool) -> None:
+    """Check the installation: folders, configuration, database, engine, mail server, models. Exit code 1 when one is broken."""
+    from cli.health import examine
+
+    checks = examine(settings)
+    if as_json:
+        emit([check.to_record() for check in checks])
+    else:
+        for check in checks:
+            mark = {"ok": "✓", "warning": "!", "broken": "✗"}[check.state]
+            click.echo(f"{mark} {check.name}: {check.message}" + (f"\n    → {check.hint}" if check.hint else ""))
+    broken = [check.name for check in checks if check.state == "broken"]
+    if broken:
+        raise DiembaoError(f"not in order: {', '.join(broken)}", "Each line above says what to do")

@@ -1,0 +1,89 @@
+"""The Prefect flow `monitor`: crawl → tag, link and index → alerts. The work itself is in `flows.stages`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from filelock import FileLock, Timeout
+from prefect import flow, task
+
+from diembao.clock import utc_now
+from diembao.errors import DiembaoError
+from diembao.settings import Settings, read_settings
+from diembao.state import State
+from flows import stages
+from index import open_engine
+from nlp.tagging import Tagger
+
+
+@task(name="crawl", retries=2, retry_delay_seconds=[5, 30])
+def crawl(settings: Settings, sources: list[str], now: datetime) -> str:
+    """One crawl in a process of its own; the id of its run."""
+    return stages.crawl(settings, sources, now)
+
+
+@task(name="tag-link-index", retries=3, retry_delay_seconds=[2, 15, 60])
+def index_runs(settings: Settings, now: datetime) -> list[stages.IndexedRun]:
+    """Tag, link and index every run that waits: this one, and what earlier ones left behind."""
+    state, engine = State(settings.database), open_engine(settings)
+    try:
+        engine.prepare()
+        runs = stages.waiting_runs(settings, state, now)
+        tagger = Tagger(settings.config, settings.office.province) if runs else None
+        return [stages.index_run(settings, state, engine, tagger, run, now) for run in runs if tagger is not None]
+    finally:
+        engine.close()
+        state.close()
+
+
+@task(name="alerts", retries=2, retry_delay_seconds=[2, 15])
+def alert(settings: Settings, now: datetime) -> stages.AlertsReport:
+    """Evaluate the rules, log alerts, send mail."""
+    state, engine = State(settings.database), open_engine(settings)
+    try:
+        engine.prepare()
+        return stages.alert(settings, state, engine, now)
+    finally:
+        engine.close()
+        state.close()
+
+
+@flow(name="monitor", description="crawl → tag → link → index → alerts")
+def monitor(sources: list[str] | None = None, at: datetime | None = None) -> dict[str, Any]:
+    """One round over the chosen sources (default: every enabled one).
+
+    Settings come from the environment, as for every command. A crawl that fails does not keep what earlier crawls left from
+    being indexed, nor alerts from being evaluated; the flow then fails at its end, with the crawl's line.
+
+    Args:
+        sources: ids of sources.
+        at: the moment of the round, aware; default: now. The demo's press day stands still.
+
+    Returns:
+        `{"fates", "revised", "quarantined", "problems", "alerts", "queued", "sent", "waiting"}`.
+
+    Raises:
+        DiembaoError: when a stage failed also after its retries, or another round is still going on.
+    """
+    settings, now = read_settings(), at or utc_now()
+    try:
+        with FileLock(settings.home / "monitor.lock", timeout=0):
+            return _round(settings, sources or [], now)
+    except Timeout as error:
+        raise DiembaoError("another round of monitor is still going on", "Wait until it has ended") from error
+
+
+def _round(settings: Settings, sources: list[str], now: datetime) -> dict[str, Any]:
+    crawled = crawl(settings, sources, now, return_state=True)
+    runs = index_runs(settings, now)
+    alerts = alert(settings, now)
+    crawled.result(raise_on_failure=True)
+    return {
+        "fates": stages.total_fates(runs),
+        "revised": sum(run.revised for run in runs),
+        "quarantined": sum(run.quarantined for run in runs),
+        "problems": [problem for run in runs for problem in run.problems],
+        **asdict(alerts),
+    }

@@ -1,0 +1,206 @@
+"""The stages of a monitor run as plain functions: crawl, then tag, link and index what was crawled, then alerts.
+
+Crawling and indexing fail separately: a crawl leaves a run folder, and every run that is not indexed yet is taken up by the next
+call. Each stage may be repeated; the second time changes nothing.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from alerts.evaluation import evaluate
+from alerts.log import record
+from alerts.outbox import send_due
+from alerts.rules_file import read_rules
+from crawlers.runs import CrawlRun, new_run_id, read_run
+from index.ingest import ingest
+
+from diembao.article import Article
+from diembao.engine import SearchEngine
+from diembao.errors import DiembaoError
+from diembao.fates import KEPT, Fate, FateLedger
+from diembao.settings import Settings
+from diembao.state import Run, State
+from nlp.linking import link
+from nlp.tagging import Tagger
+
+BATCH = 500
+"""Articles that are tagged, linked and written together: bounds the memory of a long backlog."""
+ABANDONED = timedelta(minutes=30)
+"""A crawl without a summary that wrote nothing for so long was killed; what it left is indexed."""
+
+Item = TypeVar("Item")
+
+
+@dataclass
+class IndexedRun:
+    """What became of one crawl run.
+
+    Attributes:
+        run: id of the run.
+        fates: `{"fetched", "indexed", "unchanged", "dropped"}`, counts of pages; they add up.
+        revised: how many of the indexed pages were new revisions.
+        quarantined: articles that could not be tagged or were refused, each with its reason, in `quarantine.jsonl` of the run.
+        problems: what was wrong with a source as a whole (an empty feed, an unreachable robots.txt), one line each.
+    """
+
+    run: str
+    fates: dict[str, Any]
+    revised: int = 0
+    quarantined: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass
+class AlertsReport:
+    """Alerts that are open or were closed in this evaluation, and the mails that went out."""
+
+    alerts: list[str]
+    queued: int
+    sent: int
+    waiting: int
+
+
+def crawl(settings: Settings, sources: Iterable[str], now: datetime) -> str:
+    """Run one crawl in a process of its own (Scrapy's reactor cannot start twice) and return the id of its run.
+
+    Raises:
+        DiembaoError: when the crawl process failed; carries its last line.
+    """
+    run = new_run_id(now)
+    names = [argument for name in sources for argument in ("--source", name)]
+    done = subprocess.run(
+        [sys.executable, "-m", "crawlers", "--run", run, *names],
+        env=environment_of(settings),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["it said nothing"]
+        raise DiembaoError(f"the crawl failed with exit code {done.returncode}: {lines[-1]}", f"Its folder: {settings.runs_folder / run}")
+    return run
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """This process's environment with the variables that give another process the same settings."""
+    import os
+
+    return {
+        **os.environ,
+        "DIEMBAO_HOME": str(settings.home),
+        "DIEMBAO_CONFIG": str(settings.config),
+        "DIEMBAO_INDEX": settings.index,
+        "DIEMBAO_DATABASE": settings.database,
+    }
+
+
+def waiting_runs(settings: Settings, state: State, now: datetime) -> list[str]:
+    """Ids of the crawl runs that are not indexed yet, oldest first; without those that are still being written."""
+    with state.session() as session:
+        done = {run.id for run in session.query(Run).filter(Run.indexed_at.is_not(None))}
+    folders = sorted(folder for folder in settings.runs_folder.glob("*") if folder.is_dir() and folder.name not in done)
+    return [folder.name for folder in folders if (folder / "summary.json").exists() or now - _last_write(folder) > ABANDONED]
+
+
+def _last_write(folder: Path) -> datetime:
+    newest = max((entry.stat().st_mtime for entry in [folder, *folder.iterdir()]), default=0.0)
+    return datetime.fromtimestamp(newest, UTC)
+
+
+def index_run(settings: Settings, state: State, engine: SearchEngine, tagger: Tagger, run: str, now: datetime) -> IndexedRun:
+    """Tag, link and index the articles of one run, and give every page of it its fate.
+
+    Raises:
+        DiembaoError: when the engine or the database fails (the run stays waiting), or the fates do not add up.
+    """
+    crawled = read_run(settings.runs_folder / run)
+    ledger = FateLedger()
+    for page in crawled.fates():
+        ledger.take_up(page.page)
+        if page.fate is not None:
+            ledger.settle(page.page, page.fate)
+    open_pages = set(ledger.open_pages())
+    result = IndexedRun(run, {}, problems=list(crawled.problems))
+    quarantine: list[tuple[Article, str]] = []
+    for batch in _batches((article for article in crawled.articles() if article.id in open_pages), BATCH):
+        tagged = []
+        for article in batch:
+            try:
+                tagged.append(tagger.tag(article))
+            except DiembaoError as error:
+                ledger.settle(article.id, Fate.TAG_FAILED)
+                quarantine.append((article, str(error)))
+        report = ingest(engine, state, link(tagged, engine))
+        result.revised += report.revised
+        for article in tagged:
+            ledger.settle(article.id, report.outcomes[article.id])
+            if article.id in report.reasons:
+                quarantine.append((article, report.reasons[article.id]))
+    for page_without_article in ledger.open_pages():
+        ledger.settle(page_without_article, Fate.PARSE_ERROR)
+    _write_quarantine(crawled, quarantine)
+    ledger.check()
+    result.fates = ledger.summary()
+    result.quarantined = len(quarantine)
+    _remember(state, crawled, result, now)
+    return result
+
+
+def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _write_quarantine(crawled: CrawlRun, quarantine: list[tuple[Article, str]]) -> None:
+    from diembao.jsonl import write_line
+
+    path = crawled.folder / "quarantine.jsonl"
+    if not quarantine:
+        path.unlink(missing_ok=True)
+        return
+    with path.open("w", encoding="utf-8") as stream:
+        for article, reason in quarantine:
+            write_line(stream, {"reason": reason, "article": article.to_record()})
+
+
+def _remember(state: State, crawled: CrawlRun, result: IndexedRun, now: datetime) -> None:
+    with state.session() as session:
+        run = session.get(Run, crawled.id) or Run(id=crawled.id, started_at=now)
+        run.started_at = crawled.started_at or run.started_at
+        run.ended_at = now
+        run.indexed_at = now
+        run.fates = result.fates
+        session.add(run)
+
+
+def total_fates(runs: Iterable[IndexedRun]) -> dict[str, Any]:
+    """The summed fates of several runs."""
+    fetched, kept, dropped = 0, Counter[str](), Counter[str]()
+    for run in runs:
+        fetched += run.fates["fetched"]
+        kept.update({str(fate): run.fates[fate] for fate in KEPT})
+        dropped.update(run.fates["dropped"])
+    return {"fetched": fetched, **{str(fate): kept[fate] for fate in KEPT}, "dropped": dict(sorted(dropped.items()))}
+
+
+def alert(settings: Settings, state: State, engine: SearchEngine, now: datetime) -> AlertsReport:
+    """Evaluate every rule at `now`, write the alert log and the outbox, and send what is due.
+
+    Raises:
+        DiembaoError: when a rule file is wrong, or the engine or the database fails. A mail server that is away is no
+            failure here: the messages wait in the outbox.
+    """
+    found = evaluate(read_rules(settings.alerts_folder), engine, now, settings.taxonomy)
+    queued = record(state, found, settings.office, settings.taxonomy, now)
+    sent = send_due(state, settings.office.mail, now)
+    return AlertsReport([one.id for one in found], queued, sent.sent, sent.waiting)
