@@ -1,0 +1,395 @@
+"""When is a count more than chance? The detector behind spike rules and `diembao alerts backtest`.
+
+The expectation of a step is level × time of day × day of week × holiday × hour of the week, each learned from the rows of earlier days
+and shrunk towards 1 by how little is known. The level follows the trend; outliers are clipped before they teach anything.
+Around the expectation a count is negative binomial: its over-dispersion is learned per window length, because a busy day makes
+all its hours busy, and the uncertainty of the level is added to it, which is what makes few days of history cautious. Values that
+are not small counts (requests, bytes, percent) get a gamma distribution instead, and may also fall too low.
+
+Every row is judged by the sums of the last 1, 2, 3, 6, 12, 18 and 24 steps that end with it. The smallest of the probabilities is the row's
+surprise, corrected by how heavy the tail of past surprises was, so that a series that is wilder than the model is not believed.
+A row may use nothing but itself and earlier rows; the result does not depend on how a series is cut into calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betainc, gammainc, gammaincc
+
+from alerts.holidays import is_holiday
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
+
+WINDOWS = (1, 2, 3, 6, 12, 18, 24)
+"""Lengths of the sums that are judged, in steps; spikes of negative coverage last 6 to 24 hours."""
+DAY = 86400
+YEAR = 365.25 * DAY
+
+_LONGEST = max(WINDOWS)
+_COUNT_LIMIT = 30.0
+"""Above this level per step a series is a volume: its variation is not that of counting."""
+_LEVEL_MEMORY = 28.0
+_PROFILE_MEMORY = 120.0
+_MODEL_MEMORY = 120.0
+"""Memories in days: the age at which a day's weight has fallen to 1/e."""
+_PRIOR_HOUR, _PRIOR_WEEKDAY, _PRIOR_HOLIDAY, _PRIOR_WEEK = 3.0, 40.0, 8.0, 25.0
+"""Precisions (1 / variance) of the factors before any data: the larger, the nearer to 1 they stay."""
+_PRIOR_DISPERSION_COUNT, _PRIOR_DISPERSION_VOLUME = 0.15, 0.10
+"""Squared coefficient of variation, beyond counting, before any data."""
+_PRIOR_DISPERSION_WEIGHT = 12.0
+_TAIL_FROM = 2.5
+"""Surprise (in nats) from which the tail of past surprises is fitted."""
+_TAIL_CLIP = 5.0
+_TAIL_PRIOR = 30.0
+_NULL_SHARE = 0.16
+"""Share of rows whose smallest probability is below exp(-_TAIL_FROM) by chance, given the windows' overlap (simulated)."""
+_QUIET = 3.0
+"""An alert ends after _CALM steps whose surprise stays below this."""
+_CALM = 6
+_BASELINE_AFTER_DAYS = 3.0
+"""Rows of an open alert teach nothing for this long; what lasts longer is the new normal."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the detector says about consecutive rows; every array has the shape (rows, series).
+
+    Attributes:
+        expected: expectation of the row; NaN before there was any history.
+        score: 0 to 1, how surprising it is that something begins in this row: s / (s + 5), where s is -log10 of the corrected probability
+            of the row's most telling sum; 0.5 means 1 in 100,000. Rows that are no more surprising than recent ones stay low.
+        alert: True on the row where a new alert begins, nowhere else.
+        open: True while an alert lasts, its first row included.
+        probability: corrected probability of the most telling sum, if nothing had changed.
+        window: length of that sum in steps.
+        window_observed: that sum.
+        window_expected: its expectation.
+        dispersion: squared coefficient of variation beyond counting that the row was judged with (one-step window).
+        is_count: judged as a small count (negative binomial), not as a volume (gamma).
+    """
+
+    expected: Floats
+    score: Floats
+    alert: Booleans
+    open: Booleans
+    probability: Floats
+    window: Integers
+    window_observed: Floats
+    window_expected: Floats
+    dispersion: Floats
+    is_count: Booleans
+
+
+class Detector:
+    """Judges series of one step length as they arrive.
+
+    Args:
+        step: length of a step in seconds.
+        series: how many series the columns of the values are.
+        budget: false alerts a year allowed to each series.
+        minimum: smallest window sum of a count that may be an alert; ignored for volumes.
+        holidays: treat Vietnam's public holidays as such.
+    """
+
+    def __init__(self, step: int, series: int, budget: float, *, minimum: float = 4.0, holidays: bool = True) -> None:
+        if step <= 0 or series <= 0 or budget <= 0:
+            raise ValueError("step, series and budget must be positive")
+        self.step, self.series, self.budget, self.minimum, self.holidays = step, series, budget, minimum, holidays
+        per_day = max(1, round(DAY / step))
+        self.bins = min(per_day, 24)
+        self.block = max(DAY, step)
+        self.threshold = float(np.log(max(YEAR / step / budget, 10.0)))
+        self.horizon = max(_LONGEST, min(per_day, 288))
+        shape = (series,)
+        self._day: int | None = None
+        self._days = 0
+        self._level_observed, self._level_base = np.zeros(shape), np.zeros(shape)
+        self._level_information = np.zeros(shape)
+        self._hour = _Factor(self.bins, series, _PRIOR_HOUR)
+        self._weekday = _Factor(7, series, _PRIOR_WEEKDAY)
+        self._holiday = _Factor(2, series, _PRIOR_HOLIDAY)
+        self._week = _Factor(7 * self.bins, series, _PRIOR_WEEK)
+        kinds = len(WINDOWS)
+        self._excess, self._square, self._noise = (np.zeros((kinds, series)) for _ in range(3))
+        self._dispersion = np.full((kinds, series), _PRIOR_DISPERSION_COUNT)
+        self._tail_sum, self._tail_rows, self._rows = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self._whole = np.ones(shape, bool)
+        self._past_x, self._past_e = np.zeros((_LONGEST, series)), np.zeros((_LONGEST, series))
+        self._today: list[tuple[Integers, Floats, Floats, Floats, Floats, Booleans]] = []
+        self._peak = np.full(shape, -np.inf)
+        self._is_open, self._calm, self._open_rows = np.zeros(shape, bool), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        self._prepare_day(0)
+
+    def update(self, starts: Integers, values: Floats) -> Judgement:
+        """Judge the next rows.
+
+        Args:
+            starts: beginnings of the steps in seconds of local time (as if it were UTC) since 1970, increasing, shape (rows,).
+            values: what was counted, shape (rows, series); NaN where nothing is known, which is never read as zero.
+        """
+        days = starts // self.block
+        cuts = np.flatnonzero(np.diff(days)) + 1
+        parts = []
+        for first, last in zip([0, *cuts.tolist()], [*cuts.tolist(), len(starts)], strict=True):
+            if first == last:
+                continue
+            day = int(days[first])
+            if day != self._day:
+                self._close_day()
+                self._day = day
+                self._prepare_day(day)
+            parts.append(self._judge(starts[first:last], values[first:last]))
+        return _join(parts, self.series)
+
+    # -- one day ---------------------------------------------------------------------------------------------------------
+
+    def _prepare_day(self, day: int) -> None:
+        """Fix what the rows of `day` are judged by."""
+        at = day * self.block // DAY
+        self._weekday_now = (at + 3) % 7
+        self._holiday_now = int(self.holidays and is_holiday(date.fromordinal(min(max(at + 719163, 1), 3652059))))
+        row = 6 if self._holiday_now else self._weekday_now
+        week = self._week.values[row * self.bins : (row + 1) * self.bins]
+        self._profile = self._hour.values * week * (self._weekday.values[row] * self._holiday.values[self._holiday_now])
+        known = self._level_base > 0
+        self._level = np.where(known, self._level_observed / np.where(known, self._level_base, 1.0), np.nan)
+        # A series that was always silent may still speak: half an event is assumed where counts are judged.
+        floor = 0.5 / np.maximum(self._level_base, 1.0)
+        self._is_count = self._whole & ~(self._level > _COUNT_LIMIT)
+        self._level = np.where(known, np.where(self._is_count, np.maximum(self._level, floor), np.maximum(self._level, 1e-12)), np.nan)
+        self._doubt = 1.0 / (self._level_information + 1.0)
+        scale = np.where(self._tail_rows > 0, (self._tail_sum + _TAIL_PRIOR) / (self._tail_rows + _TAIL_PRIOR), 1.0)
+        self._tail_scale = np.maximum(scale, 1.0)
+        share = (self._tail_rows + _NULL_SHARE * 500) / (self._rows + 500)
+        self._tail_shift = np.log(np.maximum(share / _NULL_SHARE, 1.0))
+
+    def _judge(self, starts: Integers, values: Floats) -> Judgement:
+        rows = len(starts)
+        bins = (starts % DAY) * self.bins // DAY if self.step < DAY else np.zeros(rows, np.int64)
+        base = self._profile[bins]
+        expected = base * self._level
+        known = np.isfinite(values) & np.isfinite(expected)
+        x = np.where(known, np.maximum(values, 0.0), 0.0)
+        e = np.where(known, expected, 0.0)
+        all_x, all_e = np.concatenate([self._past_x, x]), np.concatenate([self._past_e, e])
+        sums_x, sums_e = _window_sums(all_x, rows), _window_sums(all_e, rows)
+        surprise = np.zeros((len(WINDOWS), rows, self.series))
+        for column in range(self.series):
+            inverse = self._dispersion[:, column, None] + self._doubt[column]
+            one_x, one_e = sums_x[:, :, column], sums_e[:, :, column]
+            judge = _count_surprise if self._is_count[column] else _volume_surprise
+            surprise[:, :, column] = judge(one_x, one_e, np.broadcast_to(inverse, one_x.shape))
+            if self._is_count[column]:
+                surprise[:, :, column] = np.where(one_x >= self.minimum, surprise[:, :, column], np.minimum(surprise[:, :, column], _TAIL_FROM))
+        best = surprise.argmax(axis=0)
+        pick = (best, *np.indices(best.shape))
+        raw = np.where(known, surprise[pick], 0.0)
+        corrected = np.where(raw > _TAIL_FROM, _TAIL_FROM + np.maximum((raw - _TAIL_FROM) / self._tail_scale - self._tail_shift, 0.0), raw)
+        alert, is_open = self._follow(corrected, known)
+        score = self._novelty(corrected)
+        self._today.append((bins, np.where(known, x, np.nan), base, e, raw, is_open))
+        # First-day rows have no expectation but teach the level.
+        if not known.all():
+            seen = np.isfinite(values)
+            self._today[-1] = (bins, np.where(seen, np.maximum(values, 0.0), np.nan), base, np.where(seen, expected, np.nan), raw, is_open)
+        self._whole &= ~np.any(np.isfinite(values) & (values != np.floor(np.where(np.isfinite(values), values, 0.0))), axis=0)
+        self._past_x, self._past_e = all_x[-_LONGEST:], all_e[-_LONGEST:]
+        return Judgement(
+            expected=expected, score=score, alert=alert, open=is_open, probability=np.exp(-corrected),
+            window=np.asarray(WINDOWS)[best], window_observed=sums_x[pick], window_expected=sums_e[pick],
+            dispersion=np.broadcast_to(self._dispersion[0] + self._doubt, expected.shape),
+            is_count=np.broadcast_to(self._is_count, expected.shape),
+        )  # fmt: skip
+
+    def _follow(self, surprise: Floats, known: Booleans) -> tuple[Booleans, Booleans]:
+        """Where alerts begin, and while which rows they last."""
+        alert, is_open = np.zeros(surprise.shape, bool), np.zeros(surprise.shape, bool)
+        for column in range(self.series):
+            over = surprise[:, column] > self.threshold
+            if not self._is_open[column] and not over.any():
+                continue
+            for row in range(len(surprise)):
+                if self._is_open[column]:
+                    self._open_rows[column] += 1
+                    if known[row, column]:
+                        self._calm[column] = self._calm[column] + 1 if surprise[row, column] < _QUIET else 0
+                    self._is_open[column] = self._calm[column] < _CALM
+                elif over[row]:
+                    alert[row, column] = self._is_open[column] = True
+                    self._calm[column] = self._open_rows[column] = 0
+                is_open[row, column] = self._is_open[column]
+        return alert, is_open
+
+    def _novelty(self, surprise: Floats) -> Floats:
+        """The score: surprise kept where it exceeds what was seen in the last day (fading), reduced elsewhere."""
+        rows = len(surprise)
+        fade = 12.0 / self.horizon
+        steps = np.arange(rows + 1, dtype=float)[:, None] * fade
+        history = np.concatenate([self._peak[None, :], surprise]) + steps
+        peaks = np.maximum.accumulate(history, axis=0)
+        before = peaks[:-1] - steps[1:]
+        self._peak = peaks[-1] - steps[-1]
+        nats = np.where(surprise > before + 1.0, surprise, np.minimum(surprise, 0.3 * surprise + 0.1))
+        decimal = nats / np.log(10)
+        return np.asarray(decimal / (decimal + 5.0))
+
+    def _close_day(self) -> None:
+        """Learn from the day that has ended."""
+        if not self._today:
+            return
+        bins, x, base, e, raw, is_open = (np.concatenate([part[i] for part in self._today]) for i in range(6))
+        self._today = []
+        new = ~np.isfinite(self._level)
+        present = np.isfinite(x)
+        if new.any():
+            base_sum = np.where(present, base, 0.0).sum(axis=0)
+            first = np.where(base_sum > 0, np.nansum(x, axis=0) / np.where(base_sum > 0, base_sum, 1.0), np.nan)
+            e = np.where(new & np.isfinite(first), base * np.maximum(first, 1e-12), e)
+        e = np.where(present & np.isfinite(e), e, 0.0)
+        long_open = self._open_rows * self.step > _BASELINE_AFTER_DAYS * DAY
+        use = present & (e > 0) & (~is_open | long_open)
+        variance = np.where(self._is_count, e, 0.0) + e * e * (self._dispersion[0] + self._doubt)
+        reach = 4.0 * np.sqrt(variance) + np.where(self._is_count, 1.0, 0.0)
+        clipped = np.where(use, np.clip(np.where(present, x, 0.0), np.maximum(e - reach, 0.0), e + reach), 0.0)
+        if new.any():
+            clipped = np.where(new, np.where(use, x, 0.0), clipped)
+        e_used, base_used = np.where(use, e, 0.0), np.where(use, base, 0.0)
+        information = np.where(use, e * e / np.maximum(variance, 1e-300), 0.0)
+        quiet = self._holiday_now == 1
+        # Level. Holidays do not teach it: the press is quiet then, and its return is no spike.
+        if not quiet or new.any():
+            fade = np.exp(-1.0 / _LEVEL_MEMORY)
+            self._level_observed = self._level_observed * fade + clipped.sum(axis=0)
+            self._level_base = self._level_base * fade + base_used.sum(axis=0)
+            longest = np.where(self._is_count, e_used.sum(axis=0), 0.0) + e_used.sum(axis=0) ** 2 * self._dispersion[-1]
+            day_information = e_used.sum(axis=0) ** 2 / np.maximum(longest, 1e-300)
+            self._level_information = self._level_information * fade + np.where(e_used.sum(axis=0) > 0, day_information, 0.0)
+        # Factors.
+        fade = np.exp(-1.0 / _PROFILE_MEMORY)
+        by_bin_x, by_bin_e, by_bin_i = (_sum_by(bins, values, self.bins) for values in (clipped, e_used, information))
+        row = 6 if quiet else self._weekday_now
+        if self.bins > 1 and not quiet:
+            self._hour.learn(slice(0, self.bins), by_bin_x, by_bin_e, by_bin_i, fade, smooth=True)
+            self._week.learn(slice(row * self.bins, (row + 1) * self.bins), by_bin_x, by_bin_e, by_bin_i, fade, all_fade=False)
+        if not quiet and self.step <= DAY:
+            total = e_used.sum(axis=0)
+            day_variance = np.where(self._is_count, total, 0.0) + total**2 * self._dispersion[-1]
+            day_i = total**2 / np.maximum(day_variance, 1e-300)
+            self._weekday.learn(slice(row, row + 1), clipped.sum(axis=0)[None], total[None], day_i[None], fade, all_fade=False)
+        if quiet:
+            total = e_used.sum(axis=0)
+            day_variance = np.where(self._is_count, total, 0.0) + total**2 * self._dispersion[-1]
+            day_i = total**2 / np.maximum(day_variance, 1e-300)
+            self._holiday.learn(slice(1, 2), clipped.sum(axis=0)[None], total[None], day_i[None], 0.999, all_fade=False)
+        # Spread: per window, over the windows that end on this day.
+        if not new.all() and not quiet:
+            self._learn_spread(clipped, e_used, raw, use & ~new)
+        self._days += 1
+
+    def _learn_spread(self, x: Floats, e: Floats, raw: Floats, use: Booleans) -> None:
+        rows = len(x)
+        if not hasattr(self, "_spread_x"):
+            self._spread_x, self._spread_e = np.zeros((_LONGEST, self.series)), np.zeros((_LONGEST, self.series))
+        all_x, all_e = np.concatenate([self._spread_x, np.where(use, x, 0.0)]), np.concatenate([self._spread_e, np.where(use, e, 0.0)])
+        sums_x, sums_e = _window_sums(all_x, rows), _window_sums(all_e, rows)
+        self._spread_x, self._spread_e = all_x[-_LONGEST:], all_e[-_LONGEST:]
+        dispersion = self._dispersion[:, None, :] + self._doubt
+        counting = np.where(self._is_count, sums_e, 0.0)
+        deviation = np.minimum((sums_x - sums_e) ** 2, 16.0 * (counting + sums_e**2 * dispersion) + np.where(self._is_count, 4.0, 0.0))
+        fade = np.exp(-1.0 / _MODEL_MEMORY)
+        lengths = np.asarray(WINDOWS, float)[:, None]
+        self._excess = self._excess * fade + (deviation - counting).sum(axis=1) / lengths
+        self._square = self._square * fade + (sums_e**2).sum(axis=1) / lengths
+        self._noise = self._noise * fade + ((2 * sums_e**2 + counting) if True else 0).sum(axis=1) / lengths
+        prior = np.where(self._is_count, _PRIOR_DISPERSION_COUNT, _PRIOR_DISPERSION_VOLUME)
+        weight = self._square**2 / np.maximum(self._noise, 1e-300)
+        weight = np.where(self._is_count, weight, np.minimum(weight, 1e9))
+        estimate = self._excess / np.maximum(self._square, 1e-300)
+        prior_weight = np.where(self._is_count, _PRIOR_DISPERSION_WEIGHT, 1.0)
+        blended = (weight * np.maximum(estimate, 0.0) + prior_weight * prior) / (weight + prior_weight)
+        self._dispersion = np.where(self._is_count, np.clip(blended, 0.02, 20.0), np.clip(blended, 1e-8, 20.0))
+        tail = np.where(use, np.clip(raw - _TAIL_FROM, 0.0, None), 0.0)
+        over = use & (raw > _TAIL_FROM)
+        self._tail_sum = self._tail_sum * fade + np.minimum(tail, _TAIL_CLIP).sum(axis=0)
+        self._tail_rows = self._tail_rows * fade + over.sum(axis=0)
+        self._rows = self._rows * fade + use.sum(axis=0)
+
+
+class _Factor:
+    """Multiplicative factors around 1, shrunk by what is known about each."""
+
+    def __init__(self, size: int, series: int, prior: float) -> None:
+        self.prior = prior
+        self.values = np.ones((size, series))
+        self._observed, self._expected, self._information = (np.zeros((size, series)) for _ in range(3))
+
+    def learn(self, part: slice, observed: Floats, expected: Floats, information: Floats, fade: float, *, smooth: bool = False, all_fade: bool = True) -> None:
+        """Add a day to the factors of `part`. `expected` contains the present factor, which is divided out."""
+        without = expected / self.values[part]
+        target = slice(None) if all_fade else part
+        for store, new in ((self._observed, observed), (self._expected, without), (self._information, information)):
+            store[target] *= fade if all_fade else fade**7
+            store[part] += new
+        observed, expected, information = self._observed[target], self._expected[target], self._information[target]
+        ratio = np.where(expected > 0, observed / np.where(expected > 0, expected, 1.0), 1.0)
+        centre = np.ones_like(ratio)
+        if smooth and len(ratio) >= 12:
+            near = sum(w * np.roll(information, s, axis=0) for s, w in ((-2, 0.5), (-1, 1.0), (0, 1.0), (1, 1.0), (2, 0.5)))
+            told = sum(w * np.roll(information * ratio, s, axis=0) for s, w in ((-2, 0.5), (-1, 1.0), (0, 1.0), (1, 1.0), (2, 0.5)))
+            centre = (told + self.prior) / (near + self.prior)
+            values = (information * ratio + 4 * self.prior * centre) / (information + 4 * self.prior)
+        else:
+            values = (information * ratio + self.prior * centre) / (information + self.prior)
+        self.values[target] = np.clip(values, 0.02, 50.0)
+
+
+def _window_sums(values: Floats, rows: int) -> Floats:
+    """Sums of the last WINDOWS steps for each of the last `rows` rows: shape (windows, rows, series)."""
+    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    ends = np.arange(len(values) - rows + 1, len(values) + 1)
+    starts = ends[None, :] - np.asarray(WINDOWS)[:, None]
+    return np.asarray(np.maximum(total[ends][None] - total[starts], 0.0))
+
+
+def _sum_by(bins: Integers, values: Floats, size: int) -> Floats:
+    if len(values) == size and np.array_equal(bins, np.arange(size)):
+        return values
+    out = np.zeros((size, values.shape[1]))
+    np.add.at(out, bins, values)
+    return out
+
+
+def _count_surprise(x: Floats, e: Floats, inverse: Floats) -> Floats:
+    """-ln P(X >= x) for a negative binomial X with mean e and variance e + inverse·e²; 0 where x <= e."""
+    out = np.zeros(x.shape)
+    high = (x > e) & (x > 0) & (e > 0)
+    if high.any():
+        k = 1.0 / inverse[high]
+        out[high] = -np.log(np.maximum(betainc(np.ceil(x[high]), k, e[high] / (e[high] + k)), 1e-300))
+    return out
+
+
+def _volume_surprise(x: Floats, e: Floats, inverse: Floats) -> Floats:
+    """-ln of the probability of a value as far from e as x, on its side, for a gamma distribution with squared variation `inverse`."""
+    out = np.zeros(x.shape)
+    shape = 1.0 / inverse
+    for side, judge in ((x > e, gammaincc), (x < e, gammainc)):
+        here = side & (e > 0)
+        if here.any():
+            out[here] = -np.log(np.maximum(judge(shape[here], shape[here] * x[here] / e[here]), 1e-300))
+    return out
+
+
+def _join(parts: Sequence[Judgement], series: int) -> Judgement:
+    if len(parts) == 1:
+        return parts[0]
+    names = Judgement.__dataclass_fields__
+    empty = np.zeros((0, series))
+    return Judgement(**{name: np.concatenate([getattr(part, name) for part in parts]) if parts else empty for name in names})
