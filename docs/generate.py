@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import types
 import typing
 from pathlib import Path
@@ -76,7 +77,7 @@ def fates_document() -> str:
     tree = ast.parse(inspect.getsource(fates))
     body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Fate")
     meaning: dict[str, str] = {}
-    for node, following in zip(body, body[1:], strict=False):
+    for node, following in itertools.pairwise(body):
         if isinstance(node, ast.Assign) and isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
             meaning[typing.cast(ast.Name, node.targets[0]).id] = " ".join(str(following.value.value).split())
     rows = [f"| `{fate}` | {'kept' if fate in KEPT else 'dropped'} | {meaning[fate.name]} |" for fate in Fate]

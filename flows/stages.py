@@ -6,6 +6,7 @@ call. Each stage may be repeated; the second time changes nothing.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -27,6 +28,7 @@ from diembao.article import Article
 from diembao.engine import SearchEngine
 from diembao.errors import DiembaoError
 from diembao.fates import KEPT, Fate, FateLedger
+from diembao.jsonl import write_line
 from diembao.settings import Settings
 from diembao.state import Run, State
 from nlp.linking import link
@@ -92,8 +94,6 @@ def crawl(settings: Settings, sources: Iterable[str], now: datetime) -> str:
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """This process's environment with the variables that give another process the same settings."""
-    import os
-
     return {
         **os.environ,
         "DIEMBAO_HOME": str(settings.home),
@@ -162,8 +162,6 @@ def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _write_quarantine(crawled: CrawlRun, quarantine: list[tuple[Article, str]]) -> None:
-    from diembao.jsonl import write_line
-
     path = crawled.folder / "quarantine.jsonl"
     if not quarantine:
         path.unlink(missing_ok=True)
@@ -204,3 +202,8 @@ def alert(settings: Settings, state: State, engine: SearchEngine, now: datetime)
     queued = record(state, found, settings.office, settings.taxonomy, now)
     sent = send_due(state, settings.office.mail, now)
     return AlertsReport([one.id for one in found], queued, sent.sent, sent.waiting)
+
+
+def brief(settings: Settings, state: State, engine: SearchEngine, now: datetime) -> dict[str, Any]:
+    """Write the morning briefing of the day before `now`, queue it for the recipients and send what is due."""
+    raise NotImplementedError
