@@ -1,0 +1,52 @@
+"""Reading the alert log of the state."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+from sqlalchemy import select
+
+from diembao.alert import Alert
+from diembao.state import AlertRecord, State
+from web.addresses import SearchAddress
+from web.chart import local_time
+
+_log = logging.getLogger(__name__)
+MOST_ALERTS = 200
+
+
+def open_alerts(state: State, limit: int = 3) -> list[Alert]:
+    """The open alerts, newest first. Raises StateError."""
+    query = select(AlertRecord).where(AlertRecord.state == "open").order_by(AlertRecord.started_at.desc(), AlertRecord.id).limit(limit)
+    with state.session() as session:
+        return list(_readable(session.scalars(query)))
+
+
+def all_alerts(state: State, limit: int = MOST_ALERTS) -> list[Alert]:
+    """The alerts of the log: open ones first, then newest first. Raises StateError."""
+    query = select(AlertRecord).order_by((AlertRecord.state == "open").desc(), AlertRecord.started_at.desc(), AlertRecord.id).limit(limit)
+    with state.session() as session:
+        return list(_readable(session.scalars(query)))
+
+
+def find_alert(state: State, alert_id: str) -> Alert | None:
+    """The alert with this id, or None. Raises StateError."""
+    with state.session() as session:
+        record = session.get(AlertRecord, alert_id)
+        return next(iter(_readable([record])), None) if record else None
+
+
+def search_of(alert: Alert) -> SearchAddress:
+    """The search that shows the articles of the alert's window."""
+    return SearchAddress(q=alert.query, from_=local_time(alert.window_start), to=local_time(alert.window_end), sort="time")
+
+
+def _readable(records: Iterable[AlertRecord]) -> Iterable[Alert]:
+    for record in records:
+        try:
+            # The log's own state is newer than the one inside the alert.
+            yield Alert.model_validate({**record.alert, "state": record.state})
+        except ValidationError as error:
+            _log.warning("alert %s cannot be read: %s", record.id, error.errors()[0]["msg"])

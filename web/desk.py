@@ -1,0 +1,123 @@
+"""What every page needs: the engine, the state, the clock, the office's names, and the way to show a template."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from diembao.clock import VIETNAM, Clock
+from diembao.engine import SearchEngine
+from diembao.errors import ConfigError
+from diembao.settings import Settings
+from diembao.source import read_source, source_files
+from diembao.state import State
+from web.addresses import SearchAddress
+from web.marking import marked, unmarked, web_link
+from web.security import SECURITY_HEADERS
+from web.texts import LANGUAGES, Language, Texts, as_language
+
+LANGUAGE_COOKIE = "lang"
+_YEAR = 365 * 24 * 3600
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the pages work with; one for the application.
+
+    Attributes:
+        settings: names of the office, its topics and sources.
+        engine: finds and counts articles.
+        state: revisions and the alert log.
+        clock: the present moment.
+    """
+
+    settings: Settings
+    engine: SearchEngine
+    state: State
+    clock: Clock
+
+    @cached_property
+    def templates(self) -> Environment:
+        """The templates; whatever they show is escaped, and a forgotten value is an error."""
+        environment = Environment(
+            loader=FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters |= {"marked": marked, "unmarked": unmarked, "web_link": web_link}
+        return environment
+
+    @cached_property
+    def source_names(self) -> Mapping[str, str]:
+        """Names of the sources by id; a broken source file costs its own name only."""
+        names = {}
+        for path in source_files(self.settings.sources_folder):
+            try:
+                names[path.stem] = read_source(path).name
+            except ConfigError as error:
+                _log.warning("%s", error)
+        return names
+
+    def texts(self, request: Request) -> Texts:
+        """The texts in the reader's language: `?lang=`, else the cookie, else the office's language."""
+        kept = as_language(request.cookies.get(LANGUAGE_COOKIE), self.settings.office.language)
+        return Texts(as_language(request.query_params.get("lang"), kept), self.clock())
+
+    def page(self, request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+        """A page in the reader's language; an asked-for language is kept in a cookie."""
+        texts = self.texts(request)
+        html = self.templates.get_template(template).render(
+            t=texts,
+            names=Names(self, texts),
+            office=self.settings.office,
+            path=request.url.path,
+            switches=[(language, _switch(request, language)) for language in LANGUAGES if language != texts.language],
+            today=texts.now.astimezone(VIETNAM).date(),
+            # What the frame of a page shows unless the page says otherwise.
+            **{"address": SearchAddress(), "problems": {}, "mistake": None, "query_problem": "", **context},
+        )
+        response = HTMLResponse(html, status, {"Content-Language": texts.language, "Vary": "Cookie", "Cache-Control": "private, no-cache"})
+        response.headers.update(SECURITY_HEADERS)
+        if request.query_params.get("lang") in LANGUAGES:
+            response.set_cookie(LANGUAGE_COOKIE, texts.language, max_age=_YEAR, httponly=True, samesite="lax", path="/")
+        return response
+
+
+def _switch(request: Request, language: Language) -> str:
+    """This page's address in `language`, relative to the host: the Host header is not trusted."""
+    # A path that begins with two slashes would name another host.
+    return "/" + request.url.include_query_params(lang=language).replace(scheme="", netloc="")._url.lstrip("/")
+
+
+def desk_of(request: Request) -> Desk:
+    """The desk of the application that answers `request`."""
+    return cast(Desk, request.app.state.desk)
+
+
+@dataclass(frozen=True)
+class Names:
+    """How codes are shown to people in one language."""
+
+    desk: Desk
+    texts: Texts
+
+    def __call__(self, facet: str, value: str) -> str:
+        """The name of `value` of `facet` (topic, sentiment, critical_of, place, source, kind)."""
+        if facet == "topic":
+            return self.desk.settings.taxonomy.topic_name(value, self.texts.language)
+        if facet == "source":
+            return self.desk.source_names.get(value, value)
+        if facet in ("sentiment", "critical_of", "kind"):
+            return self.texts(f"{facet}.{value}")
+        return value

@@ -1,0 +1,121 @@
+"""The same searches as JSON, with the parameters of the search page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+
+from diembao.engine import Hit, Interval, Unit
+from diembao.errors import QueryError
+from web.addresses import LONGEST_QUERY, LONGEST_VALUE, SearchAddress
+from web.chart import count_coverage
+from web.desk import desk_of
+from web.marking import unmarked
+
+router = APIRouter(prefix="/api", tags=["search"])
+
+
+class SearchParameters(BaseModel):
+    """The parameters of the search page; a list may be repeated and means OR."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    # Only described here: SearchAddress reads them, for pages and JSON alike.
+    q: Annotated[str, Query(description=f"query, up to {LONGEST_QUERY} characters")] = ""
+    topic: list[str] = []
+    sentiment: list[str] = []
+    critical_of: list[str] = []
+    place: list[str] = []
+    source: list[str] = []
+    kind: list[str] = []
+    story: Annotated[str, Query(max_length=LONGEST_VALUE)] = ""
+    sort: Annotated[str, Query(description="relevance or time")] = ""
+    copies: Annotated[str, Query(description="1: copies one by one")] = ""
+    after: Annotated[str, Query(description="cursor of the page before")] = ""
+
+
+def _refusal(status: int, problems: Mapping[str, object]) -> JSONResponse:
+    return JSONResponse({"error": {"message": "the address cannot be understood", "problems": problems}}, status)
+
+
+def _query_refusal(error: QueryError) -> JSONResponse:
+    problem = {"message_vi": error.message_vi, "message_en": error.message_en, "position": error.position}
+    return _refusal(422, {"q": problem})
+
+
+@router.get("/search")
+def search(request: Request, _: Annotated[SearchParameters, Query()], limit: Annotated[int, Query(ge=0, le=1000)] = 20) -> JSONResponse:
+    """Find articles: total, facets, hits, and the cursor of the next page. `from` and `to` are days or moments in Vietnam."""
+    desk = desk_of(request)
+    address, problems = SearchAddress.parse(request.query_params)
+    if problems:
+        texts = desk.texts(request)
+        return _refusal(422, {name: texts(key) for name, key in problems.items()})
+    try:
+        result = desk.engine.search(address.request(limit))
+    except QueryError as error:
+        return _query_refusal(error)
+    return JSONResponse(
+        {
+            "total": result.total,
+            "took_ms": round(result.took_ms, 3),
+            "facets": {name: {count.value: count.count for count in counts} for name, counts in result.facets.items()},
+            "hits": [hit_record(hit) for hit in result.hits],
+            "cursor": result.cursor,
+            "suggestions": list(result.suggestions),
+        }
+    )
+
+
+def hit_record(hit: Hit) -> dict[str, Any]:
+    """A hit as JSON: the article's fields without its body and its keys, with an excerpt that shows what matched."""
+    record = hit.article.to_record()
+    for name in ("body", "copy_keys", "story_keys", "entities"):
+        del record[name]
+    excerpt = unmarked(hit.highlights.get("body", ""))
+    return {**record, "score": hit.score, "copies": hit.copies, "excerpt": excerpt}
+
+
+@router.get("/articles/{article_id}")
+def article(request: Request, article_id: str) -> JSONResponse:
+    """One article with all its fields, or 404."""
+    found = desk_of(request).engine.get(article_id) if len(article_id) <= 64 else None
+    if found is None:
+        return JSONResponse({"error": {"message": "no article has this id"}}, 404)
+    return JSONResponse(found.to_record())
+
+
+@router.get("/coverage")
+def coverage(
+    request: Request,
+    _: Annotated[SearchParameters, Query()],
+    interval: Annotated[Interval | None, Query(description="none: one that suits the range")] = None,
+    unit: Unit = "articles",
+) -> JSONResponse:
+    """Coverage over time of what the search finds, oldest first, empty intervals included."""
+    desk = desk_of(request)
+    address, problems = SearchAddress.parse(request.query_params)
+    if problems:
+        texts = desk.texts(request)
+        return _refusal(422, {name: texts(key) for name, key in problems.items()})
+    try:
+        if interval is None:
+            interval, buckets = count_coverage(desk.engine, address, desk.clock(), unit)
+        else:
+            buckets = desk.engine.count(address.q, address.filters(), interval, unit, fold_copies=not address.copies)
+    except QueryError as error:
+        return _query_refusal(error)
+    return JSONResponse(
+        {
+            "interval": interval,
+            "unit": unit,
+            "buckets": [
+                {"start": bucket.start.isoformat().replace("+00:00", "Z"), "total": bucket.total, "negative": bucket.negative}
+                for bucket in buckets
+            ],
+        }
+    )

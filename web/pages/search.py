@@ -1,0 +1,144 @@
+"""The search page, and the overview: the same page before anything is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from diembao.clock import start_of_day, vietnam_day
+from diembao.engine import SearchEngine, SearchResult
+from diembao.errors import QueryError
+from web.addresses import FILTERS, FilterName, SearchAddress, day_parameter
+from web.alert_log import open_alerts
+from web.chart import count_coverage, draw
+from web.desk import Desk, desk_of
+from web.marking import mistake_in
+from web.texts import Texts
+
+HITS_PER_PAGE = 20
+OVERVIEW_DAYS = 14
+VALUES_SHOWN = 8
+"""Values of a facet before "more"."""
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value of a filter: its name, how many articles have it, whether it is chosen, and where a click leads."""
+
+    value: str
+    count: int | None
+    chosen: bool
+    href: str
+
+
+@router.get("/")
+def overview(request: Request) -> HTMLResponse:
+    """What is new: open alerts, the coverage of two weeks, the latest articles."""
+    desk = desk_of(request)
+    since = desk.clock() - timedelta(days=OVERVIEW_DAYS - 1)
+    address = SearchAddress(from_=day_parameter(since), to=day_parameter(desk.clock()), sort="time")
+    return _show(request, desk, address, {}, is_overview=True)
+
+
+@router.get("/search")
+def search(request: Request) -> HTMLResponse:
+    """What the address asks for."""
+    address, problems = SearchAddress.parse(request.query_params)
+    return _show(request, desk_of(request), address, problems, is_overview=False)
+
+
+def _show(request: Request, desk: Desk, address: SearchAddress, problems: dict[str, str], *, is_overview: bool) -> HTMLResponse:
+    texts = desk.texts(request)
+    context = {
+        "address": address,
+        "problems": problems,
+        "is_overview": is_overview,
+        "alerts": open_alerts(desk.state) if is_overview else [],
+        "ranges": _ranges(address, texts),
+        "since_yesterday": _since_yesterday(desk.engine, texts) if is_overview else None,
+    }
+    try:
+        result = desk.engine.search(address.request(HITS_PER_PAGE))
+        interval, buckets = count_coverage(desk.engine, address, texts.now)
+    except QueryError as error:
+        context |= {
+            "result": None,
+            "chart": None,
+            "facets": {},
+            "query_problem": error.message_en if texts.language == "en" else error.message_vi,
+            "mistake": mistake_in(address.q, error.position),
+        }
+        return desk.page(request, "search.html", 422, **context)
+    context |= {
+        "result": result,
+        "chart": draw(interval, buckets, address, texts),
+        "facets": {name: _choices(address, name, result) for name in FILTERS},
+        "next_href": address.changed(after=result.cursor).href() if result.cursor else None,
+        "suggestions": [(suggestion, address.changed(q=suggestion).href()) for suggestion in result.suggestions],
+    }
+    return desk.page(request, "search.html", 422 if problems else 200, **context)
+
+
+def _choices(address: SearchAddress, name: FilterName, result: SearchResult) -> list[Choice]:
+    """The values of one filter: the chosen ones first, then what was found, most frequent first."""
+    counts = {facet.value: facet.count for facet in result.facets.get(name, [])}
+    chosen = address.values(name)
+    return [Choice(value, counts.get(value), True, address.without_value(name, value).href()) for value in chosen] + [
+        Choice(value, count, False, address.with_value(name, value).href()) for value, count in counts.items() if value not in chosen
+    ]
+
+
+def _ranges(address: SearchAddress, texts: Texts) -> list[tuple[str, str, bool]]:
+    """Quick ranges of time: text, address, whether it is the present one."""
+    today = day_parameter(texts.now)
+    found = []
+    for days in (1, 7, 30, 90):
+        begin = day_parameter(texts.now - timedelta(days=days - 1))
+        key = "range.today" if days == 1 else "range.days"
+        is_present = (address.from_, address.to) == (begin, today)
+        found.append((texts(key, n=days), address.changed(from_=begin, to=today).href(), is_present))
+    return [*found, (texts("range.all"), address.changed(from_="", to="").href(), not address.from_ and not address.to)]
+
+
+@dataclass(frozen=True)
+class Today:
+    """Coverage of today so far and of yesterday (Vietnam): articles, negative ones, and the searches that show them."""
+
+    today: int
+    today_negative: int
+    yesterday: int
+    yesterday_negative: int
+    today_href: str
+    today_negative_href: str
+    yesterday_href: str
+    yesterday_negative_href: str
+
+
+def _since_yesterday(engine: SearchEngine, texts: Texts) -> Today:
+    today = vietnam_day(texts.now)
+    yesterday = today - timedelta(days=1)
+
+    def of(day: str, sentiment: tuple[str, ...] = ()) -> SearchAddress:
+        return SearchAddress(from_=day, to=day, sentiment=sentiment, sort="time")
+
+    def count(begin: SearchAddress) -> tuple[int, int]:
+        buckets = engine.count("", begin.filters(), "day", fold_copies=True)
+        return sum(bucket.total for bucket in buckets), sum(bucket.negative for bucket in buckets)
+
+    now, before = of(today.isoformat()), of(day_parameter(start_of_day(yesterday)))
+    (total, negative), (total_before, negative_before) = count(now), count(before)
+    return Today(
+        total,
+        negative,
+        total_before,
+        negative_before,
+        now.href(),
+        of(now.from_, ("negative",)).href(),
+        before.href(),
+        of(before.from_, ("negative",)).href(),
+    )

@@ -1,0 +1,142 @@
+"""Serving the page: blocking for `diembao serve`, in a thread for the demo and the tests."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from diembao.clock import Clock, utc_now
+from diembao.engine import SearchEngine
+from diembao.errors import ConfigError, DiembaoError
+from diembao.settings import Settings
+from diembao.state import State
+from web.app import create_app
+
+_START_SECONDS = 15
+
+
+def serve(
+    settings: Settings,
+    *,
+    engine: SearchEngine | None = None,
+    state: State | None = None,
+    clock: Clock = utc_now,
+    host: str | None = None,
+    port: int | None = None,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the page until Ctrl-C or a signal to end.
+
+    Args:
+        settings: the office's; `[web]` of office.toml says where to serve.
+        engine: the engine to ask; None opens the one of the settings, and closes it afterwards.
+        state: the database to read; None opens the one of the settings, and closes it afterwards.
+        clock: the present moment.
+        host: address to listen at instead of the settings'.
+        port: port to listen at instead of the settings'; 0 takes a free one.
+        on_ready: called with the address ("http://127.0.0.1:8000") when requests are answered.
+
+    Raises:
+        ConfigError: when the port is taken or the address is not this machine's.
+        EngineError, StateError: when engine or database cannot be opened.
+    """
+    office = settings.office.web
+    listening = listen(office.host if host is None else host, office.port if port is None else port)
+    opened: list[SearchEngine | State] = []
+    try:
+        if engine is None:
+            from index import open_engine
+
+            engine = open_engine(settings)
+            opened.append(engine)
+            engine.prepare()
+        if state is None:
+            state = State(settings.database)
+            opened.append(state)
+        server = _Server(create_app(settings, engine, state, clock), lambda: on_ready and on_ready(address_of(listening)))
+        server.run(sockets=[listening])
+    finally:
+        listening.close()
+        for one in reversed(opened):
+            one.close()
+
+
+@contextmanager
+def served(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serve `app` in a thread while the block runs; gives its address.
+
+    Raises:
+        ConfigError: when the port is taken.
+        DiembaoError: when the server does not start.
+    """
+    listening = listen(host, port)
+    is_ready = threading.Event()
+    server = _Server(app, is_ready.set)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="web", daemon=True)
+    thread.start()
+    try:
+        if not is_ready.wait(_START_SECONDS):
+            raise DiembaoError("the web server did not start", "See its messages above")
+        yield address_of(listening)
+    finally:
+        server.should_exit = True
+        thread.join(_START_SECONDS)
+        listening.close()
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that says when it answers."""
+
+    def __init__(self, app: FastAPI, ready: Callable[[], object]) -> None:
+        # Forwarded headers are not trusted, open connections do not hold up the end, and messages go to our own log.
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=3,
+            )
+        )
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket, so that the real port is known before the server runs.
+
+    Raises:
+        ConfigError: when the port is taken, needs rights, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(256)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"cannot serve at {host}:{port}: {error.strerror or error}",
+            "Name another host or port in [web] of office.toml, or end what uses it",
+        ) from error
+    return listening
+
+
+def address_of(listening: socket.socket) -> str:
+    """The address that a browser on this machine reaches the socket at."""
+    host, port = listening.getsockname()[:2]
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - shown, not bound
+    return f"http://{name}:{port}"
