@@ -31,18 +31,18 @@ def demo(settings: Settings, no_serve: bool, port: int, as_json: bool) -> None:
     kept in DIEMBAO_HOME/demo; delete that folder to begin anew. A second run serves the same press day and doubles nothing.
     """
     from demo.landscape import Landscape
-    from demo.mailbox import Mailbox
+    from demo.mailbox import catch_mail
     from demo.server import serve as serve_landscape
     from flows.local_prefect import prepare
 
     folder = settings.home / "demo"
     landscape = Landscape.open(folder, utc_now())
-    with serve_landscape(landscape), Mailbox(folder / "mail") as mailbox:
+    with serve_landscape(landscape), catch_mail(folder / "mail") as mailbox:
         landscape.write_config(folder / "config", mailbox.port)
         office = _office_of(folder, settings)
         prepare(office.home)
         rounds = _run_rounds(landscape, office)
-        mails = mailbox.kept()
+        mails = mailbox.mails()
         if as_json:
             emit({"rounds": rounds, "mails": [str(path) for path in mails], "home": str(office.home), "config": str(office.config)})
         else:
@@ -59,18 +59,18 @@ def _office_of(folder: Path, settings: Settings) -> Settings:
 
 
 def _run_rounds(landscape: Landscape, office: Settings) -> list[dict[str, Any]]:
-    say(f"Báo chí mẫu / press landscape: {', '.join(landscape.addresses())}")
+    say(f"Báo chí mẫu / press landscape: {', '.join(landscape.base(outlet) for outlet in landscape.ports)}")
     import flows.monitor
 
     rounds = []
     if landscape.stage == 1:
         say("Vòng 1/2: ba tuần báo cũ / round 1 of 2: three weeks of press (crawl → tag → link → index → alerts)")
-        rounds.append(flows.monitor.monitor(at=landscape.moment))
+        rounds.append(flows.monitor.monitor(at=landscape.now))
         landscape.advance()
         say("Vòng 2/2: ngày hôm nay / round 2 of 2: today's press, an edited article, a page taken down")
     else:
         say("Một vòng nữa trên cùng ngày báo / one more round on the same press day")
-    rounds.append(flows.monitor.monitor(at=landscape.moment))
+    rounds.append(flows.monitor.monitor(at=landscape.now))
     return rounds
 
 
@@ -84,10 +84,10 @@ def _tell(rounds: list[dict[str, Any]], mails: list[Path], office: Settings) -> 
 
 
 def _leave_open(office: Settings, landscape: Landscape, port: int) -> None:
-    from web.serving import free_port_or, serve
+    from web.serving import serve
 
-    def started(address: str) -> None:
-        day = landscape.moment.astimezone(VIETNAM).strftime("%d/%m/%Y %H:%M")
+    def ready(address: str) -> None:
+        day = landscape.now.astimezone(VIETNAM).strftime("%d/%m/%Y %H:%M")
         click.echo(f"\nTrang tìm kiếm / search page: {address}\n  (ngày báo / press day {day}; Ctrl-C để dừng / to stop)")
 
-    serve(office, host="127.0.0.1", port=free_port_or(port), clock=lambda: landscape.moment, on_started=started)
+    serve(office, host="127.0.0.1", port=port, clock=lambda: landscape.now, on_ready=ready)

@@ -7,7 +7,6 @@ from datetime import timedelta
 import click
 
 from cli.output import emit, json_option, say
-from diembao.clock import utc_now
 from diembao.errors import DiembaoError
 from diembao.settings import Settings
 
@@ -75,13 +74,12 @@ def serve(settings: Settings, host: str | None, port: int | None, as_json: bool)
     """Serve the staff page until Ctrl-C."""
     from web.serving import serve as serve_pages
 
-    def started(address: str) -> None:
+    def ready(address: str) -> None:
         if as_json:
             emit({"url": address})
         say(f"Trang tìm kiếm / Search page: {address}  (Ctrl-C)")
 
-    web = settings.office.web
-    serve_pages(settings, host=host or web.host, port=web.port if port is None else port, clock=utc_now, on_started=started)
+    serve_pages(settings, host=host, port=port, on_ready=ready)
 
 
 @click.command()

@@ -1,0 +1,5 @@
+"""`python -m cli` is `diembao`."""
+
+from cli.main import main
+
+main()
