@@ -1,0 +1,89 @@
+"""Coverage over time, by Vietnam's hours, days, weeks (from Monday) and months."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, timezone
+
+from diembao.engine import CountBucket, Interval
+from diembao.errors import UsageError
+from index.document import milliseconds, moment
+
+VIETNAM_OFFSET = timezone(timedelta(hours=7))
+"""Vietnam's clock since 1975, without summer time; older zones are of no use for charts."""
+MAX_BUCKETS = 50_000
+
+
+def start_of(at: datetime, interval: Interval) -> datetime:
+    """The beginning of the interval that holds `at` (aware), aware UTC.
+
+    >>> start_of(datetime(2026, 11, 22, 18, 30, tzinfo=UTC), "week").isoformat()
+    '2026-11-22T17:00:00+00:00'
+    """
+    local = at.astimezone(VIETNAM_OFFSET).replace(minute=0, second=0, microsecond=0)
+    if interval != "hour":
+        local = local.replace(hour=0)
+    if interval == "week":
+        local -= timedelta(days=local.weekday())
+    elif interval == "month":
+        local = local.replace(day=1)
+    return local.astimezone(UTC)
+
+
+def next_start(start: datetime, interval: Interval) -> datetime:
+    """The beginning of the interval behind the one that begins at `start`."""
+    if interval == "month":
+        return start_of(start + timedelta(days=32), "month")
+    return start + {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}[interval]
+
+
+def spread(interval: Interval, since: datetime, until: datetime) -> list[datetime]:
+    """The beginnings of all intervals that touch [since, until), oldest first.
+
+    Raises:
+        UsageError: when there are more than MAX_BUCKETS.
+    """
+    seconds = {"hour": 3600, "day": 86400, "week": 604800, "month": 2592000}[interval]
+    if (until - since).total_seconds() / seconds > MAX_BUCKETS:
+        raise UsageError(
+            f"more than {MAX_BUCKETS} intervals between {since:%Y-%m-%d} and {until:%Y-%m-%d}",
+            "Name a shorter time or a longer interval",
+        )
+    starts = []
+    start = start_of(since, interval)
+    while start < until:
+        starts.append(start)
+        start = next_start(start, interval)
+    return starts
+
+
+def buckets(
+    rows: Iterable[tuple[int, object, object]], interval: Interval, since: datetime | None, until: datetime | None
+) -> list[CountBucket]:
+    """Coverage of the articles of `rows`.
+
+    Args:
+        rows: (publication in milliseconds, what is counted once per interval, whether negative) of each article.
+        interval: length of the intervals.
+        since: beginning of the first interval; None: the first article.
+        until: end of the last one, exclusive; None: behind the last article.
+    """
+    rows = list(rows)
+    if not rows and (since is None or until is None):
+        return []
+    first = since or moment(min(row[0] for row in rows))
+    last = until or moment(max(row[0] for row in rows) + 1)
+    assert first is not None
+    assert last is not None
+    starts = spread(interval, first, last)
+    edges = [milliseconds(start) or 0 for start in starts]
+    subjects: list[set[object]] = [set() for _ in starts]
+    negative: list[set[object]] = [set() for _ in starts]
+
+    for published, subject, is_negative in rows:
+        place = bisect_right(edges, published) - 1
+        subjects[place].add(subject)
+        if is_negative:
+            negative[place].add(subject)
+    return [CountBucket(start, len(subjects[at]), len(negative[at])) for at, start in enumerate(starts)]

@@ -1,0 +1,117 @@
+"""What both engines store of an Article: its words, the values it is narrowed to, its times. One definition for both."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from diembao.article import Article
+from diembao.urls import normalise_url
+from index.analysis import analyse, fold_letter, keyword, strip_accents
+from index.proximity import GAP, GAP_TOKEN
+
+TEXT_COLUMNS = ("title", "lead", "body", "author", "section", "tag", "place")
+"""Fields that are stored word by word."""
+WEIGHTS = {"title": 4.0, "lead": 2.0, "body": 1.0, "author": 1.0, "section": 1.0, "tag": 1.0, "place": 1.0}
+"""How much a match in each field counts for relevance: a headline says what an article is about."""
+FACETS = ("topic", "sentiment", "critical_of", "place", "source", "kind")
+MAX_ID_BYTES = 512
+"""Elasticsearch's limit; the embedded engine keeps to it, so that every index can move."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FOLDED = {code: fold_letter(chr(code)) for code in range(0x80, 0x1F00) if fold_letter(chr(code)) != chr(code)}
+_BETWEEN = " " + " ".join([GAP_TOKEN] * GAP) + " "
+
+
+def words_of(article: Article) -> dict[str, list[str]]:
+    """The exact tokens of each value of each text field, joined by spaces; one value for most fields."""
+    places: list[str] = []
+    for place in article.places:
+        places += [analyse_to_text(part) for part in dict.fromkeys((place.name, place.province, place.code)) if part]
+    values: dict[str, Iterable[str]] = {
+        "title": (analyse_to_text(article.title),),
+        "lead": (analyse_to_text(article.lead),),
+        "body": (analyse_to_text(article.body),),
+        "author": map(analyse_to_text, article.authors),
+        "section": (analyse_to_text(article.section),),
+        "tag": map(analyse_to_text, article.tags),
+        "place": dict.fromkeys(places),
+    }
+    return {field: [value for value in values[field] if value] for field in TEXT_COLUMNS}
+
+
+def analyse_to_text(text: str) -> str:
+    """The exact tokens of `text`, joined by spaces."""
+    return " ".join(token.exact for token in analyse(text))
+
+
+def joined(values: list[str]) -> str:
+    """The values of one field as one string of tokens, fillers between them."""
+    return _BETWEEN.join(values)
+
+
+def fold_words(words: str) -> str:
+    """A string of exact tokens as the string of their folded ones.
+
+    >>> fold_words("đồng tháp")
+    'dong thap'
+    """
+    return words.translate(_FOLDED)
+
+
+def keys_of(article: Article) -> dict[str, dict[str, str]]:
+    """By field: the keys that a query or filter may name, each with the value as a facet shows it ("" when it shows none)."""
+    place = {keyword(entry.province): entry.province for entry in article.places if entry.province}
+    aliases: dict[str, str] = {}
+    for entry in article.places:
+        for name in (entry.province, entry.name, entry.code):
+            if name:
+                aliases |= {keyword(name): "", keyword(strip_accents(name)): ""}
+    labels = {
+        "source": article.source,
+        "kind": article.kind,
+        "sentiment": article.sentiment.label if article.sentiment else "",
+        "critical_of": article.critical_of.label if article.critical_of else "",
+    }
+    return {
+        **{field: {keyword(label): label} if label else {} for field, label in labels.items()},
+        "topic": {keyword(topic.code): topic.code for topic in article.topics if topic.code},
+        "place": place,
+        "place_any": aliases,
+        "url": dict.fromkeys((url_key(url) for url in (article.url, article.canonical_url) if url), ""),
+    }
+
+
+def url_key(url: str) -> str:
+    """The form in which addresses are compared."""
+    try:
+        return normalise_url(url)
+    except ValueError:
+        return unicodedata.normalize("NFC", url).strip()
+
+
+def milliseconds(moment: datetime | None) -> int | None:
+    """Milliseconds since 1970-01-01 UTC, rounded down; the resolution in which both engines compare times."""
+    return None if moment is None else (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def moment(value: int | None) -> datetime | None:
+    """The inverse of `milliseconds`, aware UTC."""
+    return None if value is None else _EPOCH + timedelta(milliseconds=value)
+
+
+def group_of(article: Article) -> str:
+    """The id that an article and its copies share."""
+    return article.copy_of or article.id
+
+
+def refusal(article: Article) -> str | None:
+    """Why an engine cannot take `article`; None when it can."""
+    if not article.id:
+        return "it has neither an id nor a url"
+    if len(article.id.encode("utf-8", "replace")) > MAX_ID_BYTES:
+        return f"its id is longer than {MAX_ID_BYTES} bytes"
+    if any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in article.id):
+        return "its id holds characters that cannot be stored"
+    return None

@@ -1,0 +1,23 @@
+"""The engine of an installation."""
+
+from __future__ import annotations
+
+from diembao.engine import SearchEngine
+from diembao.errors import EngineError
+from diembao.settings import Settings
+from index.abbreviations import read_abbreviations
+from index.sqlite_engine import SqliteEngine
+
+ABBREVIATIONS_FILE = "abbreviations_search.toml"
+
+
+def open_engine(settings: Settings) -> SearchEngine:
+    """The engine that `settings.index` names; nothing is created before it is used.
+
+    Raises:
+        ConfigError: when the file of abbreviations is wrong.
+    """
+    abbreviations = read_abbreviations(settings.config / ABBREVIATIONS_FILE)
+    if settings.index == "sqlite":
+        return SqliteEngine(settings.home / "index.sqlite", abbreviations)
+    raise EngineError(f"no engine for {settings.index}", "Use DIEMBAO_INDEX=sqlite")
