@@ -1,0 +1,328 @@
+"""Layout families: outlets share a few content systems, so a new outlet of a known one needs no selectors.
+
+A family is recognised by its marks (all of them must be on the page) and read with its layout. The order is the order of
+trust: the most particular marks first. Each entry says where its facts come from: "saved page" is a page that was looked
+at; "hint" is a fact gathered from public crawlers, not checked on the live site.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crawlers.extraction.page import Element, Page
+from diembao.article import Kind
+from diembao.source import Layout
+
+
+@dataclass(frozen=True)
+class Family:
+    """One content system.
+
+    Attributes:
+        name: how it is called here.
+        marks: `.class`, `#id` or `@itemprop` names that are all on its pages.
+        layout: its selectors.
+        evidence: where the selectors come from.
+        kind: the kind of its outlets when it says so (a forum).
+    """
+
+    name: str
+    marks: tuple[str, ...]
+    layout: Layout
+    evidence: str
+    kind: Kind | None = None
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family(
+        "vnexpress",
+        (".fck_detail",),
+        Layout(
+            title="h1.title-detail, h1.title_news_detail, .title_news h1, h1.title-news",
+            lead="p.description, .short_intro, h2.description",
+            body=".fck_detail",
+            remove=[
+                ".box_brief_info",
+                ".box-tinlienquanv2",
+                ".width_common.box-tinlienquanv2",
+                ".list-news",
+                ".banner-ads",
+                ".box_category",
+            ],
+            authors=".author_mail, p.author",
+            published="span.date, .header-content .date, .block_timer_share .block_timer, span.time",
+            section="ul.breadcrumb, .breadcrumb",
+        ),
+        "saved page of 2025 (title-detail, description, fck_detail, span.date); hint: fundus (2025) and docbao (2019)",
+    ),
+    Family(
+        "vnexpress-2012",
+        (".Title", ".Lead", ".Normal"),
+        Layout(
+            title=".Title",
+            lead=".Lead",
+            body=":has(> p.Normal)",
+            remove=[".RelatedLeadSubject", ".RelatedLead"],
+            published=".timePost, .date, .txtdate",
+        ),
+        "saved page of 2012 (ione.vnexpress.net: h3.Title, p.Lead, p.Normal, span.timePost)",
+    ),
+    Family(
+        "vccorp",
+        (".detail-content", ".afcbc-body"),
+        Layout(
+            title="h1.detail-title, h1[data-role=title], h1.article-title",
+            lead="h2.detail-sapo, [data-role=sapo], .detail-sapo",
+            body=".detail-content.afcbc-body",
+            remove=[
+                "[type=RelatedOneNews]",
+                "[type=RelatedNewsBox]",
+                "[type=RelatedNews]",
+                ".VCSortableInPreviewMode[type=RelatedOneNews]",
+                "[type=Photo] figcaption",
+                ".link-content-footer",
+                ".VCCSlide",
+                "[type=content-toc]",
+            ],
+            authors=".author-info .name, .detail-author .name, [data-role=author], .detail-author",
+            published="[data-role=publishdate], .detail-time, .publishDate",
+            section="[data-role=cate-name], .detail-cate, .breadcrumb",
+        ),
+        "hint: selectors of tuoitre.vn, thanhnien.vn, baochinhphu.vn, cafef.vn in public crawlers; not seen on a saved page",
+    ),
+    Family(
+        "vccorp-2012-dantri",
+        (".fon31", ".fon33", ".fon34"),
+        Layout(
+            title=".fon31",
+            lead="h2.fon33, .fon33",
+            body=".fon34",
+            published=".breadcrumb .fr, .box26 .fr",
+            section=".box26 .breadcrumbitem1",
+        ),
+        "saved page of 2012 (dantri.com.vn: h1.fon31, h2.fon33, div.fon34, span.fr.fon7)",
+    ),
+    Family(
+        "vccorp-2012-genk",
+        (".news-showtitle", ".init_content"),
+        Layout(
+            title=".news-showtitle h1",
+            lead=".init_content",
+            body=":has(> .init_content)",
+            remove=[".init_content", ".tinlienquan", ".capnhatapple"],
+            section=".news-showtitle #title",
+        ),
+        "saved page of 2012 (genk.vn: .news-showtitle h1, .init_content, .note)",
+    ),
+    Family(
+        "dantri",
+        (".singular-content",),
+        Layout(
+            title="h1.title-page, h1.singular-title, h1.e-magazine__title",
+            lead="h2.singular-sapo, .singular-sapo",
+            body=".singular-content",
+            remove=[".dt-news__related", ".article-related"],
+            authors=".author-name, .author-wrap .author-name",
+            published="time.author-time, .author-time",
+            section=".breadcrumbs, .breadcrumb",
+        ),
+        "hint: public crawlers (title-page, singular-sapo, singular-content, time.author-time@datetime)",
+    ),
+    Family(
+        "dantri-2019",
+        (".dt-news__content",),
+        Layout(
+            title="h1.dt-news__title",
+            lead=".dt-news__sapo h2, .dt-news__sapo",
+            body=".dt-news__content",
+            published="span.dt-news__time",
+            section=".dt-breadcrumb",
+        ),
+        "hint: public crawlers (dt-news__*)",
+    ),
+    Family(
+        "zce-cms",
+        (".zce-content-body",),
+        Layout(
+            title="h1.article__title, .cms-title",
+            lead=".article__sapo, .cms-desc",
+            body=".zce-content-body",
+            remove=[".cms-relate", ".article__relate", ".cms-photo figcaption"],
+            authors=".article__author .name, .cms-author, .article__author",
+            published=".article__meta time, time.time, .cms-date, time",
+            section=".breadcrumbs, .breadcrumb",
+        ),
+        "hint: nhandan.vn, vietnamplus.vn, sggp.org.vn in public crawlers; sapo unverified",
+    ),
+    Family(
+        "vietnamnet",
+        (".maincontent",),
+        Layout(
+            title="h1.content-detail-title",
+            lead="h2.content-detail-sapo, .content-detail-sapo",
+            body=".maincontent",
+            remove=[".insert-wiki-content", ".vnn-template-noneditable", ".inner-article", ".article-relate"],
+            authors=".article-detail-author__info .name, .article-detail-author .name",
+            published=".bread-crumb-detail__time",
+            section=".bread-crumb-detail",
+        ),
+        "hint: docbao and public crawlers; unverified",
+    ),
+    Family(
+        "vietnamnet-2019",
+        (".ArticleContent",),
+        Layout(
+            title="h1.title",
+            lead=".ArticleLead",
+            body=".ArticleContent",
+            remove=[".ArticleLead", ".article-relate", ".ArticleRelate", ".inner-article", ".box-taitro", ".template-ReferToMore"],
+            published=".ArticleDate",
+        ),
+        "hint: docbao (2019), tuananh045/aggregator-news-backend (h1.title, .ArticleLead, .ArticleContent, .ArticleDate)",
+    ),
+    Family(
+        "p-classes-2012",
+        (".pTitle", ".pBody"),
+        Layout(
+            title=".pTitle",
+            lead=".pHead",
+            body=":has(> p.pBody)",
+            remove=[".pTitle", ".pHead", ".pCaption", ".share_buttons", ".discussion_tools", ".more_news"],
+            authors=".pAuthor",
+            published=".timestamp, .pDate, .date",
+            credit=".pSource",
+            section=".subheader .sub_cate",
+        ),
+        "saved page of 2012 (news.zing.vn: pTitle, pHead, pBody, pSubTitle, pCaption, pAuthor, pSource)",
+    ),
+    Family(
+        "24h-2012",
+        (".baiviet-title", ".text-conent"),
+        Layout(
+            title=".baiviet-title",
+            lead=".baiviet-head-noidung",
+            body=".text-conent",
+            authors=".nguontin",
+            credit=".nguontin",
+            published=".publication_date",
+            section=".chuyenmuc_title",
+        ),
+        "saved page of 2012 (24h.com.vn: baiviet-title, baiviet-head-noidung, text-conent, nguontin)",
+    ),
+    Family(
+        "nld-2012",
+        (".older-news", ".content", ".time"),
+        Layout(title="h1", body=".content", published="p.time", section=".path strong"),
+        "saved page of 2012 (nld.com.vn: h1, p.time, h3 as lead, div.content)",
+    ),
+    Family(
+        "thanhnien-2012",
+        (".mainTitle", ".article-content"),
+        Layout(title=".mainTitle", body=".article-content", published=".date-line"),
+        "saved page of 2012 (thanhnien.com.vn on SharePoint: mainTitle, date-line, article-content with h2 as lead)",
+    ),
+    Family(
+        "xenforo",
+        ("#XenForo", ".messageText"),
+        Layout(
+            title=".titleBar h1",
+            body="#messageList > li:first-child .messageText",
+            remove=[".quoteContainer", ".bbCodeQuote"],
+            authors="#messageList > li:first-child .messageUserInfo .username",
+            published="#pageDescription .DateTime",
+            section=".crust:last-child",
+        ),
+        "saved page of 2012 (tinhte.vn on XenForo 1)",
+        "forum",
+    ),
+    Family(
+        "xenforo-2",
+        (".p-title-value", ".message-body"),
+        Layout(
+            title="h1.p-title-value",
+            body="article.message:first-of-type .message-body .bbWrapper, .block-body > .message:first-child .bbWrapper",
+            remove=[".bbCodeBlock--quote"],
+            authors=".p-description .username",
+            published=".p-description time.u-dt",
+            section=".p-breadcrumbs li:last-child",
+        ),
+        "hint: the templates that XenForo 2 ships (p-title-value, p-description, message-body, bbWrapper, u-dt)",
+        "forum",
+    ),
+    Family(
+        "discourse",
+        (".crawler-post", ".post"),
+        Layout(
+            title="#topic-title h1, h1",
+            body=".crawler-post:first-of-type .post",
+            authors=".crawler-post:first-of-type .creator",
+            published=".crawler-post:first-of-type time",
+        ),
+        "hint: the crawler view that Discourse ships (crawler-post, creator, post)",
+        "forum",
+    ),
+    Family(
+        "cand",
+        (".box-title-detail", ".detail-content-body"),
+        Layout(title="h1.box-title-detail", lead=".box-des", body=".detail-content-body", published=".box-date", authors=".box-author"),
+        "hint: cand.com.vn in public crawlers",
+    ),
+    Family(
+        "qdnd",
+        (".post-title", ".post-subinfo"),
+        Layout(title="h1.post-title", lead=".post-summary", body=".articleBody, [itemprop=articleBody]", published=".post-subinfo"),
+        "hint: qdnd.vn in public crawlers",
+    ),
+    Family(
+        "itemprop",
+        ("@articleBody",),
+        Layout(
+            title="h1[itemprop=headline], [itemprop=headline]:not(meta)",
+            body="[itemprop=articleBody]",
+            published="time[itemprop=datePublished], [itemprop=datePublished]:not(meta)",
+        ),
+        "schema.org's own names: articleBody, headline, datePublished",
+    ),
+    Family(
+        "wordpress",
+        (".entry-title", ".entry-content"),
+        Layout(
+            title="h1.entry-title, .entry-title",
+            body=".entry-content",
+            remove=[".sharedaddy", ".jp-relatedposts", ".wp-caption-text"],
+            published="time.entry-date, .entry-date, .posted-on time",
+            authors=".entry-meta .author, .byline .author, .author.vcard",
+        ),
+        "the template names that WordPress ships (entry-title, entry-content, wp-caption-text)",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A family that a page belongs to, and the elements of its body."""
+
+    family: Family
+    body: list[Element]
+
+
+def recognise(page: Page) -> Match | None:
+    """The family of `page`, the first of the table whose marks are all there and whose body holds text; None for none."""
+    for family in FAMILIES:
+        if all(mark in page.marks for mark in family.marks):
+            body = _outermost(page, page.select(family.layout.body or ""))
+            if body and max(sum(len(text) for text in element.itertext()) for element in body) > 150:
+                return Match(family, body)
+    return None
+
+
+def _outermost(page: Page, found: list[Element]) -> list[Element]:
+    """The match with the most text; with it every other one beside it that belongs to the same parent."""
+    if len(found) < 2:
+        return found
+    best = max(found, key=lambda element: sum(len(text) for text in element.itertext()))
+    return [
+        element
+        for element in found
+        if element is best or (element.getparent() is best.getparent() and element.get("class") == best.get("class"))
+    ]

@@ -1,0 +1,208 @@
+"""A page, parsed once: its tree, its metadata and the indexes that finding things in it needs."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import lxml.html
+from cssselect import GenericTranslator, SelectorError
+from lxml import etree
+
+from crawlers.extraction.decoding import decode
+
+Element = etree._Element
+
+_DROPPED = ("script", "style", "noscript", "template", "iframe", "svg", "object", "embed", "select", "textarea", "button", "canvas")
+_BREAKS = frozenset(
+    {
+        "address", "article", "aside", "blockquote", "br", "center", "dd", "div", "dl", "dt", "fieldset", "figcaption", "figure",
+        "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "p", "pre", "section",
+        "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
+    }
+)  # fmt: skip
+_INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_TRAILING_COMMA = re.compile(r",\s*([}\]])")
+
+
+class UnreadablePageError(ValueError):
+    """There is nothing in the bytes that could be read as HTML."""
+
+
+def fold(text: str) -> str:
+    r"""`text` in NFC on one line, runs of white space as one blank, without invisible characters.
+
+    >>> fold("  Ha\u0300  Nội\u200b ")
+    'Hà Nội'
+    """
+    return " ".join(_CONTROL.sub(" ", _INVISIBLE.sub("", unicodedata.normalize("NFC", text))).split())
+
+
+def text_of(element: Element) -> str:
+    """What a reader sees of `element`, on one line; block elements and `br` separate words."""
+    pieces: list[str] = []
+    for event, node in etree.iterwalk(element, events=("start", "end", "comment", "pi")):
+        if event == "start":
+            if node.tag in _BREAKS:
+                pieces.append(" ")
+            if node.text:
+                pieces.append(node.text)
+        else:
+            if event == "end" and node.tag in _BREAKS:
+                pieces.append(" ")
+            if node is not element and node.tail:
+                pieces.append(node.tail)
+    return fold("".join(pieces))
+
+
+def cues(element: Any) -> str:
+    """Class and id of `element` in lower case, blank-separated: where designers say what a part is."""
+    return f"{element.get('class') or ''} {element.get('id') or ''}".lower()
+
+
+@lru_cache(maxsize=2048)
+def _compiled(selector: str) -> etree.XPath:
+    return etree.XPath(GenericTranslator().css_to_xpath(selector))
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What the head of the page says: `meta` by name in lower case (first value wins), and the JSON-LD objects."""
+
+    meta: dict[str, list[str]]
+    objects: list[dict[str, Any]]
+
+    def first(self, *names: str) -> str:
+        """The first non-empty value of the first of `names` that has one; empty when none has."""
+        for name in names:
+            for value in self.meta.get(name, ()):
+                if value:
+                    return value
+        return ""
+
+    def article_object(self) -> dict[str, Any]:
+        """The JSON-LD object that describes the article; empty when there is none."""
+        for item in self.objects:
+            kinds = item.get("@type")
+            names = [str(kind).lower() for kind in (kinds if isinstance(kinds, list) else [kinds])]
+            if any(name.endswith(("article", "blogposting", "newsarticle", "discussionforumposting", "reportage")) for name in names):
+                return item
+        return {}
+
+
+class Page:
+    """The parsed page.
+
+    Args:
+        html: the page's bytes.
+        url: the address it was fetched from.
+        content_type: the HTTP header; None when unknown.
+
+    Raises:
+        UnreadablePageError: when there is no element in it.
+    """
+
+    def __init__(self, html: bytes, url: str, content_type: str | None = None) -> None:
+        self.url = url
+        text = decode(html, content_type)
+        # huge_tree: libxml2 otherwise stops at a depth of 256, and hostile or broken pages go deeper.
+        parser = lxml.html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
+        try:
+            root = lxml.html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
+        except (etree.LxmlError, ValueError, AssertionError) as error:
+            raise UnreadablePageError("no HTML in it") from error
+        self.root: Element = root
+        self.metadata = Metadata(_read_meta(root), list(_read_json_ld(root)))
+        etree.strip_elements(root, *_DROPPED, with_tail=False)
+        self.elements: list[Element] = [element for element in root.iter() if isinstance(element.tag, str)]
+        self.position: dict[Element, int] = {element: place for place, element in enumerate(self.elements)}
+
+    @cached_property
+    def marks(self) -> dict[str, list[Element]]:
+        """Elements by `.class`, `#id` and `@itemprop`, in document order."""
+        index: dict[str, list[Element]] = {}
+        for element in self.elements:
+            for name in (element.get("class") or "").split():
+                index.setdefault("." + name, []).append(element)
+            if identity := element.get("id"):
+                index.setdefault("#" + identity, []).append(element)
+            if prop := element.get("itemprop"):
+                index.setdefault("@" + prop, []).append(element)
+        return index
+
+    def select(self, selector: str) -> list[Element]:
+        """The elements that a CSS selector matches, in document order; none for a selector that cannot be read."""
+        try:
+            found = _compiled(selector)(self.root)
+        except (SelectorError, etree.XPathError, SyntaxError):
+            return []
+        return [item for item in found if isinstance(item, lxml.html.HtmlElement)] if isinstance(found, list) else []
+
+    def absolute(self, link: str) -> str:
+        """`link` as an absolute http(s) address; empty when it is not one."""
+        try:
+            address = urljoin(self.base, link.strip())
+            parts = urlsplit(address)
+        except ValueError:
+            return ""
+        return address if parts.scheme in ("http", "https") and parts.netloc else ""
+
+    @cached_property
+    def base(self) -> str:
+        """What relative addresses start from."""
+        for element in self.root.iter("base"):
+            if href := element.get("href"):
+                try:
+                    return urljoin(self.url, href)
+                except ValueError:
+                    break
+        return self.url
+
+
+def _read_meta(root: Element) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for element in root.iter("meta"):
+        content = fold(element.get("content") or "")
+        if not content:
+            continue
+        for attribute in ("property", "name", "itemprop"):
+            if key := element.get(attribute):
+                found.setdefault(key.lower().strip(), []).append(content)
+    return found
+
+
+def _read_json_ld(root: Element) -> Iterator[dict[str, Any]]:
+    """Every object of every JSON-LD script, those inside lists and `@graph` too; broken JSON is mended or passed over."""
+    for script in root.iter("script"):
+        if "ld+json" not in (script.get("type") or "").lower() or not script.text:
+            continue
+        waiting = [_loads(script.text)]
+        steps = 0
+        while waiting and steps < 500:
+            steps += 1
+            item = waiting.pop(0)
+            if isinstance(item, list):
+                waiting.extend(item)
+            elif isinstance(item, dict):
+                yield item
+                waiting.extend(item[key] for key in ("@graph", "mainEntity") if key in item)
+
+
+def _loads(text: str) -> Any:
+    """JSON as pages write it: comments around it, raw line breaks in strings, a comma too many."""
+    text = (
+        text.strip().removeprefix("<!--").removesuffix("-->").strip().removeprefix("//<![CDATA[").removesuffix("//]]>").strip().rstrip(";")
+    )
+    for attempt in (text, _TRAILING_COMMA.sub(r"\1", text)):
+        try:
+            return json.loads(attempt, strict=False)
+        except (ValueError, RecursionError):
+            continue
+    return None
