@@ -102,7 +102,7 @@ def backtest(file: SeriesFile, false_alerts_per_year: float = 4.0) -> Iterator[s
     for at, name, number, e, has, s, a in zip(
         file.timestamps, file.series, file.numbers.tolist(), expected.tolist(), known.tolist(), score.tolist(), alert.tolist(), strict=True
     ):  # fmt: skip
-        observed = "null" if number != number else (repr(int(number)) if number == int(number) and abs(number) < 1e15 else repr(number))  # noqa: PLR0124
+        observed = "null" if number != number else (repr(int(number)) if number == int(number) and abs(number) < 1e15 else repr(number))
         stamp = f'"{at}"' if at.isascii() and '"' not in at and "\\" not in at and at.isprintable() else json.dumps(at)
         yield (
             f'{{"timestamp":{stamp},"series":{labels[name]},"observed":{observed},"expected":{f"{e:.6g}" if has else "null"},'
@@ -117,8 +117,8 @@ def judge(file: SeriesFile, false_alerts_per_year: float) -> tuple[Floats, Float
         members = {file.series[0]: np.arange(total)}
     else:
         lists: dict[str, list[int]] = defaultdict(list)
-        for index, name in enumerate(file.series):
-            lists[name].append(index)
+        for row, name in enumerate(file.series):
+            lists[name].append(row)
         members = {name: np.asarray(rows) for name, rows in lists.items()}
     budget = false_alerts_per_year / len(members)
     groups: dict[bytes, list[str]] = defaultdict(list)
@@ -178,7 +178,9 @@ def _seconds(text: str) -> int:
 
 
 def _read_times(timestamps: list[str], rows: list[int]) -> Integers:
-    plain = all(len(text) in (16, 19) and text.isascii() and text[-1].isdigit() and "+" not in text and text[-6] != "-" for text in timestamps)
+    plain = all(
+        len(text) in (16, 19) and text.isascii() and text[-1].isdigit() and "+" not in text and text[-6] != "-" for text in timestamps
+    )
     if plain:
         try:
             return np.asarray(np.array(timestamps, dtype="datetime64[s]").astype(np.int64))

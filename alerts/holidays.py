@@ -73,8 +73,7 @@ def lunar_months(year: int) -> tuple[date, ...]:
             leap = next(i for i in range(1, 13) if _sun_sector(starts[i]) == _sun_sector(starts[i + 1]))
         ordinary = [start for i, start in enumerate(starts[: following - first]) if i != leap]
         # ordinary[0] is month 11, [1] month 12, [2] month 1 of the next lunar year …
-        for month in wanted:
-            months.append(date.fromordinal(ordinary[month - 11 if month >= 11 else month + 1] + _EPOCH))
+        months.extend(date.fromordinal(ordinary[month - 11 if month >= 11 else month + 1] + _EPOCH) for month in wanted)
     return tuple(months)
 
 

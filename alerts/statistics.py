@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,7 @@ class Judgement:
         window: length of that sum in steps.
         window_observed: that sum.
         window_expected: its expectation.
-        dispersion: squared coefficient of variation beyond counting that the row was judged with (one-step window).
+        dispersion: squared coefficient of variation beyond counting of a sum of six steps, as the row was judged with.
         is_count: judged as a small count (negative binomial), not as a volume (gamma).
     """
 
@@ -96,12 +97,16 @@ class Detector:
         budget: false alerts a year allowed to each series.
         minimum: smallest window sum of a count that may be an alert; ignored for volumes.
         holidays: treat Vietnam's public holidays as such.
+        longest: longest of WINDOWS that is judged, in steps.
     """
 
-    def __init__(self, step: int, series: int, budget: float, *, minimum: float = 4.0, holidays: bool = True) -> None:
+    def __init__(
+        self, step: int, series: int, budget: float, *, minimum: float = 4.0, holidays: bool = True, longest: int = _LONGEST
+    ) -> None:
         if step <= 0 or series <= 0 or budget <= 0:
             raise ValueError("step, series and budget must be positive")
         self.step, self.series, self.budget, self.minimum, self.holidays = step, series, budget, minimum, holidays
+        self.windows = np.array([window for window in WINDOWS if window <= longest], np.int64)
         per_day = max(1, round(DAY / step))
         self.bins = min(per_day, 24)
         self.block = max(DAY, step)
@@ -116,7 +121,7 @@ class Detector:
         self._weekday = _Factor(7, series, _PRIOR_WEEKDAY)
         self._holiday = _Factor(2, series, _PRIOR_HOLIDAY)
         self._week = _Factor(7 * self.bins, series, _PRIOR_WEEK)
-        kinds = len(WINDOWS)
+        kinds = len(self.windows)
         self._excess, self._square, self._noise = (np.zeros((kinds, series)) for _ in range(3))
         self._dispersion = np.full((kinds, series), _PRIOR_DISPERSION_COUNT)
         self._tail_sum, self._tail_rows, self._rows = np.zeros(shape), np.zeros(shape), np.zeros(shape)
@@ -179,15 +184,17 @@ class Detector:
         x = np.where(known, np.maximum(values, 0.0), 0.0)
         e = np.where(known, expected, 0.0)
         all_x, all_e = np.concatenate([self._past_x, x]), np.concatenate([self._past_e, e])
-        sums_x, sums_e = _window_sums(all_x, rows), _window_sums(all_e, rows)
-        surprise = np.zeros((len(WINDOWS), rows, self.series))
+        sums_x, sums_e = _window_sums(all_x, rows, self.windows), _window_sums(all_e, rows, self.windows)
+        surprise = np.zeros((len(self.windows), rows, self.series))
         for column in range(self.series):
             inverse = self._dispersion[:, column, None] + self._doubt[column]
             one_x, one_e = sums_x[:, :, column], sums_e[:, :, column]
             judge = _count_surprise if self._is_count[column] else _volume_surprise
             surprise[:, :, column] = judge(one_x, one_e, np.broadcast_to(inverse, one_x.shape))
             if self._is_count[column]:
-                surprise[:, :, column] = np.where(one_x >= self.minimum, surprise[:, :, column], np.minimum(surprise[:, :, column], _TAIL_FROM))
+                surprise[:, :, column] = np.where(
+                    one_x >= self.minimum, surprise[:, :, column], np.minimum(surprise[:, :, column], _TAIL_FROM)
+                )
         best = surprise.argmax(axis=0)
         pick = (best, *np.indices(best.shape))
         raw = np.where(known, surprise[pick], 0.0)
@@ -203,8 +210,8 @@ class Detector:
         self._past_x, self._past_e = all_x[-_LONGEST:], all_e[-_LONGEST:]
         return Judgement(
             expected=expected, score=score, alert=alert, open=is_open, probability=np.exp(-corrected),
-            window=np.asarray(WINDOWS)[best], window_observed=sums_x[pick], window_expected=sums_e[pick],
-            dispersion=np.broadcast_to(self._dispersion[0] + self._doubt, expected.shape),
+            window=self.windows[best], window_observed=sums_x[pick], window_expected=sums_e[pick],
+            dispersion=np.broadcast_to(self._dispersion[min(3, len(self.windows) - 1)] + self._doubt, expected.shape),
             is_count=np.broadcast_to(self._is_count, expected.shape),
         )  # fmt: skip
 
@@ -298,16 +305,16 @@ class Detector:
         if not hasattr(self, "_spread_x"):
             self._spread_x, self._spread_e = np.zeros((_LONGEST, self.series)), np.zeros((_LONGEST, self.series))
         all_x, all_e = np.concatenate([self._spread_x, np.where(use, x, 0.0)]), np.concatenate([self._spread_e, np.where(use, e, 0.0)])
-        sums_x, sums_e = _window_sums(all_x, rows), _window_sums(all_e, rows)
+        sums_x, sums_e = _window_sums(all_x, rows, self.windows), _window_sums(all_e, rows, self.windows)
         self._spread_x, self._spread_e = all_x[-_LONGEST:], all_e[-_LONGEST:]
         dispersion = self._dispersion[:, None, :] + self._doubt
         counting = np.where(self._is_count, sums_e, 0.0)
         deviation = np.minimum((sums_x - sums_e) ** 2, 16.0 * (counting + sums_e**2 * dispersion) + np.where(self._is_count, 4.0, 0.0))
         fade = np.exp(-1.0 / _MODEL_MEMORY)
-        lengths = np.asarray(WINDOWS, float)[:, None]
+        lengths = self.windows[:, None]
         self._excess = self._excess * fade + (deviation - counting).sum(axis=1) / lengths
         self._square = self._square * fade + (sums_e**2).sum(axis=1) / lengths
-        self._noise = self._noise * fade + ((2 * sums_e**2 + counting) if True else 0).sum(axis=1) / lengths
+        self._noise = self._noise * fade + (2 * sums_e**2 + counting).sum(axis=1) / lengths
         prior = np.where(self._is_count, _PRIOR_DISPERSION_COUNT, _PRIOR_DISPERSION_VOLUME)
         weight = self._square**2 / np.maximum(self._noise, 1e-300)
         weight = np.where(self._is_count, weight, np.minimum(weight, 1e9))
@@ -330,7 +337,17 @@ class _Factor:
         self.values = np.ones((size, series))
         self._observed, self._expected, self._information = (np.zeros((size, series)) for _ in range(3))
 
-    def learn(self, part: slice, observed: Floats, expected: Floats, information: Floats, fade: float, *, smooth: bool = False, all_fade: bool = True) -> None:
+    def learn(
+        self,
+        part: slice,
+        observed: Floats,
+        expected: Floats,
+        information: Floats,
+        fade: float,
+        *,
+        smooth: bool = False,
+        all_fade: bool = True,
+    ) -> None:
         """Add a day to the factors of `part`. `expected` contains the present factor, which is divided out."""
         without = expected / self.values[part]
         target = slice(None) if all_fade else part
@@ -341,8 +358,7 @@ class _Factor:
         ratio = np.where(expected > 0, observed / np.where(expected > 0, expected, 1.0), 1.0)
         centre = np.ones_like(ratio)
         if smooth and len(ratio) >= 12:
-            near = sum(w * np.roll(information, s, axis=0) for s, w in ((-2, 0.5), (-1, 1.0), (0, 1.0), (1, 1.0), (2, 0.5)))
-            told = sum(w * np.roll(information * ratio, s, axis=0) for s, w in ((-2, 0.5), (-1, 1.0), (0, 1.0), (1, 1.0), (2, 0.5)))
+            near, told = _smooth(information), _smooth(information * ratio)
             centre = (told + self.prior) / (near + self.prior)
             values = (information * ratio + 4 * self.prior * centre) / (information + 4 * self.prior)
         else:
@@ -350,11 +366,16 @@ class _Factor:
         self.values[target] = np.clip(values, 0.02, 50.0)
 
 
-def _window_sums(values: Floats, rows: int) -> Floats:
-    """Sums of the last WINDOWS steps for each of the last `rows` rows: shape (windows, rows, series)."""
+def _smooth(values: Floats) -> Floats:
+    """Each value with its neighbours two to the left and right, as on a clock."""
+    return np.asarray(values + sum((w * np.roll(values, s, axis=0) for s, w in ((-2, 0.5), (-1, 1.0), (1, 1.0), (2, 0.5))), np.zeros(1)))
+
+
+def _window_sums(values: Floats, rows: int, windows: Integers) -> Floats:
+    """Sums of the last `windows` steps for each of the last `rows` rows: shape (windows, rows, series)."""
     total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
     ends = np.arange(len(values) - rows + 1, len(values) + 1)
-    starts = ends[None, :] - np.asarray(WINDOWS)[:, None]
+    starts = ends[None, :] - windows[:, None]
     return np.asarray(np.maximum(total[ends][None] - total[starts], 0.0))
 
 
@@ -390,6 +411,8 @@ def _volume_surprise(x: Floats, e: Floats, inverse: Floats) -> Floats:
 def _join(parts: Sequence[Judgement], series: int) -> Judgement:
     if len(parts) == 1:
         return parts[0]
-    names = Judgement.__dataclass_fields__
     empty = np.zeros((0, series))
-    return Judgement(**{name: np.concatenate([getattr(part, name) for part in parts]) if parts else empty for name in names})
+    joined: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) if parts else empty for name in Judgement.__dataclass_fields__
+    }
+    return Judgement(**joined)

@@ -40,6 +40,7 @@ class Evidence(_Value):
     published_at: Moment | None
     sentences: list[str] = Field(default_factory=list, description="the sentences that made it negative")
     copies: int = 0
+    outlets: list[str] = Field(default_factory=list, description="source ids that carry the story, the first publisher first")
     places: list[str] = Field(default_factory=list)
 
 

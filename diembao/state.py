@@ -61,6 +61,7 @@ class FetchState(Base):
     __tablename__ = "fetch_state"
 
     url: Mapped[str] = mapped_column(String(2048), primary_key=True, doc="normalised address")
+    address: Mapped[str] = mapped_column(String(2048), default="", doc="the address as it was found: what is asked for")
     source: Mapped[str] = mapped_column(String(100), index=True)
     role: Mapped[str] = mapped_column(String(10), doc="feed, sitemap, listing or article")
     article_id: Mapped[str | None] = mapped_column(String(32), index=True)
@@ -115,6 +116,7 @@ class AlertRecord(Base):
     started_at: Mapped[datetime] = mapped_column(index=True)
     updated_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    mailed: Mapped[int] = mapped_column(default=0, doc="what was observed when the last mail about it was written; 0: no mail")
     alert: Mapped[dict[str, Any]] = mapped_column(doc="the Alert as JSON")
 
 

@@ -1,0 +1,248 @@
+"""Mails that explain themselves: HTML and plain text, Vietnamese first, with a chart."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from functools import lru_cache
+from typing import Any, Literal
+from urllib.parse import urlencode, urlsplit
+
+import css_inline
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from alerts.charts import chart_text, series_chart
+from alerts.wording import hours_between, local, number, rarity
+from diembao.alert import Alert, Evidence
+from diembao.errors import DeliveryError
+from diembao.settings import Office
+from diembao.taxonomy import Taxonomy
+
+Cause = Literal["new", "grown", "ended"]
+"""Why a mail is written: the alert began, doubled since the last mail, or is over."""
+
+_STORIES = 6
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A finished mail: its Message-ID and the whole message as it goes to the server."""
+
+    message_id: str
+    content: bytes
+
+
+def check_address(address: str) -> str:
+    """`address`, when it is one plain mailbox.
+
+    Raises:
+        DeliveryError: for anything else: line breaks, several addresses, a display name, letters outside ASCII.
+    """
+    if not _ADDRESS.fullmatch(address) or ".." in address:
+        raise DeliveryError(f"{address!r} is no mail address", "Write it as name@example.vn in [mail] of office.toml")
+    return address
+
+
+def message_id(key: str, sender: str) -> str:
+    """The Message-ID of the mail with this outbox key; always the same for one key."""
+    domain = sender.rpartition("@")[2] or "localhost"
+    return f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{domain}>"
+
+
+def one_line(text: str, longest: int = 300) -> str:
+    r"""`text` without line breaks and control characters, cut at `longest` letters.
+
+    >>> one_line("a\r\nBcc: x@y.z")
+    'a Bcc: x@y.z'
+    """
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+def safe_link(url: str) -> str:
+    """`url` when it is an http(s) address, else nothing."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return url if parts.scheme in ("http", "https") and parts.netloc and not re.search(r"[\s<>\"]", url) else ""
+
+
+def compose_alert(
+    alert: Alert,
+    office: Office,
+    taxonomy: Taxonomy,
+    recipient: str,
+    key: str,
+    now: datetime,
+    *,
+    cause: Cause = "new",
+    reply_to: str | None = None,
+    names: Mapping[str, str] | None = None,
+) -> Composed:
+    """The mail about `alert` for one recipient.
+
+    Args:
+        alert: what was found.
+        office: sender, name and the address of the pages.
+        taxonomy: names and departments of the fields.
+        recipient: one plain mailbox.
+        key: outbox key; the Message-ID is made from it.
+        now: date of the mail, aware UTC.
+        cause: see Cause.
+        reply_to: key of the mail that began the thread.
+        names: names of the sources by id; an id without a name stands for itself.
+
+    Raises:
+        DeliveryError: when an address is none.
+    """
+    view = _view(alert, office, taxonomy, cause, names or {})
+    message = _message(office, recipient, key, now, view["subject"])
+    if reply_to:
+        message["In-Reply-To"] = message["References"] = message_id(reply_to, office.mail.sender)
+    templates = _templates()
+    message.set_content(templates.get_template("alert.txt").render(view), cte="quoted-printable")
+    chart = series_chart(alert.points, alert.window_start, alert.window_end) if alert.points else None
+    view["chart"] = f"chart-{alert.id}@diembao" if chart else ""
+    html = inline(templates.get_template("alert.html").render(view))
+    message.add_alternative(html, subtype="html", cte="quoted-printable")
+    if chart:
+        part = list(message.iter_parts())[-1]
+        part.add_related(chart, "image", "png", cid=f"<chart-{alert.id}@diembao>", disposition="inline", filename="bieu-do.png")
+    return Composed(str(message["Message-ID"]), message.as_bytes())
+
+
+def compose(
+    office: Office,
+    recipient: str,
+    key: str,
+    now: datetime,
+    subject: str,
+    text: str,
+    html: str,
+    attachments: Sequence[tuple[str, str, bytes]] = (),
+) -> Composed:
+    """A mail of text, HTML and attachments (file name, MIME type, content).
+
+    Raises:
+        DeliveryError: when an address is none.
+    """
+    message = _message(office, recipient, key, now, subject)
+    message.set_content(text, cte="quoted-printable")
+    message.add_alternative(inline(html), subtype="html", cte="quoted-printable")
+    for name, kind, content in attachments:
+        main, _, sub = kind.partition("/")
+        message.add_attachment(content, main, sub, filename=one_line(name, 100))
+    return Composed(str(message["Message-ID"]), message.as_bytes())
+
+
+def inline(html: str) -> str:
+    """`html` with its styles at the elements, as mail programs want them; the style block stays for dark mode."""
+    return css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False).inline(html)
+
+
+def alert_links(alert: Alert, office: Office) -> tuple[str, str]:
+    """(search that shows the articles, page of the alert)."""
+    base = office.base_url.rstrip("/")
+    span = {"from": local(alert.window_start, "%Y-%m-%dT%H:%M"), "to": local(alert.window_end, "%Y-%m-%dT%H:%M")}
+    return f"{base}/search?{urlencode({'q': alert.query, **span, 'sort': 'time'})}", f"{base}/alerts/{alert.id}"
+
+
+def _message(office: Office, recipient: str, key: str, now: datetime, subject: str) -> EmailMessage:
+    check_address(recipient)
+    user, _, domain = check_address(office.mail.sender).rpartition("@")
+    message = EmailMessage(policy=SMTP)
+    message["From"] = Address(one_line(office.name, 100), user, domain)
+    message["To"] = recipient
+    message["Subject"] = one_line(subject, 200)
+    message["Date"] = format_datetime(now)
+    message["Message-ID"] = message_id(key, office.mail.sender)
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
+    return message
+
+
+def _view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, names: Mapping[str, str]) -> dict[str, Any]:
+    hours = hours_between(alert.window_start, alert.window_end)
+    series, _, _ = one_line(alert.title).partition(": ")
+    vietnamese, english = rarity(alert.probability)
+    expected = number(alert.expected)
+    unit = _unit_of(alert)
+    field = taxonomy.fields.get(alert.series.split(" × ")[0])
+    search_link, alert_link = alert_links(alert, office)
+    headline = f"{alert.observed} {unit} trong {hours} giờ"
+    prefix = {"new": "Cảnh báo", "grown": "Cảnh báo tăng", "ended": "Đã hết cảnh báo"}[cause]
+    span = f"từ {local(alert.window_start, '%H:%M %d/%m')} đến {local(alert.window_end, '%H:%M %d/%m')}"
+    return {
+        "alert": alert,
+        "cause": cause,
+        "subject": f"{prefix}: {series} – {headline} (bình thường {expected})",
+        "banner": f"{prefix} · {local(alert.evaluated_at, '%H:%M %d/%m/%Y')}",
+        "where": series + (f" · {field.department}" if field and field.department else ""),
+        "headline": headline if cause != "ended" else f"Đợt tin tiêu cực đã hết: {headline}",
+        "unit_name": unit,
+        "hours": hours,
+        "expected": expected,
+        "explanation": f"Đếm {span}. Nếu không có gì thay đổi, do tình cờ thì một đợt như vậy chỉ gặp {vietnamese}.",
+        "chart": "",
+        "chart_text": chart_text(alert),
+        "search_link": search_link,
+        "alert_link": alert_link,
+        "stories_heading": f"{len(alert.evidence)} sự việc đứng sau" if len(alert.evidence) > 1 else "Sự việc đứng sau",
+        "stories": [_story(story, names) for story in alert.evidence[:_STORIES]],
+        "more": f"và {len(alert.evidence) - _STORIES} sự việc khác." if len(alert.evidence) > _STORIES else "",
+        "end_heading": "Khi nào cảnh báo kết thúc?" if cause != "ended" else "Vì sao cảnh báo kết thúc?",
+        "ending": one_line(alert.ends_when),
+        "english": (
+            f"{(field.name.en if field else alert.series)}: {alert.observed} negative {_english_unit(unit)} in {hours} hours, "
+            f"{alert.expected:.1f} expected; by chance {english}."
+        ),
+        "foot": f"{one_line(office.name, 100)} nhận thư này theo quy tắc “{alert.rule}” (config/alerts).",
+        "base_url": office.base_url,
+    }
+
+
+def _unit_of(alert: Alert) -> str:
+    for unit in ("báo đưa tin tiêu cực", "sự việc tiêu cực"):
+        if unit in alert.title:
+            return unit
+    return "tin tiêu cực"
+
+
+def _english_unit(unit: str) -> str:
+    return {"báo đưa tin tiêu cực": "outlets", "sự việc tiêu cực": "stories"}.get(unit, "articles")
+
+
+def _story(story: Evidence, names: Mapping[str, str]) -> dict[str, Any]:
+    outlets = [one_line(names.get(name, name), 60) for name in (story.outlets or [story.source]) if name]
+    first = outlets[0] if outlets else "không rõ nguồn"
+    when = f", {local(story.published_at, '%H:%M %d/%m')}" if story.published_at else ""
+    meta = f"Đăng đầu tiên: {first}{when}" if len(outlets) > 1 or story.copies else f"{first}{when}"
+    if len(outlets) > 1:
+        meta += f" · thêm {len(outlets) - 1} báo: {', '.join(outlets[1:5])}{'…' if len(outlets) > 5 else ''}"
+    if story.copies:
+        meta += f" · {story.copies + 1} bài"
+    return {
+        "title": one_line(story.title, 250) or "(không có tiêu đề)",
+        "link": safe_link(story.url),
+        "meta": meta,
+        "places": "Nơi chốn: " + ", ".join(one_line(place, 60) for place in story.places[:4]) if story.places else "",
+        "sentences": [one_line(sentence, 320) for sentence in story.sentences[:2] if one_line(sentence) != one_line(story.title)],
+    }
+
+
+@lru_cache(maxsize=1)
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("alerts", "templates"),
+        autoescape=select_autoescape(["html"], default=False),
+        undefined=StrictUndefined,
+    )

@@ -1,0 +1,185 @@
+"""Negative coverage jumps: more negative articles (outlets, stories) of one series than its own past lets expect."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from scipy.stats import nbinom
+
+from alerts.statistics import WINDOWS, Detector, Integers, Judgement
+from diembao.alert import SeriesPoint
+from diembao.clock import VIETNAM
+from diembao.engine import CountBucket, Filters, Unit
+from diembao.taxonomy import Taxonomy
+
+HOUR = timedelta(hours=1)
+_HOURS_A_YEAR = 8766.0
+_CHART_HOURS = 6
+_CHART_BARS = 28
+
+
+class NegativeSpike(BaseModel):
+    """The rule, as its TOML table says it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["negative_spike"]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,60}$", description="id of the rule: small letters, digits, - and _")]
+    label: str = Field(default="", max_length=200, description="how mails call it; empty: the name of the series")
+    enabled: bool = True
+    query: str = Field(default="", description="only articles that match, in the query language; empty: all")
+    topics: tuple[str, ...] = Field(default=(), description="only these topics")
+    places: tuple[str, ...] = Field(default=(), description="only these provinces or units")
+    critical_of: tuple[Literal["authority", "organisation"], ...] = Field(default=(), description="only what criticises these")
+    by: Literal["field", "topic", "nothing"] = Field(default="field", description="one series per field or topic of the taxonomy, or one")
+    unit: Unit = Field(default="articles", description="count articles, distinct outlets or distinct stories")
+    copies: bool = Field(default=False, description="true: reprints count too")
+    window: timedelta = Field(default=timedelta(hours=24), description="longest stretch that is looked at: '6h' to '24h'")
+    minimum: int = Field(default=4, ge=1, le=10000, description="fewest negative articles in the window")
+    false_alerts_per_year: float = Field(default=4.0, gt=0, le=1000, description="accepted by chance, over all series of this rule")
+    history_days: int = Field(default=180, ge=14, le=1000, description="days that the expectation is learned from")
+
+    @field_validator("window", mode="before")
+    @classmethod
+    def _read_window(cls, value: object) -> object:
+        if isinstance(value, timedelta):
+            return value
+        match = re.fullmatch(r"(\d{1,2})\s*h", str(value).strip())
+        if not match or int(match[1]) not in WINDOWS:
+            raise ValueError(f"write hours as one of {', '.join(f'{w}h' for w in WINDOWS)}")
+        return timedelta(hours=int(match[1]))
+
+
+MODEL = NegativeSpike
+
+
+@dataclass(frozen=True)
+class WatchedSeries:
+    """One series of a rule: its code (stable), its name for people, and what is counted."""
+
+    code: str
+    name: str
+    query: str
+    filters: Filters
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A jump in one series.
+
+    Attributes:
+        start: beginning of the first interval of the window that gave the alert, aware UTC.
+        end: end of the last counted hour, or the end of the alert when it is over.
+        is_open: still going on at the end of the counts.
+        observed: negative articles in [start, end).
+        expected: what was to be expected there.
+        probability: corrected probability of the most telling window.
+        years: after how many years such a window is to be met by chance in this series.
+        calm_below: a sum over 24 hours at or below this is ordinary and ends the alert.
+        points: the last week in intervals of 6 hours.
+    """
+
+    start: datetime
+    end: datetime
+    is_open: bool
+    observed: int
+    expected: float
+    probability: float
+    years: float
+    calm_below: int
+    points: tuple[SeriesPoint, ...]
+
+
+def watched_series(rule: NegativeSpike, taxonomy: Taxonomy) -> list[WatchedSeries]:
+    """The series that `rule` watches."""
+
+    def of(code: str, name: str, topics: tuple[str, ...]) -> WatchedSeries:
+        filters = Filters(topics=topics, places=rule.places, critical_of=rule.critical_of)
+        return WatchedSeries(" × ".join([code, *rule.places]), " × ".join([rule.label or name, *rule.places]), rule.query, filters)
+
+    if rule.by == "field":
+        fields = {code: tuple(t for t in field.topics if not rule.topics or t in rule.topics) for code, field in taxonomy.fields.items()}
+        return [of(code, taxonomy.fields[code].name.vi, topics) for code, topics in fields.items() if topics]
+    if rule.by == "topic":
+        return [of(code, taxonomy.topic_name(code), (code,)) for code in rule.topics or tuple(taxonomy.topics)]
+    return [of(rule.name, rule.label or rule.name, rule.topics)]
+
+
+def evaluate(rule: NegativeSpike, buckets: list[CountBucket], series: int, since: datetime | None = None) -> list[Finding]:
+    """The jumps in one series of hourly counts, oldest first.
+
+    Args:
+        rule: the rule.
+        buckets: consecutive hours, oldest first, beginning when collecting began; the last one may be incomplete.
+        series: how many series share the rule's budget.
+        since: only jumps that were still open at this moment (aware UTC); None: all.
+    """
+    if len(buckets) < 2:
+        return []
+    counts = np.array([bucket.negative for bucket in buckets], float)
+    starts: Integers = np.array([_local_seconds(bucket.start) for bucket in buckets], np.int64)
+    longest = int(rule.window / HOUR)
+    detector = Detector(3600, 1, rule.false_alerts_per_year / max(series, 1), minimum=rule.minimum, longest=longest)
+    judged = detector.update(starts, counts[:, None])
+    findings = []
+    begins = np.flatnonzero(judged.alert[:, 0])
+    for begin in begins.tolist():
+        closed = np.flatnonzero(~judged.open[begin:, 0])
+        end = begin + int(closed[0]) if len(closed) else len(buckets)
+        if since is not None and buckets[end - 1].start + HOUR <= since:
+            continue
+        findings.append(_finding(buckets, counts, judged, begin, end, end == len(buckets)))
+    return findings
+
+
+def _finding(buckets: list[CountBucket], counts: np.ndarray, judged: Judgement, begin: int, end: int, is_open: bool) -> Finding:
+    reach = max(0, begin - int(judged.window[begin, 0]) + 1)
+    first = reach + int(np.flatnonzero(counts[reach : begin + 1])[0])
+    busy = begin + int(np.flatnonzero(counts[begin:end])[-1]) + 1 if counts[begin:end].any() else end
+    last = end if is_open else max(busy, begin + 1)
+    expected = float(np.nansum(judged.expected[first:last, 0]))
+    probability = float(judged.probability[begin:end, 0].min())
+    day = float(np.nansum(judged.expected[max(0, end - 24) : end, 0]))
+    return Finding(
+        start=buckets[first].start,
+        end=buckets[last - 1].start + HOUR,
+        is_open=is_open,
+        observed=int(counts[first:last].sum()),
+        expected=expected,
+        probability=probability,
+        years=1.0 / max(probability * _HOURS_A_YEAR, 1e-9),
+        calm_below=int(_upper(day, float(judged.dispersion[end - 1, 0]), np.exp(-3.0))),
+        points=_points(buckets, counts, judged, last),
+    )
+
+
+def _points(buckets: list[CountBucket], counts: np.ndarray, judged: Judgement, last: int) -> tuple[SeriesPoint, ...]:
+    """The last week as bars of six hours that begin at 0, 6, 12 and 18 o'clock in Vietnam."""
+    groups: dict[datetime, list[int]] = {}
+    for index in range(max(0, last - (_CHART_BARS + 1) * _CHART_HOURS), last):
+        local = buckets[index].start.astimezone(VIETNAM)
+        groups.setdefault(local.replace(hour=local.hour // _CHART_HOURS * _CHART_HOURS).astimezone(UTC), []).append(index)
+    points = []
+    for start, rows in list(groups.items())[-_CHART_BARS:]:
+        expectation = judged.expected[rows, 0]
+        known = bool(np.isfinite(expectation).all())
+        whole = float(expectation.sum()) * _CHART_HOURS / len(rows) if known else 0.0
+        upper = _upper(whole, float(judged.dispersion[rows[-1], 0]), 1e-3) if known else None
+        points.append(SeriesPoint(start=start, observed=int(counts[rows].sum()), expected=round(whole, 3) if known else None, upper=upper))
+    return tuple(points)
+
+
+def _upper(expected: float, dispersion: float, probability: float) -> float:
+    """The count that is exceeded with `probability` only."""
+    size = 1.0 / dispersion
+    return float(nbinom.isf(probability, size, size / (size + max(expected, 1e-9))))
+
+
+def _local_seconds(moment: datetime) -> int:
+    local = moment.astimezone(VIETNAM)
+    return int(moment.timestamp() + (local.utcoffset() or timedelta()).total_seconds())
