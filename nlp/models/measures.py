@@ -1,0 +1,123 @@
+"""How far decisions agree with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
+from nlp.models.labels import CRITICAL_OF, SENTIMENTS, TOPICS, LabelledHeadline
+from nlp.models.model import OUTPUTS, Floats, Scores
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What a method decides for some headlines, one row for each.
+
+    Attributes:
+        scores: probabilities, columns as in `targets`.
+        topics: which of TOPICS it asserts.
+        sentiment: position in SENTIMENTS.
+        critical_of: position in CRITICAL_OF.
+    """
+
+    scores: Floats
+    topics: NDArray[np.bool_]
+    sentiment: NDArray[np.intp]
+    critical_of: NDArray[np.intp]
+
+    def of(self, rows: NDArray[np.intp]) -> Decided:
+        """The decisions for some of the headlines."""
+        return Decided(self.scores[rows], self.topics[rows], self.sentiment[rows], self.critical_of[rows])
+
+
+def side_by_side(scores: Scores) -> Floats:
+    """Scores in one table, columns as in `targets`."""
+    return np.concatenate([scores.topics, scores.sentiment, scores.critical_of], axis=1)
+
+
+def label_columns() -> tuple[slice, slice]:
+    """The columns of sentiment and of critical_of in `targets`."""
+    middle = len(TOPICS) + len(SENTIMENTS)
+    return slice(len(TOPICS), middle), slice(middle, OUTPUTS)
+
+
+def targets(headlines: Sequence[LabelledHeadline]) -> Floats:
+    """One row for each headline, one column for each raw score: 1 where the label is given, else 0."""
+    table = np.zeros((len(headlines), OUTPUTS), np.float32)
+    for row, item in zip(table, headlines, strict=True):
+        for topic in item.topics:
+            row[TOPICS.index(topic)] = 1
+        row[len(TOPICS) + SENTIMENTS.index(item.sentiment)] = 1
+        row[len(TOPICS) + len(SENTIMENTS) + CRITICAL_OF.index(item.critical_of)] = 1
+    return table
+
+
+def measure(truth: Floats, decided: Decided) -> dict[str, float]:
+    """The figures of decisions against the labels (`targets`), by name."""
+    scores, topics, sentiment, critical_of = decided.scores, decided.topics, decided.sentiment, decided.critical_of
+    wanted = truth[:, : len(TOPICS)] > 0
+    both, said, given = (topics & wanted).sum(axis=0), topics.sum(axis=0), wanted.sum(axis=0)
+    f1 = 2 * both / np.maximum(1, said + given)
+    sentiment_columns, critical_columns = label_columns()
+    true_sentiment, true_critical = truth[:, sentiment_columns].argmax(axis=1), truth[:, critical_columns].argmax(axis=1)
+    negative = true_sentiment == SENTIMENTS.index("negative")
+    authority = true_critical == CRITICAL_OF.index("authority")
+    of_authority = scores[:, critical_columns.start + CRITICAL_OF.index("authority")]
+    return {
+        "topics micro-F1": float(2 * both.sum() / max(1, said.sum() + given.sum())),
+        "topics macro-F1": float(f1[given > 0].mean()),
+        "topics coverage at 90 % precision": coverage_at(scores[:, : len(TOPICS)].max(axis=1), _best_topic_right(scores, wanted), 0.9),
+        "sentiment macro-F1": macro_f1(true_sentiment, sentiment, len(SENTIMENTS)),
+        "negative precision at recall 0.80": precision_at(scores[:, sentiment_columns.start + SENTIMENTS.index("negative")], negative, 0.8),
+        "sentiment ECE": calibration_error(scores[:, sentiment_columns], true_sentiment),
+        "critical_of macro-F1": macro_f1(true_critical, critical_of, len(CRITICAL_OF)),
+        "authority average precision": float(average_precision_score(authority, of_authority)) if authority.any() else float("nan"),
+        "critical_of ECE": calibration_error(scores[:, critical_columns], true_critical),
+    }
+
+
+def _best_topic_right(scores: Floats, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    right: NDArray[np.bool_] = wanted[np.arange(len(wanted)), scores[:, : len(TOPICS)].argmax(axis=1)]
+    return right
+
+
+def coverage_at(scores: Floats, right: NDArray[np.bool_], precision: float) -> float:
+    """The greatest share of items, surest first, of which at least `precision` are right."""
+    order = np.argsort(-scores, kind="stable")
+    share_right = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    enough = np.flatnonzero(share_right >= precision)
+    return float((enough[-1] + 1) / len(order)) if len(enough) else 0.0
+
+
+def precision_at(scores: Floats, wanted: NDArray[np.bool_], recall: float) -> float:
+    """Precision at the highest threshold that finds at least the share `recall` of the wanted; nan when none is wanted."""
+    if not wanted.any():
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    found = np.cumsum(wanted[order])
+    place = int(np.argmax(found >= recall * wanted.sum()))
+    return float(found[place] / (place + 1))
+
+
+def calibration_error(scores: Floats, truth: NDArray[np.intp], bins: int = 10) -> float:
+    """Expected calibration error of the most likely label: mean distance between probability and accuracy, over equal bins."""
+    best = scores.max(axis=1)
+    right = scores.argmax(axis=1) == truth
+    place = np.minimum((best * bins).astype(int), bins - 1)
+    return float(
+        sum(abs(right[place == each].mean() - best[place == each].mean()) * (place == each).mean() for each in set(place.tolist()))
+    )
+
+
+def macro_f1(truth: NDArray[np.intp], said: NDArray[np.intp], labels: int) -> float:
+    """Mean over the labels of the harmonic mean of precision and recall; a label that never occurs counts 0."""
+    values = []
+    for label in range(labels):
+        both = int(((truth == label) & (said == label)).sum())
+        total = int((truth == label).sum() + (said == label).sum())
+        values.append(2 * both / total if total else 0.0)
+    return float(np.mean(values))

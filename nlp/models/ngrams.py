@@ -1,0 +1,87 @@
+"""Text as numbers: hashed word and letter sequences.
+
+A feature is the 32-bit hash of one to three words in a row, or of two to five letters in a row (across words, because a
+Vietnamese word often has a space inside). Hashes need no table of strings, so training and use cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Keys = NDArray[np.uint32]
+
+WORD_LENGTHS = (1, 3)
+"""Fewest and most words in one feature."""
+
+LETTER_LENGTHS = (2, 5)
+"""Fewest and most letters in one feature."""
+
+BOUNDARY = "|"
+"""Stands between headline and lead, so that no sequence reaches over the gap unseen."""
+
+_WORD = re.compile(r"\d+(?:[.,:/-]\d+)*|\w+|[?!%…:\"“”'‘’]")
+_DIGIT = re.compile(r"\d")
+_OLD_TONES = {
+    unicodedata.normalize("NFC", pair[0] + tone + pair[1]): unicodedata.normalize("NFC", pair + tone)
+    for pair in ("oa", "oe", "uy")
+    for tone in "\u0300\u0301\u0303\u0309\u0323"
+}
+_OLD_TONE = re.compile(f"(?:{'|'.join(_OLD_TONES)})(?!\\w)")
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_STAFFORD = np.uint64(0xBF58476D1CE4E5B9)
+_WORD_STEP = np.uint64(1000003)
+_LETTER_STEP = np.uint64(0x100000001B3)
+_LETTER_SALT = 50
+
+
+def words(text: str) -> list[str]:
+    """The syllables, numbers and telling marks of `text`: lower case, one tone placement, each digit as 0.
+
+    >>> words("Hòa Bình: hoà 1-1, khởi tố 3 cán bộ?")
+    ['hoà', 'bình', ':', 'hoà', '0-0', 'khởi', 'tố', '0', 'cán', 'bộ', '?']
+    """
+    lower = unicodedata.normalize("NFC", text).lower()
+    lower = _OLD_TONE.sub(lambda match: _OLD_TONES[match.group()], lower)
+    return [_DIGIT.sub("0", word) if word[0].isdigit() else word for word in _WORD.findall(lower)]
+
+
+def word_keys(found: Sequence[str]) -> Keys:
+    """Hashes of all sequences of `WORD_LENGTHS` words, in any order, repeated as often as they occur."""
+    shortest, longest = WORD_LENGTHS
+    hashes = np.array([zlib.crc32(word.encode("utf-8", "replace")) for word in found], np.uint64)
+    return _sequences(hashes * _GOLDEN, _WORD_STEP, shortest, longest, 0)
+
+
+def letter_keys(found: Sequence[str]) -> Keys:
+    """Hashes of all sequences of `LETTER_LENGTHS` letters of the words joined by spaces."""
+    shortest, longest = LETTER_LENGTHS
+    if not found:
+        return np.zeros(0, np.uint32)
+    letters = np.frombuffer(f" {' '.join(found)} ".encode("utf-32-le", "replace"), np.uint32).astype(np.uint64)
+    return _sequences(letters, _LETTER_STEP, shortest, longest, _LETTER_SALT)
+
+
+def _sequences(items: NDArray[np.uint64], step: np.uint64, shortest: int, longest: int, salt: int) -> Keys:
+    found = []
+    rolling = items
+    for length in range(1, longest + 1):
+        if len(items) < length:
+            break
+        if length > 1:
+            rolling = rolling[:-1] * step + items[length - 1 :]
+        if length >= shortest:
+            found.append(_mixed(rolling, length + salt))
+    return np.concatenate(found) if found else np.zeros(0, np.uint32)
+
+
+def _mixed(hashes: NDArray[np.uint64], salt: int) -> Keys:
+    hashes = (hashes + np.uint64(salt)) * _GOLDEN
+    hashes = (hashes ^ (hashes >> np.uint64(29))) * _STAFFORD
+    return (hashes >> np.uint64(32)).astype(np.uint32)

@@ -1,0 +1,244 @@
+"""Fitting a model to labelled headlines.
+
+1. Words and letters in a row become tf-idf features (`nlp.models.ngrams`); the most telling ones are kept.
+2. One balanced logistic regression for each raw score.
+3. What the raw scores are worth is learnt from headlines of outlets that the fit had not seen: a second, small logistic
+   regression turns them into calibrated probabilities, and thresholds are chosen on them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from diembao.errors import InputError
+from nlp.models.labels import CRITICAL_OF, SENTIMENTS, TOPICS, LabelledHeadline
+from nlp.models.measures import Decided, label_columns, macro_f1, measure, side_by_side, targets
+from nlp.models.model import OUTPUTS, Floats, HeadlineModel, Scores, Vocabulary, joined
+from nlp.models.ngrams import Keys, letter_keys, word_keys
+from nlp.models.splits import outlet_folds
+
+log = logging.getLogger(__name__)
+
+FEWEST = 200
+"""Labelled headlines below which nothing is fitted: thresholds chosen on fewer would be chance."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to fit.
+
+    Attributes:
+        features: how many features of each kind are kept.
+        fewest_headlines: a feature in fewer training headlines is dropped.
+        cost: inverse strength of the regularisation of the first stage.
+        folds: into how many groups of outlets the training headlines are split for the second stage.
+    """
+
+    features: int = 60_000
+    fewest_headlines: int = 3
+    cost: float = 1.0
+    folds: int = 4
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """How often each feature of one kind stands in each headline."""
+
+    keys: Keys
+    table: sparse.csr_array
+
+    def vocabulary(self, rows: NDArray[np.intp], fewest: int) -> tuple[Vocabulary, NDArray[np.intp]]:
+        spread = np.bincount(self.table[rows].indices, minlength=len(self.keys))
+        columns = np.flatnonzero(spread >= fewest)
+        rarity = 1 + np.log((1 + len(rows)) / (1 + spread[columns]))
+        return Vocabulary(self.keys[columns], rarity.astype(np.float32)), columns
+
+
+def train(
+    headlines: Sequence[LabelledHeadline],
+    recipe: Recipe | None = None,
+    about: dict[str, Any] | None = None,
+    progress: Callable[[str], None] = log.info,
+) -> HeadlineModel:
+    """A model fitted to `headlines`. The same headlines in the same order give the same model.
+
+    Args:
+        headlines: at least `FEWEST`, with every sentiment and every value of critical_of among them.
+        recipe: how.
+        about: kept in the model.
+        progress: gets a line whenever something is done.
+
+    Raises:
+        InputError: when there are too few headlines, or a label is missing.
+    """
+    recipe = recipe or Recipe()
+    _check(headlines)
+    counts = (_counted([word_keys(joined(item.title, item.lead)) for item in headlines]),
+              _counted([letter_keys(joined(item.title, item.lead)) for item in headlines]))  # fmt: skip
+    truth = targets(headlines)
+    everything = np.arange(len(headlines))
+    raw = np.zeros((len(headlines), OUTPUTS), np.float32)
+    fold_of = outlet_folds(headlines, recipe.folds)
+    for fold in range(recipe.folds):
+        seen, unseen = everything[fold_of != fold], everything[fold_of == fold]
+        if not len(unseen) or not len(seen):
+            continue
+        progress(f"part {fold + 1} of {recipe.folds}")
+        raw[unseen] = _fit(counts, truth, seen, recipe).raw(unseen)
+    progress("all headlines")
+    fitted = _fit(counts, truth, everything, recipe)
+    mixing, shift = _mix(raw, truth)
+    model = HeadlineModel(
+        word_features=fitted.vocabularies[0],
+        letter_features=fitted.vocabularies[1],
+        weights=fitted.weights,
+        bias=fitted.bias,
+        mixing=mixing,
+        shift=shift,
+        topic_thresholds=np.full(len(TOPICS), 0.5, np.float32),
+        sentiment_weights=np.ones(len(SENTIMENTS), np.float32),
+        critical_of_weights=np.ones(len(CRITICAL_OF), np.float32),
+        about={"headlines": len(headlines), **(about or {})},
+    )
+    scores = model.calibrated(raw)
+    sentiment, critical_of = label_columns()
+    threshold = _topic_threshold(scores.topics, truth[:, : len(TOPICS)])
+    model = replace(
+        model,
+        topic_thresholds=np.full(len(TOPICS), threshold, np.float32),
+        sentiment_weights=_label_weights(scores.sentiment, truth[:, sentiment].argmax(axis=1)),
+        critical_of_weights=_label_weights(scores.critical_of, truth[:, critical_of].argmax(axis=1)),
+    )
+    figures = {name: round(value, 4) for name, value in measure(truth, decide_by(model, scores)).items()}
+    return replace(model, about={**model.about, "figures": figures})
+
+
+def decide_by(model: HeadlineModel, scores: Scores) -> Decided:
+    """What `model` decides when it gives `scores`."""
+    return Decided(
+        scores=side_by_side(scores),
+        topics=scores.topics >= model.topic_thresholds,
+        sentiment=(scores.sentiment * model.sentiment_weights).argmax(axis=1),
+        critical_of=(scores.critical_of * model.critical_of_weights).argmax(axis=1),
+    )
+
+
+def _check(headlines: Sequence[LabelledHeadline]) -> None:
+    if len(headlines) < FEWEST:
+        raise InputError(f"{len(headlines)} labelled headlines are too few to train", f"Give at least {FEWEST}, better some thousands")
+    for names, given in ((SENTIMENTS, {item.sentiment for item in headlines}), (CRITICAL_OF, {item.critical_of for item in headlines})):
+        if missing := [name for name in names if name not in given]:
+            raise InputError(f"no headline is labelled {', '.join(missing)}", "Give examples of every label")
+
+
+def _counted(keys: Sequence[Keys]) -> _Counts:
+    known, columns = np.unique(np.concatenate(keys), return_inverse=True)
+    starts = np.concatenate([[0], np.cumsum([len(row) for row in keys])]).astype(np.int32)
+    table = sparse.csr_array((np.ones(len(columns), np.float32), columns.astype(np.int32), starts), shape=(len(keys), len(known)))
+    table.sum_duplicates()
+    return _Counts(known.astype(np.uint32), table)
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    vocabularies: tuple[Vocabulary, Vocabulary]
+    features: sparse.csr_array
+    weights: Floats
+    bias: Floats
+
+    def raw(self, rows: NDArray[np.intp]) -> Floats:
+        return np.asarray(self.features[rows] @ self.weights + self.bias, np.float32)
+
+
+def _fit(counts: tuple[_Counts, _Counts], truth: Floats, rows: NDArray[np.intp], recipe: Recipe) -> _Fitted:
+    vocabularies, columns = [], []
+    for kind in counts:
+        vocabulary, kept = kind.vocabulary(rows, recipe.fewest_headlines)
+        telling = _most_telling(_weighted(kind, kept, vocabulary)[rows], truth[rows], recipe.features)
+        vocabularies.append(Vocabulary(vocabulary.keys[telling], vocabulary.rarity[telling]))
+        columns.append(kept[telling])
+    features = sparse.hstack([_weighted(*given) for given in zip(counts, columns, vocabularies, strict=True)], format="csr")
+    features.indices, features.indptr = features.indices.astype(np.int32), features.indptr.astype(np.int32)
+    seen = features[rows]
+    weights = np.zeros((features.shape[1], OUTPUTS), np.float32)
+    bias = np.zeros(OUTPUTS, np.float32)
+    for output in range(OUTPUTS):
+        wanted = truth[rows, output] > 0
+        if not wanted.any():
+            bias[output] = -5.0
+            continue
+        regression = LogisticRegression(C=recipe.cost, class_weight="balanced", solver="liblinear", random_state=0, tol=1e-3).fit(
+            seen, wanted
+        )
+        weights[:, output] = regression.coef_[0]
+        bias[output] = regression.intercept_[0]
+    return _Fitted((vocabularies[0], vocabularies[1]), features, weights, bias)
+
+
+def _weighted(kind: _Counts, columns: NDArray[np.intp], vocabulary: Vocabulary) -> sparse.csr_array:
+    table = kind.table[:, columns.astype(np.int32)]
+    table.data = (1 + np.log(table.data)) * vocabulary.rarity[table.indices]
+    lengths = np.sqrt(np.asarray(table.power(2).sum(axis=1)).ravel()).astype(np.float32)
+    lengths[lengths == 0] = 1
+    table.data /= np.repeat(lengths, np.diff(table.indptr))
+    return table
+
+
+def _most_telling(features: sparse.csr_array, truth: Floats, most: int) -> NDArray[np.intp]:
+    """The columns whose weights in quick linear fits are greatest, ascending."""
+    if features.shape[1] <= most:
+        return np.arange(features.shape[1])
+    size = np.zeros(features.shape[1])
+    for output in range(OUTPUTS):
+        if 0 < truth[:, output].sum() < len(truth):
+            fit = LinearSVC(C=0.1, class_weight="balanced", random_state=0, tol=1e-2).fit(features, truth[:, output])
+            size += fit.coef_[0] ** 2
+    return np.sort(np.argpartition(-size, most)[:most])
+
+
+def _mix(raw: Floats, truth: Floats) -> tuple[Floats, Floats]:
+    """Weights and shift of the second stage: a logistic regression of each target on all raw scores."""
+    mixing = np.zeros((OUTPUTS, OUTPUTS), np.float32)
+    shift = np.zeros(OUTPUTS, np.float32)
+    for topic in range(len(TOPICS)):
+        wanted = truth[:, topic] > 0
+        if not wanted.any():
+            shift[topic] = -9.0
+            continue
+        fit = LogisticRegression(C=1.0, max_iter=500).fit(raw, wanted)
+        mixing[:, topic], shift[topic] = fit.coef_[0], fit.intercept_[0]
+    for columns in label_columns():
+        fit = LogisticRegression(C=1.0, max_iter=500).fit(raw, truth[:, columns].argmax(axis=1))
+        mixing[:, columns], shift[columns] = fit.coef_.T, fit.intercept_
+    return mixing, shift
+
+
+def _topic_threshold(scores: Floats, truth: Floats) -> float:
+    """The one threshold that gives the best micro-F1."""
+    candidates = np.arange(0.2, 0.71, 0.01)
+    results = []
+    for threshold in candidates:
+        said = scores >= threshold
+        results.append(2 * (said & (truth > 0)).sum() / (said.sum() + truth.sum()))
+    return float(candidates[int(np.argmax(results))])
+
+
+def _label_weights(scores: Floats, truth: NDArray[np.intp]) -> Floats:
+    """By what the probabilities are multiplied so that deciding for the greatest gives the best macro-F1."""
+    best, result = -1.0, np.ones(3, np.float32)
+    for first in np.arange(0.7, 1.61, 0.1):
+        for third in np.arange(0.7, 1.61, 0.1):
+            weights = np.array([first, 1.0, third], np.float32)
+            quality = macro_f1(truth, (scores * weights).argmax(axis=1), 3)
+            if quality > best + 1e-9:
+                best, result = quality, weights
+    return result
