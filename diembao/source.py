@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, field_validator, model_validator
 
 from diembao.article import Kind
 from diembao.errors import ConfigError, UsageError
@@ -66,7 +67,17 @@ class Source(_Table):
     coverage: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
         default_factory=dict, description="share of articles that must have a field, e.g. {authors = 0.6}"
     )
+    may_be_empty: bool = Field(default=False, description="true: a feed or listing without entries is not reported as a problem")
     layout: list[Layout] = Field(default_factory=list)
+
+    @field_validator("article_pattern")
+    @classmethod
+    def _is_pattern(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return value
 
     @model_validator(mode="after")
     def _is_reachable(self) -> Self:

@@ -1,0 +1,137 @@
+"""`python -m crawlers --run RUN_ID [--source NAME]…`: one crawl in a process of its own (a reactor starts once)."""
+
+from __future__ import annotations
+
+import fcntl
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from scrapy.crawler import CrawlerProcess
+from scrapy.settings import Settings as ScrapySettings
+
+from crawlers.archive import Archive
+from crawlers.memory import FetchMemory
+from crawlers.runs import RunWriter
+from crawlers.spiders.newspaper import NewspaperSpider
+from diembao.clock import utc_now
+from diembao.errors import ConfigError, DiembaoError
+from diembao.settings import Settings, read_settings
+from diembao.source import Source, choose_sources, read_sources
+from diembao.state import State
+
+
+def project_settings(settings: Settings, overrides: dict[str, str] | None = None) -> ScrapySettings:
+    """Scrapy's settings: the project's, the office's, and `overrides` over both."""
+    chosen = ScrapySettings()
+    chosen.setmodule("crawlers.settings", priority="project")
+    chosen.set("USER_AGENT", settings.office.crawl.user_agent, priority="project")
+    chosen.set("DIEMBAO_ALLOW_PRIVATE", settings.office.crawl.allow_private_addresses, priority="project")
+    for name, value in (overrides or {}).items():
+        chosen.set(name, value, priority="cmdline")
+    return chosen
+
+
+def crawl(
+    settings: Settings,
+    run_id: str,
+    sources: list[Source],
+    *,
+    overrides: dict[str, str] | None = None,
+    page_limit: int | None = None,
+    minutes: float | None = None,
+) -> dict[str, Any]:
+    """Crawl `sources` into the run folder `run_id`; blocks until the end, once per process.
+
+    Returns:
+        What summary.json says.
+
+    Raises:
+        DiembaoError: when another crawl runs with this home, or the run cannot be written.
+    """
+    scrapy_settings = project_settings(settings, overrides)
+    with _alone(settings):
+        state = State(settings.database)
+        try:
+            run = RunWriter(settings.runs_folder / run_id)
+            scrapy_settings.set("LOG_FILE", str(run.folder / "crawl.log"), priority="project")
+            archive = Archive(
+                settings.archive_folder,
+                run_id,
+                scrapy_settings.getint("DIEMBAO_WARC_MAXSIZE"),
+                settings.office.crawl.user_agent,
+            )
+            process = CrawlerProcess(scrapy_settings)
+            crawler = process.create_crawler(NewspaperSpider)
+            process.crawl(
+                crawler,
+                sources=sources,
+                memory=FetchMemory(state),
+                run=run,
+                archive=archive,
+                clock=utc_now,
+                page_limit=page_limit,
+                minutes=minutes,
+            )
+            process.start()
+            spider = crawler.spider
+            if not isinstance(spider, NewspaperSpider):
+                raise DiembaoError("the crawl did not start", f"See {run.folder / 'crawl.log'}")
+            if isinstance(spider.fatal, DiembaoError):
+                raise spider.fatal
+            if spider.fatal is not None:
+                raise DiembaoError(f"the crawl stopped: {spider.fatal}", "Make room on the disk of DIEMBAO_HOME and crawl again")
+            return spider.summary(utc_now(), interrupted=False)
+        finally:
+            state.close()
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """One crawl at a time: two would ask the same hosts twice as often as agreed."""
+    with (settings.home / "crawl.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DiembaoError(f"another crawl is at work in {settings.home}", "Wait for its end") from error
+        yield
+
+
+def describe(summary: dict[str, Any]) -> Iterator[str]:
+    """The lines that a person reads at the end of a crawl."""
+    for name, counts in summary["sources"].items():
+        dropped = ", ".join(f"{fate} {number}" for fate, number in counts["dropped"].items())
+        line = f"{name}: {counts['extracted']} articles, {counts['unchanged']} unchanged, {counts['known']} known"
+        yield line + (f", dropped: {dropped}" if dropped else "") + (f", {counts['waiting']} wait" if counts["waiting"] else "")
+    for problem in summary["problems"]:
+        yield f"PROBLEM {problem['source']}: {problem['problem']} ({problem['url']})"
+
+
+@click.command()
+@click.option("--run", "run_id", required=True, help="Name of the run (crawlers.runs.new_run_id).")
+@click.option("--source", "names", multiple=True, help="Only this source; may be given again.")
+@click.option("--limit", type=click.IntRange(min=1), help="Pages per source.")
+@click.option("--minutes", type=click.FloatRange(min=0), help="Minutes per source.")
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="Override a Scrapy setting.")
+def main(run_id: str, names: tuple[str, ...], limit: int | None, minutes: float | None, pairs: tuple[str, ...]) -> None:
+    """Crawl once into DIEMBAO_HOME/runs/RUN_ID."""
+    settings = read_settings()
+    sources = choose_sources(read_sources(settings.sources_folder), list(names))
+    if not sources:
+        raise ConfigError("no source is enabled", "Set enabled = true in a file of config/sources, or: diembao sources add URL")
+    overrides = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    for line in describe(crawl(settings, run_id, sources, overrides=overrides, page_limit=limit, minutes=minutes)):
+        click.echo("".join(letter if letter.isprintable() else " " for letter in line), err=True)
+
+
+if __name__ == "__main__":
+    try:
+        main(standalone_mode=False)
+    except DiembaoError as error:
+        click.echo(f"crawl: {' '.join(str(error).split())}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)

@@ -1,0 +1,116 @@
+"""What the crawler remembers of addresses from run to run, and when each is asked for again.
+
+Nothing is remembered as fetched before its Article is safely in the run's folder: `commit` is called after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select
+
+from crawlers.outcomes import TRANSIENT
+from diembao.fates import Fate
+from diembao.state import FetchState, State
+from diembao.urls import normalise_url
+
+EXTRACTED = "extracted"
+"""`FetchState.fate` of an address whose Article is in a run."""
+
+LONGEST = timedelta(days=30)
+"""An address whose next turn would be further away than this is not asked for again."""
+
+ADDRESS_MAX = 2000
+"""Characters that an address may have."""
+
+_CHUNK = 400
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When an address is asked for again, and how many failures in a row it has."""
+
+    next_fetch_at: datetime | None
+    failures: int
+
+
+def schedule(known: FetchState, fate: Fate | None, recrawl_hours: float, now: datetime) -> Schedule:
+    """When the page `known` is due again after an attempt `now` that ended in `fate` (None: extracted).
+
+    New text: after `recrawl_hours`. The same text, or a lasting reason for dropping it: after twice the last interval. A passing
+    failure: in the next run, from the fourth in a row on after `recrawl_hours`, doubled each time. Never again when that would
+    be more than 30 days away.
+    """
+    first = timedelta(hours=recrawl_hours)
+    if fate is None:
+        return Schedule(now + first, 0)
+    failures = 0 if fate is Fate.UNCHANGED else known.failures + 1
+    if fate in TRANSIENT:
+        interval = first * 2 ** min(failures - 4, 20) if failures >= 4 else timedelta()
+    elif known.fetched_at is not None and known.next_fetch_at is not None and known.next_fetch_at > known.fetched_at:
+        interval = (known.next_fetch_at - known.fetched_at) * 2
+    else:
+        interval = first
+    return Schedule(now + interval if interval <= LONGEST else None, failures)
+
+
+class FetchMemory:
+    """The table `fetch_state`, with writes collected until `commit`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._changed: dict[str, FetchState] = {}
+
+    def look_up(self, urls: Iterable[str]) -> dict[str, FetchState]:
+        """What is known of the normalised `urls`; unknown ones are missing."""
+        wanted = list(dict.fromkeys(urls))
+        found = {url: self._changed[url] for url in wanted if url in self._changed}
+        rest = [url for url in wanted if url not in found]
+        with self._state.session() as session:
+            for start in range(0, len(rest), _CHUNK):
+                for entry in session.scalars(select(FetchState).where(FetchState.url.in_(rest[start : start + _CHUNK]))):
+                    found[entry.url] = entry
+            session.expunge_all()
+        return found
+
+    def due(self, source: str, now: datetime, limit: int) -> list[FetchState]:
+        """Pages of `source` that are due `now`: never fetched ones first, then the longest waiting."""
+        query = (
+            select(FetchState)
+            .where(FetchState.source == source, FetchState.role == "article", FetchState.next_fetch_at <= now, FetchState.address != "")
+            .where(or_(FetchState.fetched_at.is_(None), FetchState.fetched_at < now))
+            .order_by(FetchState.fetched_at.is_not(None), FetchState.next_fetch_at, FetchState.url)
+            .limit(limit)
+        )
+        with self._state.session() as session:
+            entries = list(session.scalars(query))
+            session.expunge_all()
+        return entries
+
+    def remember(self, entry: FetchState) -> None:
+        """Keep `entry` with the next `commit`."""
+        self._changed[entry.url] = entry
+
+    def commit(self) -> None:
+        """Write what was remembered. Raises StateError."""
+        if not self._changed:
+            return
+        with self._state.session() as session:
+            for entry in self._changed.values():
+                session.merge(entry)
+        self._changed.clear()
+
+
+def new_entry(address: str, source: str, role: str, now: datetime) -> FetchState:
+    """An address that was found `now` and is due at once. Raises ValueError for one that is not http(s)."""
+    return FetchState(
+        url=normalise_url(address),
+        address=address,
+        source=source,
+        role=role,
+        first_seen_at=now,
+        next_fetch_at=now,
+        failures=0,
+    )

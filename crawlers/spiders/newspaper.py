@@ -1,0 +1,513 @@
+"""The one spider: from the feeds, sitemaps and listings of its sources to read pages, each with one fate."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from scrapy import Request, Spider
+
+from crawlers.archive import Archive
+from crawlers.compression import BadCompression, TooMuch, gunzip
+from crawlers.entrances import EntranceError, Link, Role, candidates, read_feed, read_listing, read_sitemap
+from crawlers.memory import EXTRACTED, FetchMemory, new_entry, schedule
+from crawlers.outcomes import NO_ANSWER, fate_of_failure, fate_of_status
+from crawlers.pages import FetchedPage, ReadPage, read_page
+from crawlers.runs import PageFate, RunWriter
+from crawlers.sites import is_front_page, is_on_site
+from diembao.article import Article
+from diembao.clock import Clock
+from diembao.errors import DiembaoError
+from diembao.fates import Fate
+from diembao.source import Source
+from diembao.state import FetchState
+from diembao.urls import article_id, normalise_url
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from scrapy.crawler import Crawler
+    from scrapy.http import Response
+    from scrapy.settings import BaseSettings
+    from twisted.python.failure import Failure
+
+logger = logging.getLogger(__name__)
+
+_CHECKPOINT = 50
+"""Pages between two moments at which everything written so far is made safe."""
+
+_SITEMAP_DEPTH = 3
+
+
+@dataclass
+class Visit:
+    """One page on its way."""
+
+    source: Source
+    entry: FetchState
+    page: str
+    url: str
+    settled: bool = False
+
+
+@dataclass
+class SourceCrawl:
+    """What happens to one source in this run."""
+
+    source: Source
+    deadline: float
+    fresh: deque[FetchState] = field(default_factory=deque)
+    due: deque[FetchState] = field(default_factory=deque)
+    queued: set[str] = field(default_factory=set)
+    in_flight: int = 0
+    taken: int = 0
+    known: int = 0
+    failures: int = 0
+    entrances: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[dict[str, str]] = field(default_factory=list)
+
+    def report(self, url: str, problem: str) -> None:
+        """Note something that a person should look at."""
+        self.problems.append({"source": self.source.id, "url": url, "problem": problem})
+
+
+class NewspaperSpider(Spider):
+    """Crawls all its sources at once, each at its own pace.
+
+    Args:
+        sources: what to crawl.
+        memory: what earlier runs know.
+        run: where this run is written.
+        archive: where pages are kept.
+        clock: the present moment.
+        page_limit: pages per source, for a trial; None: no limit but the time.
+        minutes: time per source; None: the setting.
+    """
+
+    name = "newspaper"
+
+    def __init__(
+        self,
+        sources: list[Source],
+        memory: FetchMemory,
+        run: RunWriter,
+        archive: Archive,
+        clock: Clock,
+        page_limit: int | None = None,
+        minutes: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sources = sources
+        self.memory = memory
+        self.run = run
+        self.archive = archive
+        self.clock = clock
+        self.page_limit = page_limit
+        self.minutes = minutes
+        self.fatal: Exception | None = None
+        self.crawls: list[SourceCrawl] = []
+        self.started_at = clock()
+        self._visits: dict[str, Visit] = {}
+        self._titles: dict[str, str] = {}
+        self._settled = 0
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """Scrapy's way of making one."""
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        spider.configure(crawler.settings)
+        return spider
+
+    def configure(self, settings: BaseSettings) -> None:
+        """Take the limits from the settings."""
+        self._in_flight = settings.getint("DIEMBAO_IN_FLIGHT")
+        self._failures_max = settings.getint("DIEMBAO_FAILURES_MAX")
+        self._links_max = settings.getint("DIEMBAO_LINKS_MAX")
+        self._sitemaps_max = settings.getint("DIEMBAO_SITEMAPS_MAX")
+        entrance = settings.getint("DIEMBAO_ENTRANCE_MAXSIZE")
+        self._maxsize = {"feed": entrance, "listing": entrance, "sitemap": settings.getint("DIEMBAO_SITEMAP_MAXSIZE")}
+        if self.minutes is None:
+            self.minutes = settings.getfloat("DIEMBAO_MINUTES")
+
+    async def start(self) -> AsyncIterator[Request]:
+        """The entrances of every source, then the pages that are due."""
+        for source in self.sources:
+            crawl = SourceCrawl(source, monotonic() + 60 * (self.minutes or 0.0))
+            self.crawls.append(crawl)
+            for role, address, links in _entrances(source):
+                yield self._entrance_request(crawl, role, address, links, depth=0)
+            for entry in self.memory.due(source.id, self.clock(), self._links_max):
+                crawl.due.append(entry)
+                crawl.queued.add(entry.url)
+        for crawl in self.crawls:
+            for request in self._next_pages(crawl):
+                yield request
+
+    # --- feeds, sitemaps, listings ---
+
+    def _entrance_request(self, crawl: SourceCrawl, role: Role, address: str, links: str, depth: int) -> Request:
+        normal = normalise_url(address)
+        entry = self.memory.look_up([normal]).get(normal)
+        if entry is None or entry.role != role:
+            entry = new_entry(address, crawl.source.id, role, self.clock())
+        report: dict[str, Any] = {"url": address, "role": role, "outcome": "", "links": 0, "new": 0}
+        crawl.entrances.append(report)
+        return Request(
+            address,
+            callback=self.parse_entrance,
+            errback=self.entrance_failed,
+            headers=_conditions(entry),
+            dont_filter=True,
+            priority=10,
+            meta={"role": role, "source": crawl.source, "download_maxsize": self._maxsize[role]},
+            cb_kwargs={"crawl": crawl, "entry": entry, "report": report, "links": links, "depth": depth},
+        )
+
+    def parse_entrance(
+        self, response: Response, crawl: SourceCrawl, entry: FetchState, report: dict[str, Any], links: str, depth: int
+    ) -> Iterator[Request]:
+        """Take up the articles that a feed, sitemap or listing names."""
+        role: Role = response.meta["role"]
+        fate = fate_of_status(response.status)
+        try:
+            digest = hashlib.sha256(response.body).hexdigest()
+            if fate is Fate.UNCHANGED or (fate is None and digest == entry.content_hash):
+                report["outcome"] = "unchanged"
+                entry.fetched_at, entry.failures = self.clock(), 0
+                self.memory.remember(entry)
+            elif fate is not None:
+                self._entrance_problem(crawl, entry, report, f"the {role} answers HTTP {response.status}")
+            else:
+                yield from self._read_entrance(response, crawl, entry, report, links, depth, digest)
+        except (EntranceError, TooMuch, BadCompression) as error:
+            self._entrance_problem(crawl, entry, report, f"the {role} cannot be read: {error}")
+        except DiembaoError as error:
+            self._stop(error)
+        except Exception as error:  # a hostile feed must not end the crawl of the other sources
+            logger.exception("reading %s", response.url)
+            self._entrance_problem(crawl, entry, report, f"the {role} cannot be read: {type(error).__name__}: {error}"[:300])
+        yield from self._next_pages(crawl)
+
+    def _read_entrance(
+        self, response: Response, crawl: SourceCrawl, entry: FetchState, report: dict[str, Any], links: str, depth: int, digest: str
+    ) -> Iterator[Request]:
+        role: Role = response.meta["role"]
+        body = response.body
+        if body[:2] == b"\x1f\x8b":
+            body = gunzip(body, self._maxsize[role])
+        found: list[Link]
+        sitemaps: list[Link] = []
+        if role == "feed":
+            found = read_feed(body, response.url, (response.headers.get("Content-Type") or b"").decode("latin-1"))
+        elif role == "listing":
+            found = read_listing(body, response.url, links)
+        else:
+            sitemap = read_sitemap(body, response.url)
+            found, sitemaps = sitemap.pages, [link for link in sitemap.sitemaps if is_on_site(link.url, crawl.source.domain)]
+        wanted = candidates(found, crawl.source)[: self._links_max]
+        report["outcome"], report["links"] = "read", len(wanted)
+        report["new"] = self._queue(crawl, wanted)
+        entry.fetched_at = self.clock()
+        if sitemaps and depth < _SITEMAP_DEPTH:
+            # An index is never asked for conditionally: it may stay the same while its sitemaps change.
+            report["sitemaps"] = 0
+            for link in sitemaps[: self._sitemaps_max]:
+                if self._is_newer(link):
+                    report["sitemaps"] += 1
+                    yield self._entrance_request(crawl, "sitemap", link.url, "", depth + 1)
+        elif not wanted:
+            what = f"has {len(found)} links, none of them an article of {crawl.source.domain}" if found else "is empty"
+            if found or not crawl.source.may_be_empty:
+                self._entrance_problem(crawl, entry, report, f"the {role} {what}")
+        else:
+            entry.failures = 0
+            entry.etag = _header(response, "ETag", 500)
+            entry.last_modified = _header(response, "Last-Modified", 100)
+            entry.content_hash = digest
+        self.memory.remember(entry)
+
+    def _is_newer(self, sitemap: Link) -> bool:
+        """Whether a sitemap changed since it was read; one without a date may have."""
+        normal = normalise_url(sitemap.url)
+        known = self.memory.look_up([normal]).get(normal)
+        return sitemap.moment is None or known is None or known.fetched_at is None or sitemap.moment > known.fetched_at
+
+    def entrance_failed(self, failure: Failure) -> Iterator[Request]:
+        """A feed, sitemap or listing that could not be had."""
+        arguments = failure.request.cb_kwargs  # type: ignore[attr-defined]
+        _, detail = fate_of_failure(failure.value)
+        role = failure.request.meta["role"]  # type: ignore[attr-defined]
+        self._entrance_problem(arguments["crawl"], arguments["entry"], arguments["report"], f"the {role} cannot be had: {detail}")
+        yield from self._next_pages(arguments["crawl"])
+
+    def _entrance_problem(self, crawl: SourceCrawl, entry: FetchState, report: dict[str, Any], problem: str) -> None:
+        report["outcome"] = "problem"
+        crawl.report(report["url"], problem)
+        entry.fetched_at = self.clock()
+        entry.failures += 1
+        entry.etag = entry.last_modified = entry.content_hash = None
+        self.memory.remember(entry)
+
+    def _queue(self, crawl: SourceCrawl, links: list[Link]) -> int:
+        """Queue the links that are unknown or due; the number of unknown ones."""
+        now = self.clock()
+        by_url = {normalise_url(link.url): link for link in links}
+        known = self.memory.look_up(by_url)
+        new = 0
+        for normal, link in by_url.items():
+            if normal in crawl.queued:
+                continue
+            entry = known.get(normal)
+            if entry is None or entry.role != "article":
+                entry = new_entry(link.url, crawl.source.id, "article", now)
+                # Remembered before it is fetched: a feed that says 304 next time must not make us lose it.
+                self.memory.remember(entry)
+                new += 1
+            elif entry.next_fetch_at is None or entry.next_fetch_at > now:
+                crawl.known += 1
+                continue
+            crawl.queued.add(normal)
+            crawl.fresh.append(entry)
+        return new
+
+    # --- pages ---
+
+    def _next_pages(self, crawl: SourceCrawl) -> Iterator[Request]:
+        """As many page requests as may be on their way, new pages first."""
+        while (crawl.fresh or crawl.due) and crawl.in_flight < self._in_flight and self._goes_on(crawl):
+            entry = crawl.fresh.popleft() if crawl.fresh else crawl.due.popleft()
+            page = article_id(entry.address)
+            if page in self._visits:
+                continue
+            visit = Visit(crawl.source, entry, page, entry.address)
+            self._visits[page] = visit
+            crawl.in_flight += 1
+            crawl.taken += 1
+            yield Request(
+                entry.address,
+                callback=self.parse_page,
+                errback=self.page_failed,
+                headers=_conditions(entry),
+                dont_filter=True,
+                meta={"role": "article", "source": crawl.source},
+                cb_kwargs={"crawl": crawl, "visit": visit},
+            )
+
+    def _goes_on(self, crawl: SourceCrawl) -> bool:
+        if self.fatal is not None or (self.page_limit is not None and crawl.taken >= self.page_limit):
+            return False
+        return crawl.failures < self._failures_max and monotonic() < crawl.deadline
+
+    def parse_page(self, response: Response, crawl: SourceCrawl, visit: Visit) -> Iterator[ReadPage | Request]:
+        """Read one page; what becomes of it is decided here or in the pipelines."""
+        crawl.failures = 0
+        try:
+            item = self._read(response, visit)
+        except Exception as error:  # a page must have its fate, whatever it does to us
+            logger.exception("reading %s", response.url)
+            self._settle(visit, Fate.PARSE_ERROR, f"{type(error).__name__}: {error}")
+        else:
+            if item is not None:
+                yield item
+        yield from self._page_done(crawl)
+
+    def _read(self, response: Response, visit: Visit) -> ReadPage | None:
+        fate = fate_of_status(response.status)
+        if fate is not None:
+            self._settle(visit, fate, "" if fate is Fate.UNCHANGED else f"HTTP {response.status}")
+            return None
+        if not self._arrive(response.url, visit):
+            return None
+        now = self.clock()
+        entry = visit.entry
+        page = FetchedPage(
+            url=response.url,
+            status=response.status,
+            headers=_pairs(response.meta["payload_headers"]),
+            payload=response.meta["payload"],
+            fetched_at=now,
+            first_seen_at=entry.first_seen_at if entry.content_hash else now,
+            source=visit.source.id,
+            request_headers=_pairs(response.request.headers) if response.request else (),
+            ip=str(response.ip_address or ""),
+        )
+        item = read_page(page, visit.source, response.body)
+        if item.problem is Fate.NOT_HTML:
+            self._settle(visit, Fate.NOT_HTML, item.detail)
+            return None
+        if item.problem is None and item.article is not None:
+            entry.etag = _header(response, "ETag", 500)
+            entry.last_modified = _header(response, "Last-Modified", 100)
+            if item.article.content_hash == entry.content_hash:
+                self._settle(visit, Fate.UNCHANGED)
+                return None
+            if self._is_duplicate(item.article):
+                self._settle(visit, Fate.DUPLICATE_URL, f"the same article as {item.article.canonical_url or 'another page'}")
+                return None
+        return item
+
+    def _arrive(self, url: str, visit: Visit) -> bool:
+        """Follow a page to where it was redirected; False when that page is already in this run."""
+        page = article_id(url)
+        if page == visit.page:
+            return True
+        if page in self._visits:
+            self._settle(visit, Fate.DUPLICATE_URL, f"leads to {url}")
+            return False
+        if is_front_page(url):
+            self._settle(visit, Fate.NOT_ARTICLE, "leads to the front page")
+            return False
+        visit.page, visit.url = page, url
+        self._visits[page] = visit
+        return True
+
+    def _is_duplicate(self, article: Article) -> bool:
+        """Whether another page of this run is the same article: same canonical address and same headline."""
+        keys = {article.id}
+        canonical = article.canonical_url
+        if canonical and not is_front_page(canonical):
+            keys.add(article_id(canonical))
+        if any(self._titles.get(key) == article.title for key in keys):
+            return True
+        self._titles.update(dict.fromkeys(keys, article.title))
+        return False
+
+    def page_failed(self, failure: Failure) -> Iterator[Request]:
+        """A page that could not be had."""
+        arguments = failure.request.cb_kwargs  # type: ignore[attr-defined]
+        crawl: SourceCrawl = arguments["crawl"]
+        fate, detail = fate_of_failure(failure.value)
+        crawl.failures = crawl.failures + 1 if fate in NO_ANSWER else 0
+        self._settle(arguments["visit"], fate, detail)
+        yield from self._page_done(crawl)
+
+    def _page_done(self, crawl: SourceCrawl) -> Iterator[Request]:
+        crawl.in_flight -= 1
+        yield from self._next_pages(crawl)
+
+    def keep(self, item: ReadPage) -> None:
+        """Write an archived page's Article, or the reason why it has none. Called by the pipelines."""
+        visit = self._visits[article_id(item.page.url)]
+        if item.problem is not None or item.article is None:
+            self._settle(visit, item.problem or Fate.PARSE_ERROR, item.detail)
+            return
+        try:
+            self.run.write_article(item.article)
+        except OSError as error:
+            self._settle(visit, Fate.ARCHIVE_FAILED, f"the article cannot be written: {error.strerror}")
+            return
+        if visit.entry.content_hash is None:
+            visit.entry.first_seen_at = item.page.first_seen_at
+        visit.entry.content_hash = item.article.content_hash
+        visit.entry.article_id = item.article.id
+        self._settle(visit, None)
+
+    def settle(self, url: str, fate: Fate, detail: str = "") -> None:
+        """Give the page at `url` (after redirects) its fate. Called by the pipelines."""
+        self._settle(self._visits[article_id(url)], fate, detail)
+
+    def _settle(self, visit: Visit, fate: Fate | None, detail: str = "") -> None:
+        if visit.settled:
+            self._stop(DiembaoError(f"a second fate ({fate}) for {visit.url}", "This is a defect; please report it"))
+            return
+        visit.settled = True
+        now = self.clock()
+        entry = visit.entry
+        plan = schedule(entry, fate, visit.source.recrawl_hours, now)
+        entry.fate = str(fate) if fate is not None else EXTRACTED
+        entry.fetched_at, entry.next_fetch_at, entry.failures = now, plan.next_fetch_at, plan.failures
+        try:
+            self.run.write_fate(PageFate(visit.page, visit.url, visit.source.id, fate, " ".join(detail.split())[:300]))
+            self.memory.remember(entry)
+            self._settled += 1
+            if self._settled % _CHECKPOINT == 0:
+                self.checkpoint()
+        except (OSError, DiembaoError) as error:
+            self._stop(error)
+
+    def checkpoint(self) -> None:
+        """Make everything so far safe: first the pages and articles, then the memory of having fetched them."""
+        self.archive.sync()
+        self.run.sync()
+        self.memory.commit()
+
+    def _stop(self, error: Exception) -> None:
+        """End the crawl: what it writes cannot be written any more."""
+        if self.fatal is None:
+            self.fatal = error
+            engine = self.crawler.engine
+            if engine is not None:
+                engine.close_spider(self, "failed")
+
+    # --- the end ---
+
+    def closed(self, reason: str) -> None:
+        """Write the summary; with `reason` "finished" every page must have its fate."""
+        try:
+            self.checkpoint()
+            open_pages = [visit.url for visit in {id(visit): visit for visit in self._visits.values()}.values() if not visit.settled]
+            if reason == "finished" and open_pages:
+                raise DiembaoError(
+                    f"{len(open_pages)} pages have no fate, the first is {open_pages[0]}", "This is a defect; please report it"
+                )
+            self.run.finish(self.summary(self.clock(), interrupted=reason != "finished"))
+        except (OSError, DiembaoError) as error:
+            self.fatal = self.fatal or error
+        finally:
+            self.archive.close()
+
+    def summary(self, now: datetime, interrupted: bool) -> dict[str, Any]:
+        """The run in figures: in all and per source, with the problems."""
+        for crawl in self.crawls:
+            if crawl.failures >= self._failures_max:
+                crawl.report(str(crawl.source.homepage or crawl.source.domain), f"{crawl.failures} pages in a row without an answer")
+        return {
+            "run": self.run.folder.name,
+            "started_at": self.started_at.isoformat(),
+            "ended_at": now.isoformat(),
+            "interrupted": interrupted,
+            **self.run.counts(),
+            "sources": {
+                crawl.source.id: {
+                    **self.run.counts(crawl.source.id),
+                    "known": crawl.known,
+                    "waiting": len(crawl.fresh) + len(crawl.due),
+                    "entrances": crawl.entrances,
+                }
+                for crawl in self.crawls
+            },
+            "problems": [problem for crawl in self.crawls for problem in crawl.problems],
+        }
+
+
+def _entrances(source: Source) -> Iterator[tuple[Role, str, str]]:
+    for feed in source.feeds:
+        yield "feed", str(feed), ""
+    for sitemap in source.sitemaps:
+        yield "sitemap", str(sitemap), ""
+    for listing in source.listings:
+        yield "listing", str(listing.url), listing.links
+
+
+def _conditions(entry: FetchState) -> dict[str, str]:
+    """The headers that ask "only if it changed"; none when we do not have what would be unchanged."""
+    if not entry.content_hash:
+        return {}
+    conditions = {"If-None-Match": entry.etag, "If-Modified-Since": entry.last_modified}
+    return {name: value for name, value in conditions.items() if value}
+
+
+def _header(response: Response, name: str, longest: int) -> str | None:
+    value = (response.headers.get(name) or b"").decode("latin-1").strip()
+    return value if 0 < len(value) <= longest else None
+
+
+def _pairs(headers: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, values in headers.items() for value in values)
