@@ -97,7 +97,7 @@ def read_abbreviations(path: Path) -> Abbreviations:
         raise ConfigError(f"{path}: there must be one table [abbreviations]", "Mend the file, or copy the shipped one")
     for short, long_forms in entries.items():
         if not isinstance(long_forms, list) or not long_forms or not all(isinstance(form, str) and analyse(form) for form in long_forms):
-            raise ConfigError(f"{path}: {short} must be a list of long forms", 'Write it like UBND = ["uỷ ban nhân dân"]')
+            raise ConfigError(f"{path}: {short} must be a list of long forms", 'Write it like "UBND" = ["uỷ ban nhân dân"]')
         if not analyse(short) or short != short.upper():
-            raise ConfigError(f"{path}: {short!r} must be written in capitals", 'Write it like UBND = ["uỷ ban nhân dân"]')
+            raise ConfigError(f"{path}: {short!r} must be written in capitals", 'Write it like "UBND" = ["uỷ ban nhân dân"]')
     return Abbreviations(entries)

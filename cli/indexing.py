@@ -1,0 +1,304 @@
+"""Commands around the search engine: index, search, reindex, export, import."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from cli.output import clean, emit, json_option, say, with_progress
+from diembao.clock import VIETNAM, start_of_day
+from diembao.errors import DiembaoError, InputError, UsageError
+from diembao.settings import Settings
+
+if TYPE_CHECKING:
+    from diembao.article import Article
+    from diembao.engine import Filters, Hit, SearchResult
+
+PAGE = 200
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def index(settings: Settings, as_json: bool) -> None:
+    """Bring Articles into the search engine.
+
+    Reads JSON lines from stdin and indexes them as they are: a given id is kept, nothing is tagged. Prints how many were
+    indexed, unchanged, revised and rejected. A rejected line is named on stderr and does not keep the others back.
+    """
+    from diembao.state import State
+    from index import open_engine
+    from index.ingest import CHUNK, IngestReport, ingest
+
+    engine, state = open_engine(settings), State(settings.database)
+    report = IngestReport()
+    unreadable = 0
+    try:
+        lines: dict[str, int] = {}
+        batch: list[Article] = []
+
+        def flush() -> None:
+            done = ingest(engine, state, batch)
+            for article_id, reason in done.reasons.items():
+                say(f"line {lines[article_id]}: rejected: {clean(reason)}")
+            report.add(done)
+            batch.clear()
+            lines.clear()
+
+        for number, line in with_progress(enumerate(sys.stdin, start=1), "Indexing"):
+            if not line.strip():
+                continue
+            try:
+                article = _read_line(line, number)
+            except InputError as error:
+                unreadable += 1
+                say(f"rejected: {clean(error.message)}")
+                continue
+            lines[article.id] = number
+            batch.append(article)
+            if len(batch) == CHUNK:
+                flush()
+        if batch:
+            flush()
+    finally:
+        engine.close()
+        state.close()
+    counts = report.counts()
+    counts["rejected"] += unreadable
+    emit(counts)
+    if counts["rejected"]:
+        raise DiembaoError(
+            f"{counts['rejected']} of {sum(counts.values())} lines were rejected", "Mend them and index again; the others stay as they are"
+        )
+
+
+def _read_line(line: str, number: int) -> Article:
+    """The Article of one line. Raises InputError, which names the line."""
+    import json
+
+    from diembao.article import Article
+    from index.document import refusal
+
+    try:
+        record = json.loads(line.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"line {number} is not JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise InputError(f"line {number} is not a JSON object")
+    article = Article.from_record(record, f"line {number}")
+    if reason := refusal(article):
+        raise InputError(f"line {number}: {reason}")
+    return article
+
+
+def _day(_context: click.Context, _parameter: click.Parameter, value: str | None) -> date | None:
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is not a date; write it like 2026-11-20") from error
+
+
+def _narrowing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that narrow a search, the same for every command that has a query."""
+    options = [
+        click.option("--from", "since", callback=_day, metavar="DATE", help="First day of publication, Vietnam time."),
+        click.option("--to", "until", callback=_day, metavar="DATE", help="Last day of publication, Vietnam time."),
+        click.option("--topic", "topics", multiple=True, metavar="CODE", help="Topic; several mean any of them."),
+        click.option("--sentiment", "sentiments", multiple=True, type=click.Choice(["negative", "neutral", "positive"]), help="Sentiment."),
+        click.option(
+            "--critical-of",
+            "critical_of",
+            multiple=True,
+            type=click.Choice(["authority", "organisation", "none"]),
+            help="Who is criticised.",
+        ),
+        click.option("--place", "places", multiple=True, metavar="NAME", help="Today's province by name, or the code of a unit."),
+        click.option("--source", "sources", multiple=True, metavar="ID", help="Source."),
+        click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Kind of source, such as newspaper or feedback."),
+        click.option("--story", metavar="ID", help="Articles of one story."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _filters(since: date | None, until: date | None, story: str | None, **values: tuple[str, ...]) -> Filters:
+    from diembao.engine import Filters
+
+    if since is not None and until is not None and since > until:
+        raise UsageError(f"--from {since} lies behind --to {until}", "Exchange the two dates")
+    try:
+        return Filters(
+            published_from=start_of_day(since) if since else None,
+            published_to=start_of_day(until + timedelta(days=1)) if until else None,
+            story_id=story,
+            **values,  # type: ignore[arg-type]
+        )
+    except OverflowError as error:
+        raise UsageError("the date is out of reach", "Name a day between 1000-01-01 and 9998-12-31") from error
+
+
+_QUERY_SETTINGS: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+"""A query may begin with a minus: `diembao search -lũ`."""
+
+
+@click.command(context_settings=_QUERY_SETTINGS)
+@click.argument("query", nargs=-1)
+@_narrowing
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Hits wanted.")
+@click.option("--sort", type=click.Choice(["relevance", "time"]), default="relevance", show_default=True)
+@click.option("--copies", is_flag=True, help="List copies too, instead of folding them into their origin.")
+@click.option("--after", metavar="CURSOR", help="Go on behind the page that ended with this cursor.")
+@json_option
+@click.pass_obj
+def search(
+    settings: Settings,
+    /,
+    query: tuple[str, ...],
+    limit: int,
+    sort: Literal["relevance", "time"],
+    copies: bool,
+    after: str | None,
+    as_json: bool,
+    **narrowing: Any,
+) -> None:
+    """Find articles. docs/query-language.md describes QUERY; without one everything is found."""
+    from diembao.engine import SearchRequest
+    from index import open_engine
+
+    request = SearchRequest(" ".join(query), _filters(**narrowing), fold_copies=not copies, sort=sort, limit=min(limit, 1000), after=after)
+    engine = open_engine(settings)
+    try:
+        result = engine.search(request)
+        hits = list(result.hits)
+        cursor = result.cursor
+        while cursor is not None and len(hits) < limit:
+            more = engine.search(replace(request, limit=min(limit - len(hits), 1000), after=cursor, facets=False))
+            hits += more.hits
+            cursor = more.cursor
+    finally:
+        engine.close()
+    if as_json:
+        emit(
+            {
+                "total": result.total,
+                "took_ms": round(result.took_ms, 3),
+                "facets": {name: [{"value": part.value, "count": part.count} for part in parts] for name, parts in result.facets.items()},
+                "hits": [_hit_record(hit) for hit in hits],
+                "cursor": cursor,
+                "suggestions": list(result.suggestions),
+            }
+        )
+    else:
+        _show(settings, result, hits)
+
+
+def _hit_record(hit: Hit) -> dict[str, Any]:
+    record = hit.article.to_record()
+    names = ("id", "title", "lead", "url", "source", "kind", "published_at", "published_precision", "topics", "sentiment", "critical_of",
+             "places", "story_id", "copy_of", "revision")  # fmt: skip
+    return {
+        **{name: record[name] for name in names},
+        "copies": hit.copies,
+        "score": hit.score,
+        "highlights": {field: _marked(text, "**", "**") for field, text in hit.highlights.items()},
+    }
+
+
+def _marked(text: str, start: str, end: str) -> str:
+    from diembao.engine import MARK_END, MARK_START
+
+    return text.replace(MARK_START, start).replace(MARK_END, end)
+
+
+def _show(settings: Settings, result: SearchResult, hits: list[Hit]) -> None:
+    say(f"{result.total} bài, {result.took_ms:.0f} ms")
+    for hit in hits:
+        article = hit.article
+        when = article.published_at.astimezone(VIETNAM).strftime("%d/%m/%Y %H:%M") if article.published_at else "không rõ ngày"
+        tags = [settings.taxonomy.topic_name(topic.code) for topic in article.topics]
+        if article.sentiment:
+            tags.append({"negative": "tiêu cực", "neutral": "trung tính", "positive": "tích cực"}[article.sentiment.label])
+        tags += list(dict.fromkeys(place.province for place in article.places))
+        copies = f", {hit.copies} bài đăng lại" if hit.copies else ""
+        click.echo()
+        click.secho(_for_terminal(hit.highlights.get("title") or article.title), bold=True)
+        click.echo("  " + clean(" · ".join(part for part in (article.source, f"{when}{copies}", ", ".join(tags)) if part)))
+        if excerpt := hit.highlights.get("lead") or hit.highlights.get("body") or article.lead:
+            click.echo(f"  {_for_terminal(excerpt)}")
+        if article.url:
+            click.echo(f"  {clean(article.url)}")
+    for suggestion in result.suggestions:
+        say(f"Thử tìm: {clean(suggestion)}")
+
+
+def _for_terminal(text: str) -> str:
+    """One line with the matches underlined; what the web wrote in it cannot control the terminal."""
+    from diembao.engine import MARK_END, MARK_START
+
+    pieces = []
+    for position, piece in enumerate(text.split(MARK_START)):
+        marked, _, rest = piece.partition(MARK_END) if position else ("", "", piece)
+        pieces.append((click.style(_flat(marked), underline=True) if marked else "") + _flat(rest))
+    return "".join(pieces).strip()
+
+
+def _flat(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+@click.command(context_settings=_QUERY_SETTINGS)
+@click.argument("query", nargs=-1)
+@_narrowing
+@click.option("--format", "form", type=click.Choice(["csv", "xlsx", "jsonl"]), help="Default: by the ending of --output, else jsonl.")
+@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="File to write; without it stdout.")
+@json_option
+@click.pass_obj
+def export(settings: Settings, /, query: tuple[str, ...], form: str | None, output: Path | None, as_json: bool, **narrowing: Any) -> None:
+    """Write every matching article as CSV, XLSX or JSON lines.
+
+    The file appears when it is complete. Cells that a spreadsheet would take for formulas get an apostrophe.
+    """
+    from index import open_engine
+    from index.export import WRITERS
+
+    if output is None and as_json:
+        raise UsageError("--json prints a summary and needs --output", "Name a file, or leave out --json")
+    form = form or (output.suffix.lstrip(".").lower() if output else "jsonl")
+    if form not in WRITERS:
+        raise UsageError(f"unknown format {form!r}", "Use --format csv, xlsx or jsonl")
+    engine = open_engine(settings)
+    try:
+        articles = with_progress(engine.scan(" ".join(query), _filters(**narrowing)), "Exporting")
+        if output is None:
+            WRITERS[form](articles, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+            return
+        count = _write_file(output, lambda stream: WRITERS[form](articles, stream))
+    finally:
+        engine.close()
+    if as_json:
+        emit({"articles": count, "file": str(output), "format": form})
+    else:
+        say(f"{count} articles written to {output}")
+
+
+def _write_file(output: Path, write: Callable[[Any], int]) -> int:
+    partial = output.with_name(output.name + ".part")
+    try:
+        with partial.open("wb") as stream:
+            count = write(stream)
+        partial.replace(output)
+    except OSError as error:
+        raise DiembaoError(f"{output} cannot be written: {error.strerror}", "Check the folder and the space left") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
