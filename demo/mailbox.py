@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import unicodedata
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +30,9 @@ class _Keeper:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         content = envelope.original_content or b""
         subject = str(message_from_bytes(content, policy=policy.default).get("Subject", ""))
-        words = re.sub(r"\W+", "-", subject).strip("-").lower()[:60].strip("-") or "mail"
+        # Names without accents can be typed in any terminal.
+        letters = unicodedata.normalize("NFD", subject.lower().replace("đ", "d")).encode("ascii", "ignore").decode()
+        words = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")[:60].strip("-") or "mail"
         received = b"".join(b"X-Demo-Recipient: %s\r\n" % recipient.encode("utf-8", "replace") for recipient in envelope.rcpt_tos)
         number = len(list(self._folder.glob("*.eml"))) + 1
         draft = self._folder / f".incoming-{id(envelope):x}"
