@@ -194,6 +194,11 @@ class Landscape:
         except OSError as error:
             raise ConfigError(f"{self.folder} cannot be written: {error.strerror}", "Name a folder that you may write to") from error
 
+    @property
+    def now(self) -> datetime:
+        """The present moment of the press day at this stage (aware UTC)."""
+        return self.anchor - BEFORE_JUMP if self.stage == 1 else self.anchor
+
     def advance(self) -> None:
         """Go on to the second stage and keep that; at the second stage nothing happens."""
         if self.stage == 1:
@@ -375,7 +380,7 @@ def _cut_off(text: Text) -> Text:
     """What of `text` arrives when its page breaks off in the middle of the last paragraph but one."""
     *whole, broken, _ = text.blocks
     words = broken.text.split()
-    return replace(text, blocks=(*whole, replace(broken, text=" ".join(words[: len(words) // 2]))), authors=())
+    return replace(text, blocks=(*whole, replace(broken, text=" ".join(words[: len(words) // 2]))))
 
 
 def _with_validators(markup: str | bytes, content_type: str, changed: datetime | None) -> Answer:
