@@ -18,7 +18,7 @@ _WEEKDAYS = ("T2", "T3", "T4", "T5", "T6", "T7", "CN")
 _ORDINARY, _ALERTING, _BAND, _LINE, _INK = "#7d93a8", "#c62f2f", "#dfe7ee", "#44586b", "#22303c"
 
 
-def series_chart(points: Sequence[SeriesPoint], marked_from: datetime, marked_to: datetime, width: int = 1120, height: int = 420) -> bytes:
+def series_chart(points: Sequence[SeriesPoint], marked_from: datetime, marked_to: datetime, width: int = 1120, height: int = 480) -> bytes:
     """A PNG of `points` (consecutive intervals, oldest first; at least one); intervals that touch [marked_from, marked_to) stand out.
 
     Args:
@@ -52,13 +52,13 @@ def series_chart(points: Sequence[SeriesPoint], marked_from: datetime, marked_to
     highest = max(range(len(points)), key=lambda i: (points[i].observed, i))
     if points[highest].observed:
         axes.annotate(str(points[highest].observed), (highest, points[highest].observed), (0, 3), textcoords="offset points", ha="center",
-                      fontsize=10, fontweight="bold", color=colours[highest], zorder=5)  # fmt: skip
+                      fontsize=13, fontweight="bold", color=colours[highest], zorder=5)  # fmt: skip
     ticks, labels = _day_ticks(points)
-    axes.set_xticks(ticks, labels, fontsize=8.5, color=_INK, ha="left")
+    axes.set_xticks(ticks, labels, fontsize=11, color=_INK, ha="left")
     axes.set_xlim(-0.6, len(points) - 0.4)
     axes.set_ylim(0, max(3.0, *(p.observed * 1.22 for p in points), *((p.upper or 0) * 1.1 for p in points)))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-    axes.tick_params(axis="y", labelsize=8.5, colors=_INK, length=0)
+    axes.tick_params(axis="y", labelsize=11, colors=_INK, length=0)
     axes.tick_params(axis="x", length=3, color="#b5c0ca")
     axes.grid(axis="y", color="#e9edf1", linewidth=0.8, zorder=0)
     for side in ("top", "right", "left"):
@@ -93,5 +93,5 @@ def _day_ticks(points: Sequence[SeriesPoint]) -> tuple[list[float], list[str]]:
             ticks.append(index - 0.5)
             labels.append(f"{_WEEKDAYS[local.weekday()]} {local.day}/{local.month}")
         last = local.date()
-    every = max(1, -(-len(ticks) // 8))
+    every = max(1, -(-len(ticks) // 4))
     return ticks[::every], labels[::every]

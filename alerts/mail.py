@@ -108,11 +108,10 @@ def compose_alert(
     message = _message(office, recipient, key, now, view["subject"])
     if reply_to:
         message["In-Reply-To"] = message["References"] = message_id(reply_to, office.mail.sender)
-    templates = _templates()
-    message.set_content(templates.get_template("alert.txt").render(view), cte="quoted-printable")
+    message.set_content(templates().get_template("alert.txt").render(view), cte="quoted-printable")
     chart = series_chart(alert.points, alert.window_start, alert.window_end) if alert.points else None
     view["chart"] = f"chart-{alert.id}@diembao" if chart else ""
-    html = inline(templates.get_template("alert.html").render(view))
+    html = inline(templates().get_template("alert.html").render(view))
     message.add_alternative(html, subtype="html", cte="quoted-printable")
     if chart:
         part = list(message.iter_parts())[-1]
@@ -186,12 +185,12 @@ def _view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, names:
         "cause": cause,
         "subject": f"{prefix}: {series} – {headline} (bình thường {expected})",
         "banner": f"{prefix} · {local(alert.evaluated_at, '%H:%M %d/%m/%Y')}",
-        "where": series + (f" · {field.department}" if field and field.department else ""),
-        "headline": headline if cause != "ended" else f"Đợt tin tiêu cực đã hết: {headline}",
+        "where": f"Đơn vị phụ trách: {field.department}" if field and field.department else f"Quy tắc {alert.rule}",
+        "headline": f"{series}: {_what_happened(unit, cause)}",
         "unit_name": unit,
         "hours": hours,
         "expected": expected,
-        "explanation": f"Đếm {span}. Nếu không có gì thay đổi, do tình cờ thì một đợt như vậy chỉ gặp {vietnamese}.",
+        "explanation": f"Đếm {span}. Tình cờ mà có một đợt như vậy: {vietnamese}.",
         "chart": "",
         "chart_text": chart_text(alert),
         "search_link": search_link,
@@ -208,6 +207,10 @@ def _view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, names:
         "foot": f"{one_line(office.name, 100)} nhận thư này theo quy tắc “{alert.rule}” (config/alerts).",
         "base_url": office.base_url,
     }
+
+
+def _what_happened(unit: str, cause: Cause) -> str:
+    return f"{unit} " + {"new": "tăng vọt", "grown": "còn tăng nữa", "ended": "đã trở lại bình thường"}[cause]
 
 
 def _unit_of(alert: Alert) -> str:
@@ -229,7 +232,7 @@ def _story(story: Evidence, names: Mapping[str, str]) -> dict[str, Any]:
     if len(outlets) > 1:
         meta += f" · thêm {len(outlets) - 1} báo: {', '.join(outlets[1:5])}{'…' if len(outlets) > 5 else ''}"
     if story.copies:
-        meta += f" · {story.copies + 1} bài"
+        meta += f" · {story.copies + 1} bài, kể cả bài đăng lại"
     return {
         "title": one_line(story.title, 250) or "(không có tiêu đề)",
         "link": safe_link(story.url),
@@ -240,7 +243,8 @@ def _story(story: Evidence, names: Mapping[str, str]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _templates() -> Environment:
+def templates() -> Environment:
+    """The templates of mails and briefings; HTML is escaped."""
     return Environment(
         loader=PackageLoader("alerts", "templates"),
         autoescape=select_autoescape(["html"], default=False),

@@ -1,0 +1,77 @@
+"""Writes the shipped DOCX template of the briefing: `python -m alerts.briefing_template FILE`.
+
+An office copies the file to `config/alerts/briefing.docx` and edits it in a word processor: letterhead, fonts, order. What stands in
+`{{ }}` and `{% %}` is filled in by docxtpl.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from docx import Document
+from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.shared import Cm, Pt, RGBColor
+
+
+def write_template(path: Path) -> None:
+    """Write the template to `path`."""
+    document = Document()
+    page = document.sections[0]
+    page.page_width, page.page_height = Cm(21), Cm(29.7)
+    page.left_margin, page.right_margin, page.top_margin, page.bottom_margin = Cm(3), Cm(2), Cm(2), Cm(2)
+    normal = document.styles["Normal"]
+    normal.font.name, normal.font.size = "Times New Roman", Pt(13)
+    normal.paragraph_format.space_after = Pt(4)
+    for name, size in (("Title", 18), ("Heading 1", 14)):
+        style = document.styles[name]
+        style.font.name, style.font.size, style.font.color.rgb = "Times New Roman", Pt(size), RGBColor(0x1F, 0x3F, 0x5F)
+        # The default style's theme fonts would win over the name set above.
+        fonts = style.element.rPr.rFonts
+        for attribute in list(fonts.attrib):
+            if "Theme" in attribute:
+                del fonts.attrib[attribute]
+    document.add_paragraph("{{ briefing.office }}")
+    document.add_paragraph("{{ briefing.title }}", style="Title").alignment = WD_ALIGN_PARAGRAPH.CENTER
+    document.add_paragraph("{{ briefing.summary }}")
+    document.add_paragraph("{%p if briefing.alerts %}")
+    document.add_paragraph("Đang có cảnh báo", style="Heading 1")
+    document.add_paragraph("{%p for line in briefing.alerts %}")
+    document.add_paragraph("{{ line }}", style="List Bullet")
+    document.add_paragraph("{%p endfor %}")
+    document.add_paragraph("{%p endif %}")
+    document.add_paragraph("{%p for section in sections %}")
+    document.add_paragraph("{{ section.name }}", style="Heading 1")
+    document.add_paragraph("{%p if section.department %}")
+    document.add_paragraph().add_run("Đơn vị phụ trách: {{ section.department }}").italic = True
+    document.add_paragraph("{%p endif %}")
+    document.add_paragraph("{%p for entry in section['items'] %}")
+    document.add_paragraph("{{r entry.title }}", style="List Number")
+    details = document.add_paragraph()
+    details.paragraph_format.left_indent = Cm(0.63)
+    run = details.add_run(
+        "{{ entry.item.tone }}{% if entry.item.critical %}, {{ entry.item.critical }}{% endif %} – {{ entry.outlets }}"
+        "{% if entry.item.published %}, {{ entry.item.published }}{% endif %}"
+        "{% if entry.item.articles > 1 %}, {{ entry.item.articles }} bài{% endif %}"
+        "{% if entry.places %} – {{ entry.places }}{% endif %}"
+    )
+    run.font.size, run.font.color.rgb = Pt(11), RGBColor(0x52, 0x63, 0x73)
+    text = document.add_paragraph("{{ entry.item.sentence or entry.item.lead }}")
+    text.paragraph_format.left_indent = Cm(0.63)
+    status = document.add_paragraph()
+    status.paragraph_format.left_indent = Cm(0.63)
+    status.add_run("Tình trạng xử lý: ☐ đã giao  ☐ đã trả lời  ☐ không cần trả lời").font.size = Pt(11)
+    document.add_paragraph("{%p endfor %}")
+    document.add_paragraph("{%p if section.more %}")
+    document.add_paragraph("và {{ section.more }} sự việc khác.")
+    document.add_paragraph("{%p endif %}")
+    document.add_paragraph("{%p endfor %}")
+    document.add_paragraph("Có thể còn thiếu", style="Heading 1")
+    document.add_paragraph("{%p for line in gaps %}")
+    document.add_paragraph("{{ line }}", style="List Bullet")
+    document.add_paragraph("{%p endfor %}")
+    document.save(str(path))
+
+
+if __name__ == "__main__":
+    write_template(Path(sys.argv[1]))
