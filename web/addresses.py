@@ -18,6 +18,8 @@ LONGEST_QUERY = 1000
 LONGEST_VALUE = 200
 MOST_VALUES = 20
 LONGEST_CURSOR = 2000
+YEARS = range(1900, 2200)
+"""Days outside of these years are mistakes; a chart over ten thousand years would be one too."""
 
 SENTIMENTS = ("negative", "neutral", "positive")
 CRITICAL_OF = ("authority", "organisation", "none")
@@ -74,7 +76,7 @@ class SearchAddress:
 
         def day(name: str) -> str:
             value = one(name)
-            if value and _moment(value) is None:
+            if value and _moment(value, end=name == "to") is None:
                 problems[name] = "problem.date"
                 return ""
             return value
@@ -193,10 +195,12 @@ def _moment(value: str, *, end: bool = False) -> datetime | None:
     if not value:
         return None
     try:
+        day = date.fromisoformat(value[:10])
+        if day.year not in YEARS:
+            return None
         if "T" in value:
             return to_utc(datetime.fromisoformat(value))
-        day = date.fromisoformat(value)
-        return start_of_day(day + timedelta(days=1) if end else day)
+        return start_of_day(date.fromisoformat(value) + timedelta(days=1) if end else date.fromisoformat(value))
     except (ValueError, OverflowError):
         return None
 

@@ -15,7 +15,7 @@ from starlette.types import Scope
 from diembao import __version__
 from diembao.clock import Clock
 from diembao.engine import SearchEngine
-from diembao.errors import DiembaoError, EngineError, QueryError
+from diembao.errors import DiembaoError, EngineError, QueryError, UsageError
 from diembao.settings import Settings
 from diembao.state import State
 from web.desk import Desk, desk_of
@@ -90,7 +90,7 @@ async def _invalid(request: Request, _error: Exception) -> Response:
 
 
 async def _known_failure(request: Request, error: Exception) -> Response:
-    if isinstance(error, QueryError):
+    if isinstance(error, QueryError | UsageError):
         return _show(request, 422, "invalid", str(error))
     _log.error("%s %s: %s", request.method, request.url.path, error)
     kind = "engine" if isinstance(error, EngineError) else "state"

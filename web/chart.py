@@ -17,6 +17,8 @@ HEIGHT = 112
 """Pixels of the highest bar."""
 NUMBERED = 16
 """Up to so many bars carry their number on a telephone too; beyond, the table has it."""
+NUMBERED_WIDE = 35
+"""Up to so many bars carry their number on a wide screen."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,13 @@ class Chart:
 
     @property
     def numbered(self) -> bool:
-        """Whether there is room for a number above each bar."""
+        """Whether there is room for a number above each bar on every screen."""
         return len(self.bars) <= NUMBERED
+
+    @property
+    def numbered_wide(self) -> bool:
+        """Whether there is room for a number above each bar on a wide screen."""
+        return len(self.bars) <= NUMBERED_WIDE
 
     @property
     def every(self) -> int:
@@ -122,10 +129,35 @@ def count_coverage(
         found = [bucket.start for bucket in days if bucket.total]
         if not found:
             return "day", []
-        begin = begin or found[0]
         end = end or max(start_of_day(vietnam_day(found[-1]) + timedelta(days=1)), min(now, found[-1] + timedelta(days=14)))
+        # Hours are for a range that was asked for; two articles of one morning are better seen in their week.
+        begin = begin or min(found[0], end - timedelta(days=7))
     interval = choose_interval(begin, end)
     return interval, engine.count(address.q, _between(filters, begin, end), interval, unit, fold)
+
+
+MOST_BUCKETS = 5000
+"""Intervals that one answer counts at most: a year of hours fits easily."""
+
+
+def count_by(engine: SearchEngine, address: SearchAddress, interval: Interval, unit: Unit) -> list[CountBucket] | None:
+    """Coverage over time by a given interval; None when the range has more than MOST_BUCKETS of them.
+
+    Raises:
+        QueryError: for a query that cannot be understood.
+        EngineError: when the engine fails.
+    """
+    filters = address.filters()
+    begin, end = filters.published_from, filters.published_to
+    if begin is None or end is None:
+        months = [bucket.start for bucket in engine.count(address.q, filters, "month", unit, not address.copies) if bucket.total]
+        if not months:
+            return []
+        begin, end = begin or months[0], end or _next_month(months[-1])
+    shortest = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1), "month": timedelta(days=28)}[interval]
+    if (end - begin) / shortest > MOST_BUCKETS:
+        return None
+    return engine.count(address.q, filters, interval, unit, not address.copies)
 
 
 def _between(filters: Filters, begin: datetime, end: datetime) -> Filters:

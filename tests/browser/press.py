@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from fastapi import FastAPI
 
 from diembao.alert import Alert, Evidence, SeriesPoint
 from diembao.article import (
@@ -15,7 +21,11 @@ from diembao.article import (
     TopicScore,
 )
 from diembao.clock import VIETNAM
+from diembao.engine import SearchEngine
+from diembao.settings import PROJECT, Settings, read_settings
 from diembao.state import AlertRecord, Revision, State
+from index import open_engine
+from web.app import create_app
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=VIETNAM).astimezone(UTC)
 """Where the clock of these tests stands: a Friday afternoon in Vietnam."""
@@ -274,3 +284,33 @@ SOURCES = {
     "chepbai": "Chép Bài (soạn)",
 }
 """Invented outlets: names by id."""
+
+
+def office(folder: Path) -> Settings:
+    """The settings of an invented office: the shipped taxonomy, the invented outlets, everything kept in `folder`."""
+    config = folder / "config"
+    (config / "sources").mkdir(parents=True)
+    for name in ("taxonomy.toml", "abbreviations_search.toml"):
+        if (PROJECT / "config" / name).exists():
+            shutil.copy(PROJECT / "config" / name, config / name)
+    (config / "office.toml").write_text('name = "Văn phòng UBND tỉnh Đồng Tháp"\nprovince = "Đồng Tháp"\n', encoding="utf-8")
+    for source, name in SOURCES.items():
+        text = f'name = "{name}"\ndomain = "{source}.example"\nenabled = false\n'
+        (config / "sources" / f"{source}.toml").write_text(text, encoding="utf-8")
+    return read_settings({"DIEMBAO_HOME": str(folder / "home"), "DIEMBAO_CONFIG": str(config)})
+
+
+@contextmanager
+def press(folder: Path) -> Iterator[tuple[FastAPI, SearchEngine, State]]:
+    """The application over the real embedded engine with the composed articles, its clock at NOW."""
+    settings = office(folder)
+    engine = open_engine(settings)
+    state = State(settings.database)
+    try:
+        engine.prepare()
+        assert engine.upsert(articles()) == {}
+        fill_state(state)
+        yield create_app(settings, engine, state, lambda: NOW), engine, state
+    finally:
+        engine.close()
+        state.close()

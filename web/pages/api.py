@@ -5,37 +5,43 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
 
 from diembao.engine import Hit, Interval, Unit
 from diembao.errors import QueryError
-from web.addresses import LONGEST_QUERY, LONGEST_VALUE, SearchAddress
-from web.chart import count_coverage
+from web.addresses import LONGEST_QUERY, SearchAddress
+from web.chart import MOST_BUCKETS, count_by, count_coverage
 from web.desk import desk_of
 from web.marking import unmarked
 
 router = APIRouter(prefix="/api", tags=["search"])
 
 
-class SearchParameters(BaseModel):
-    """The parameters of the search page; a list may be repeated and means OR."""
+_Values = Annotated[list[str] | None, Query(description="may be repeated: any of them")]
 
-    model_config = ConfigDict(extra="ignore")
 
-    # Only described here: SearchAddress reads them, for pages and JSON alike.
-    q: Annotated[str, Query(description=f"query, up to {LONGEST_QUERY} characters")] = ""
-    topic: list[str] = []
-    sentiment: list[str] = []
-    critical_of: list[str] = []
-    place: list[str] = []
-    source: list[str] = []
-    kind: list[str] = []
-    story: Annotated[str, Query(max_length=LONGEST_VALUE)] = ""
-    sort: Annotated[str, Query(description="relevance or time")] = ""
-    copies: Annotated[str, Query(description="1: copies one by one")] = ""
-    after: Annotated[str, Query(description="cursor of the page before")] = ""
+def wanted(
+    request: Request,
+    q: Annotated[str, Query(description=f"query, up to {LONGEST_QUERY} characters")] = "",
+    from_: Annotated[str, Query(alias="from", description="first day (2026-11-20) or moment (2026-11-20T07:00) in Vietnam")] = "",
+    to: Annotated[str, Query(description="last day, or the moment behind the last one")] = "",
+    topic: _Values = None,
+    sentiment: _Values = None,
+    critical_of: _Values = None,
+    place: _Values = None,
+    source: _Values = None,
+    kind: _Values = None,
+    story: Annotated[str, Query(description="id of a story")] = "",
+    sort: Annotated[str, Query(description="relevance or time")] = "",
+    copies: Annotated[str, Query(description="1: copies one by one instead of folded")] = "",
+    after: Annotated[str, Query(description="cursor of the page before")] = "",
+) -> tuple[SearchAddress, dict[str, str]]:
+    """What an address asks for, and what is wrong with it; the arguments stand here for the description of the API."""
+    return SearchAddress.parse(request.query_params)
+
+
+Wanted = Annotated[tuple[SearchAddress, dict[str, str]], Depends(wanted)]
 
 
 def _refusal(status: int, problems: Mapping[str, object]) -> JSONResponse:
@@ -48,10 +54,10 @@ def _query_refusal(error: QueryError) -> JSONResponse:
 
 
 @router.get("/search")
-def search(request: Request, _: Annotated[SearchParameters, Query()], limit: Annotated[int, Query(ge=0, le=1000)] = 20) -> JSONResponse:
+def search(request: Request, asked: Wanted, limit: Annotated[int, Query(ge=0, le=1000)] = 20) -> JSONResponse:
     """Find articles: total, facets, hits, and the cursor of the next page. `from` and `to` are days or moments in Vietnam."""
     desk = desk_of(request)
-    address, problems = SearchAddress.parse(request.query_params)
+    address, problems = asked
     if problems:
         texts = desk.texts(request)
         return _refusal(422, {name: texts(key) for name, key in problems.items()})
@@ -92,13 +98,13 @@ def article(request: Request, article_id: str) -> JSONResponse:
 @router.get("/coverage")
 def coverage(
     request: Request,
-    _: Annotated[SearchParameters, Query()],
+    asked: Wanted,
     interval: Annotated[Interval | None, Query(description="none: one that suits the range")] = None,
     unit: Unit = "articles",
 ) -> JSONResponse:
     """Coverage over time of what the search finds, oldest first, empty intervals included."""
     desk = desk_of(request)
-    address, problems = SearchAddress.parse(request.query_params)
+    address, problems = asked
     if problems:
         texts = desk.texts(request)
         return _refusal(422, {name: texts(key) for name, key in problems.items()})
@@ -106,7 +112,10 @@ def coverage(
         if interval is None:
             interval, buckets = count_coverage(desk.engine, address, desk.clock(), unit)
         else:
-            buckets = desk.engine.count(address.q, address.filters(), interval, unit, fold_copies=not address.copies)
+            counted = count_by(desk.engine, address, interval, unit)
+            if counted is None:
+                return _refusal(422, {"interval": desk.texts(request)("problem.range", n=MOST_BUCKETS)})
+            buckets = counted
     except QueryError as error:
         return _query_refusal(error)
     return JSONResponse(

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from diembao.clock import start_of_day, vietnam_day
 from diembao.engine import SearchEngine, SearchResult
-from diembao.errors import QueryError
+from diembao.errors import QueryError, UsageError
 from web.addresses import FILTERS, FilterName, SearchAddress, day_parameter
 from web.alert_log import open_alerts
 from web.chart import count_coverage, draw
@@ -20,8 +20,6 @@ from web.texts import Texts
 
 HITS_PER_PAGE = 20
 OVERVIEW_DAYS = 14
-VALUES_SHOWN = 8
-"""Values of a facet before "more"."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -54,7 +52,7 @@ def search(request: Request) -> HTMLResponse:
 
 def _show(request: Request, desk: Desk, address: SearchAddress, problems: dict[str, str], *, is_overview: bool) -> HTMLResponse:
     texts = desk.texts(request)
-    context = {
+    context: dict[str, object] = {
         "address": address,
         "problems": problems,
         "is_overview": is_overview,
@@ -63,7 +61,14 @@ def _show(request: Request, desk: Desk, address: SearchAddress, problems: dict[s
         "since_yesterday": _since_yesterday(desk.engine, texts) if is_overview else None,
     }
     try:
-        result = desk.engine.search(address.request(HITS_PER_PAGE))
+        try:
+            result = desk.engine.search(address.request(HITS_PER_PAGE))
+        except UsageError:
+            if not address.after:
+                raise
+            problems["after"] = "problem.cursor"
+            address = context["address"] = address.changed()
+            result = desk.engine.search(address.request(HITS_PER_PAGE))
         interval, buckets = count_coverage(desk.engine, address, texts.now)
     except QueryError as error:
         context |= {

@@ -1,0 +1,64 @@
+"""Every text that a page names exists, in both languages, with the same blanks; none is left over."""
+
+from __future__ import annotations
+
+import re
+import string
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import web
+from web.addresses import CRITICAL_OF, FILTERS, KINDS, SENTIMENTS
+from web.texts import LANGUAGES, Texts, read_texts
+
+ROOM = Path(web.__file__).parent
+NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+
+
+def blanks(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("key", read_texts())
+def test_a_text_has_both_languages_with_the_same_blanks(key: str) -> None:
+    entry = read_texts()[key]
+    assert set(entry) == set(LANGUAGES)
+    assert all(text.strip() for text in entry.values())
+    assert blanks(entry["vi"]) == blanks(entry["en"])
+
+
+def test_pages_name_exactly_the_texts_that_exist() -> None:
+    source = "\n".join(path.read_text(encoding="utf-8") for path in [*ROOM.rglob("*.html"), *ROOM.rglob("*.py")])
+    named = set(re.findall(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""", source)) & read_texts().keys()
+    called = set(re.findall(r"""\bt\(["']([a-z_.]+)["'][,)]""", source)) | set(re.findall(r"""\btexts?\(["']([a-z_.]+)["'][,)]""", source))
+    assert called <= read_texts().keys()
+    composed = {f"field.{name}" for name in (*FILTERS, "q", "from", "to", "story", "sort", "copies", "after")}
+    composed |= {f"chart.title.{interval}" for interval in ("hour", "day", "week", "month")}
+    composed |= {f"sort.{order}" for order in ("relevance", "time")} | {"alert.open", "alert.closed"}
+    composed |= {f"sentiment.{x}" for x in SENTIMENTS} | {f"critical_of.{x}" for x in CRITICAL_OF} | {f"kind.{x}" for x in KINDS}
+    composed |= {
+        f"error.{kind}.{part}" for kind in ("missing", "refused", "invalid", "engine", "state", "defect") for part in ("title", "hint")
+    }
+    assert composed <= read_texts().keys()
+    assert read_texts().keys() - named - composed == set()
+
+
+def test_numbers_and_times_read_as_people_write_them() -> None:
+    vi, en = Texts("vi", NOW), Texts("en", NOW)
+    assert (vi.number(1234567), en.number(1234567)) == ("1.234.567", "1,234,567")
+    assert (vi.percent(1, 3), vi.percent(1, 0), vi.percent(1, 500)) == ("33\u00a0%", "–", "0,2\u00a0%")
+    assert vi.time(datetime(2026, 11, 19, 17, 5, tzinfo=UTC)) == "00:05 20/11/2026"
+    assert vi.time(datetime(2026, 11, 19, 17, 5, tzinfo=UTC), "day") == "20/11/2026"
+
+
+@pytest.mark.parametrize(
+    ("gone", "text"),
+    [
+        (timedelta(seconds=5), "1 phút trước"), (timedelta(minutes=59, seconds=59), "59 phút trước"), (timedelta(hours=23), "23 giờ trước"),
+        (timedelta(days=6, hours=23), "6 ngày trước"), (timedelta(days=7), ""), (timedelta(minutes=-1), ""),
+    ],
+)  # fmt: skip
+def test_how_long_ago(gone: timedelta, text: str) -> None:
+    assert Texts("vi", NOW).ago(NOW - gone) == text
