@@ -112,8 +112,10 @@ def test_what_must_come_out_stands_on_the_page(landscape: Landscape) -> None:
         answer = landscape.answer(page.source, page.url.removeprefix(landscape.base(page.source)))
         shown = BeautifulSoup(answer.body.decode(), "lxml").get_text(" ")
         words = " ".join(shown.split())
-        for part in (page.text.title, page.text.lead, *page.text.body.split("\n"), *page.text.authors, page.text.credit):
+        for part in (page.text.title, page.text.lead, *page.text.body.split("\n"), page.text.credit):
             assert " ".join(part.split()) in words, page.url
+        # The page that breaks off names its author in the metadata alone.
+        assert all(author in answer.body.decode() for author in page.text.authors), page.url
 
 
 def test_a_page_that_breaks_off_ends_with_what_must_come_out(landscape: Landscape) -> None:
