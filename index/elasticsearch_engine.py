@@ -1,0 +1,563 @@
+"""The engine of an office with millions of articles: Elasticsearch 9."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from elastic_transport import ConnectionError as TransportConnectionError
+from elastic_transport import ConnectionTimeout, TransportError
+from elasticsearch import (
+    ApiError,
+    AuthenticationException,
+    AuthorizationException,
+    Elasticsearch,
+    NotFoundError,
+    UnsupportedProductError,
+    helpers,
+)
+
+from diembao.article import Article
+from diembao.engine import CountBucket, EngineStatus, FacetCount, Filters, Hit, Interval, SearchRequest, SearchResult, StoredVersion, Unit
+from diembao.errors import ConfigError, EngineError, QueryError
+from index.abbreviations import NONE, Abbreviations
+from index.analysis import keyword
+from index.counting import spread
+from index.document import FACETS, TEXT_COLUMNS, WEIGHTS, milliseconds, moment, refusal
+from index.elasticsearch_mapping import MAPPING, SCHEMA_VERSION, document_of, template
+from index.highlighting import Highlighter
+from index.paging import read_cursor, write_cursor
+from index.query import All, And, Exists, Keyword, Node, Not, Or, Pattern, Phrase, Prefix, Range, Term, parse_query
+from index.suggestions import without_accents
+
+MAJOR_VERSION = "9"
+_PAGE = 1000
+_TERMS = 10_000
+_FACET_VALUES = 1000
+_PREFIX_WORDS = 10_000
+_NOT_DATED = -(2**63)
+"""What Elasticsearch sorts an article without a date by, newest first."""
+_ZONE = "+07:00"
+
+Body = dict[str, Any]
+
+
+class ElasticsearchEngine:
+    """Keeps, finds and counts Articles in Elasticsearch.
+
+    Args:
+        address: `http://host:9200` or `https://user:password@host:9200`. A path is the prefix of the index names (default
+            `diembao`); `?ca=FILE` names the certificate of the authority that signed the server's.
+        abbreviations: what queries may abbreviate.
+
+    Raises:
+        ConfigError: when the address cannot be used.
+    """
+
+    def __init__(self, address: str, abbreviations: Abbreviations = NONE) -> None:
+        parts = urlsplit(address)
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else 9200)
+        except ValueError as error:
+            raise ConfigError("the port in DIEMBAO_INDEX is not a number", "Write it like http://127.0.0.1:9200") from error
+        if not parts.hostname:
+            raise ConfigError("DIEMBAO_INDEX names no host", "Write it like http://127.0.0.1:9200")
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        self.address = f"{parts.scheme}://{host}:{port}"
+        prefix = parts.path.strip("/") or "diembao"
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,100}", prefix):
+            raise ConfigError(f"{prefix!r} cannot begin index names", "Use small letters, digits and hyphens in the path of DIEMBAO_INDEX")
+        self.prefix = prefix
+        self.read_alias = f"{prefix}-articles"
+        self.write_alias = f"{prefix}-articles-write"
+        self._abbreviations = abbreviations
+        self._prepared = False
+        options: dict[str, Any] = {}
+        if parts.username:
+            options["basic_auth"] = (unquote(parts.username), unquote(parts.password or ""))
+        if authority := parse_qs(parts.query).get("ca"):
+            options["ca_certs"] = authority[0]
+        try:
+            self.client = Elasticsearch(self.address, request_timeout=60, max_retries=2, retry_on_timeout=True, **options)
+        except (ValueError, OSError) as error:
+            raise ConfigError(f"DIEMBAO_INDEX cannot be used: {error}", "Write it like https://user:password@host:9200") from error
+
+    # -- errors -------------------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (ApiError, TransportError, UnsupportedProductError) as error:
+            raise self._readable(error) from error
+
+    def _readable(self, error: Exception) -> EngineError:
+        where = f"Elasticsearch at {self.address}"
+        if isinstance(error, UnsupportedProductError):
+            return EngineError(f"what answers at {self.address} is not Elasticsearch", "Check DIEMBAO_INDEX")
+        if isinstance(error, AuthenticationException):
+            return EngineError(f"{where} refuses the user or the password", "Check DIEMBAO_INDEX (https://user:password@host:9200)")
+        if isinstance(error, ApiError) and "cluster_block" in str(error):
+            return _read_only(where)
+        if isinstance(error, AuthorizationException):
+            return EngineError(f"{where} does not allow this user to do that", "Give the user the rights of docs/operations.md")
+        if isinstance(error, ConnectionTimeout):
+            return EngineError(f"{where} did not answer in time", "Look at the load of the server and repeat the command")
+        if isinstance(error, TransportConnectionError):
+            return EngineError(f"{where} cannot be reached: {_one_line(error)}", "Start it, or check DIEMBAO_INDEX")
+        if isinstance(error, ApiError) and error.status_code == 429:
+            return EngineError(f"{where} has too much to do", "Repeat the command later")
+        return EngineError(f"{where} failed: {_one_line(error)}", "Look into the log of the server")
+
+    # -- writing ------------------------------------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Create the template, the index and its aliases; changes nothing the second time.
+
+        Raises:
+            EngineError: also when the server or the index is of another version.
+        """
+        with self._errors():
+            version = str(self.client.info()["version"]["number"])
+            if version.split(".")[0] != MAJOR_VERSION:
+                raise EngineError(
+                    f"Elasticsearch at {self.address} is version {version}; Điểm Báo needs version {MAJOR_VERSION}",
+                    "Upgrade the server, or use DIEMBAO_INDEX=sqlite",
+                )
+            if self.client.indices.exists_alias(name=self.read_alias):
+                self._check_version()
+            else:
+                self.client.indices.put_index_template(name=f"{self.prefix}-articles", **template(self.prefix))
+                aliases: Mapping[str, Any] = {self.read_alias: {}, self.write_alias: {"is_write_index": True}}
+                try:
+                    self.client.indices.create(index=self._physical(1), aliases=aliases)
+                except ApiError as error:
+                    if "resource_already_exists" not in str(error):
+                        raise
+        self._prepared = True
+
+    def _physical(self, number: int) -> str:
+        return f"{self.prefix}-articles-v{SCHEMA_VERSION}-{number:06}"
+
+    def _check_version(self) -> None:
+        for name, found in self.client.indices.get_mapping(index=self.read_alias).items():
+            meta = found["mappings"].get("_meta", {})
+            if meta != MAPPING["_meta"]:
+                raise EngineError(f"the index {name} was written by another version of Điểm Báo", "Run diembao reindex")
+
+    def _ready(self) -> None:
+        if not self._prepared:
+            self.prepare()
+
+    def upsert(self, articles: Iterable[Article]) -> dict[str, str]:
+        """Write articles as they are, one document per id; see SearchEngine."""
+        self._ready()
+        refused: dict[str, str] = {}
+        with self._errors():
+            for ok, result in helpers.streaming_bulk(
+                self.client,
+                self._actions(articles, refused),
+                chunk_size=500,
+                max_chunk_bytes=20 * 1024 * 1024,
+                raise_on_error=False,
+                max_retries=5,
+                require_alias=True,
+            ):
+                if not ok:
+                    entry = next(iter(result.values()))
+                    refused[str(entry.get("_id"))] = self._item_error(entry)
+            self.client.indices.refresh(index=self.read_alias)
+        return refused
+
+    def _actions(self, articles: Iterable[Article], refused: dict[str, str]) -> Iterator[dict[str, Any]]:
+        for article in articles:
+            if reason := refusal(article):
+                refused[article.id] = reason
+            else:
+                yield {
+                    "_op_type": "index",
+                    "_index": self.write_alias,
+                    "_id": article.id,
+                    "_source": document_of(article, int(time.time() * 1000)),
+                }
+
+    def _item_error(self, entry: Mapping[str, Any]) -> str:
+        error = entry.get("error") or {}
+        kind = error.get("type", "") if isinstance(error, dict) else ""
+        if kind == "cluster_block_exception":
+            raise _read_only(f"Elasticsearch at {self.address}")
+        if kind == "index_not_found_exception":
+            self._prepared = False
+            raise EngineError(f"the index {self.write_alias} is missing", "Repeat the command; it is created then")
+        reason = error.get("reason", "") if isinstance(error, dict) else str(error)
+        cause = (error.get("caused_by") or {}).get("reason", "") if isinstance(error, dict) else ""
+        return " ".join(f"{kind}: {reason} {cause}".split())[:500]
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Erase articles; returns how many there were."""
+        self._ready()
+        erased = 0
+        with self._errors():
+            actions = ({"_op_type": "delete", "_index": self.write_alias, "_id": article_id} for article_id in dict.fromkeys(ids))
+            for ok, result in helpers.streaming_bulk(self.client, actions, raise_on_error=False, max_retries=5):
+                entry = result["delete"]
+                if ok:
+                    erased += entry["result"] == "deleted"
+                elif entry["status"] != 404:
+                    raise EngineError(f"{entry['_id']} could not be erased: {self._item_error(entry)}", "Repeat the command")
+            self.client.indices.refresh(index=self.read_alias)
+        return erased
+
+    # -- single articles ----------------------------------------------------------------------------------------------------------
+
+    def _search(self, **body: Any) -> Any:
+        self._ready()
+        with self._errors():
+            if "pit" not in body:
+                body["index"] = self.read_alias
+            return self.client.search(**body)
+
+    def stored(self, ids: Sequence[str]) -> dict[str, StoredVersion]:
+        """The stored version of those of `ids` that are indexed."""
+        found: dict[str, StoredVersion] = {}
+        for start in range(0, len(ids), _PAGE):
+            batch = list(ids[start : start + _PAGE])
+            fields = ["id", "content_hash", "revision", "first_seen_at", "fetched_at"]
+            answer = self._search(query={"terms": {"id": batch}}, size=len(batch), source=fields)
+            for hit in answer["hits"]["hits"]:
+                entry = hit["_source"]
+                found[entry["id"]] = StoredVersion(
+                    entry["content_hash"], entry["revision"], moment(entry["first_seen_at"]), moment(entry["fetched_at"])
+                )
+        return found
+
+    def get(self, article_id: str) -> Article | None:
+        """The article, or None."""
+        hits = self._search(query={"term": {"id": article_id}}, size=1, source=["record"])["hits"]["hits"]
+        return _article(hits[0]) if hits else None
+
+    # -- searching ----------------------------------------------------------------------------------------------------------------
+
+    def search(self, request: SearchRequest) -> SearchResult:
+        """Find articles; see SearchEngine."""
+        began = time.perf_counter()
+        tree = parse_query(request.query, self._abbreviations)
+        query = self._narrowed(tree, request.filters, fold=request.fold_copies)
+        limit = max(0, min(request.limit, 1000))
+        body: Body = {
+            "query": query,
+            "size": limit + 1,
+            "source": ["record"],
+            "track_total_hits": True,
+            "sort": [{"_score": "desc"}, {"id": "asc"}]
+            if request.sort == "relevance"
+            else [{"published_at": {"order": "desc", "missing": "_last"}}, {"id": "asc"}],
+            "track_scores": True,
+        }
+        if request.after:
+            key, last = read_cursor(request.after, request.sort)
+            body["search_after"] = [_NOT_DATED if math.isinf(key) else -key, last]
+        if request.facets:
+            order = [{"_count": "desc"}, {"_key": "asc"}]
+            body["aggs"] = {name: {"terms": {"field": name, "size": _FACET_VALUES, "order": order}} for name in FACETS}
+        answer = self._search(**body)
+        found = answer["hits"]["hits"]
+        page = found[:limit]
+        total = answer["hits"]["total"]["value"]
+        articles = [_article(hit) for hit in page]
+        copies = self._copies([article.id for article in articles])
+        mark = Highlighter(tree) if request.highlight else None
+        hits = [
+            Hit(article, hit["_score"] or 0.0, mark.of(article) if mark else {}, copies.get(article.id, 0))
+            for article, hit in zip(articles, page, strict=True)
+        ]
+        facets = {
+            name: [FacetCount(bucket["key"], bucket["doc_count"]) for bucket in answer["aggregations"][name]["buckets"]]
+            for name in (FACETS if request.facets else ())
+        }
+        cursor = None
+        if len(found) > limit and page:
+            key = page[-1]["sort"][0]
+            cursor = write_cursor(request.sort, math.inf if request.sort == "time" and key == _NOT_DATED else -key, page[-1]["sort"][1])
+        suggestions = [] if total else self._suggestions(request)
+        return SearchResult(total, (time.perf_counter() - began) * 1000, hits, facets, cursor, suggestions)
+
+    def _suggestions(self, request: SearchRequest) -> list[str]:
+        plain = without_accents(request.query)
+        if plain == request.query:
+            return []
+        with suppress(QueryError):
+            query = self._narrowed(parse_query(plain, self._abbreviations), request.filters, fold=False)
+            if self._search(query=query, size=0, terminate_after=1)["hits"]["total"]["value"]:
+                return [plain]
+        return []
+
+    def _copies(self, ids: Sequence[str]) -> dict[str, int]:
+        if not ids:
+            return {}
+        answer = self._search(
+            query={"terms": {"copy_of": list(ids)}}, size=0, aggs={"copies": {"terms": {"field": "copy_of", "size": len(ids)}}}
+        )
+        return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["copies"]["buckets"]}
+
+    def _narrowed(self, tree: Node, filters: Filters, *, fold: bool) -> Body:
+        query: Body = {"bool": {"must": [_compile(tree)], "filter": _filter_conditions(filters)}}
+        if fold:
+            query["bool"]["filter"].append(self._representatives(query))
+        return query
+
+    def _representatives(self, query: Body) -> Body:
+        """What leaves one article of each group of copies: the origin, or where it does not match, the earliest that does."""
+        earliest: dict[str, str] = {}
+        after: list[Any] | None = None
+        while True:
+            body: Body = {
+                "query": {"bool": {"filter": [query, {"exists": {"field": "copy_of"}}]}},
+                "size": _TERMS,
+                "source": False,
+                "docvalue_fields": ["copy_of"],
+                "sort": [{"copy_of": "asc"}, {"first_seen_at": {"order": "asc", "missing": "_first"}}, {"id": "asc"}],
+            }
+            hits = self._search(**body, **({"search_after": after} if after else {}))["hits"]["hits"]
+            for hit in hits:
+                earliest.setdefault(hit["fields"]["copy_of"][0], hit["sort"][2])
+            if len(hits) < _TERMS:
+                break
+            after = hits[-1]["sort"]
+        origins = list(earliest)
+        for start in range(0, len(origins), _TERMS):
+            batch = origins[start : start + _TERMS]
+            answer = self._search(
+                query={"bool": {"filter": [query, {"terms": {"id": batch}}]}},
+                size=len(batch),
+                source=False,
+                docvalue_fields=["id"],
+            )
+            for hit in answer["hits"]["hits"]:
+                earliest.pop(hit["fields"]["id"][0], None)
+        chosen = list(earliest.values())
+        alternatives: list[Body] = [{"terms": {"id": chosen[start : start + _TERMS]}} for start in range(0, len(chosen), _TERMS)]
+        no_copy = {"bool": {"must_not": [{"exists": {"field": "copy_of"}}]}}
+        return {"bool": {"should": [no_copy, *alternatives], "minimum_should_match": 1}} if alternatives else no_copy
+
+    # -- counting, scanning -------------------------------------------------------------------------------------------------------
+
+    def count(
+        self, query: str, filters: Filters, interval: Interval, unit: Unit = "articles", fold_copies: bool = False
+    ) -> list[CountBucket]:
+        """Coverage over time; see SearchEngine."""
+        narrowed = self._narrowed(parse_query(query, self._abbreviations), filters, fold=fold_copies)
+        negative: Body = {"filter": {"term": {"sentiment": "negative"}}}
+        parts: Body = {"negative": negative}
+        if unit != "articles":
+            distinct = {"cardinality": {"field": {"outlets": "source", "stories": "subject"}[unit], "precision_threshold": _TERMS}}
+            negative["aggs"] = {"distinct": distinct}
+            parts["distinct"] = distinct
+        answer = self._search(
+            query={"bool": {"filter": [narrowed, {"exists": {"field": "published_at"}}]}},
+            size=0,
+            aggs={
+                "over_time": {
+                    "date_histogram": {"field": "published_at", "calendar_interval": interval, "time_zone": _ZONE, "min_doc_count": 1},
+                    "aggs": parts,
+                }
+            },
+        )
+        found = {}
+        for bucket in answer["aggregations"]["over_time"]["buckets"]:
+            numbers = (
+                (bucket["doc_count"], bucket["negative"]["doc_count"])
+                if unit == "articles"
+                else (bucket["distinct"]["value"], bucket["negative"]["distinct"]["value"])
+            )
+            found[bucket["key"]] = numbers
+        if not found and (filters.published_from is None or filters.published_to is None):
+            return []
+        first = filters.published_from or moment(min(found))
+        last = filters.published_to or moment(max(found) + 1)
+        assert first is not None
+        assert last is not None
+        return [CountBucket(start, *found.get(milliseconds(start) or 0, (0, 0))) for start in spread(interval, first, last)]
+
+    def scan(self, query: str = "", filters: Filters = Filters()) -> Iterator[Article]:  # noqa: B008 - frozen
+        """Every matching article in order of first_seen_at, then id."""
+        narrowed = self._narrowed(parse_query(query, self._abbreviations), filters, fold=False)
+        self._ready()
+        return self._pages(narrowed)
+
+    def _pages(self, query: Body) -> Iterator[Article]:
+        """The articles of one moment, page by page: what is written meanwhile does not shift them."""
+        with self._errors():
+            pit = self.client.open_point_in_time(index=self.read_alias, keep_alive="5m")["id"]
+        after: list[Any] | None = None
+        try:
+            while True:
+                answer = self._search(
+                    query=query,
+                    size=500,
+                    source=["record"],
+                    pit={"id": pit, "keep_alive": "5m"},
+                    sort=[{"first_seen_at": {"order": "asc", "missing": "_first"}}, {"id": "asc"}],
+                    **({"search_after": after} if after else {}),
+                )
+                pit = answer["pit_id"]
+                hits = answer["hits"]["hits"]
+                yield from map(_article, hits)
+                if len(hits) < 500:
+                    return
+                after = hits[-1]["sort"]
+        finally:
+            with suppress(ApiError, TransportError):
+                self.client.close_point_in_time(id=pit)
+
+    # -- linking ------------------------------------------------------------------------------------------------------------------
+
+    def copy_candidates(self, article: Article, limit: int = 50) -> list[Article]:
+        """Articles that share a copy key with `article`, without itself; earliest seen first."""
+        if not article.copy_keys:
+            return []
+        return self._candidates(
+            {"bool": {"filter": [{"terms": {"copy_keys": article.copy_keys}}], "must_not": [{"term": {"id": article.id}}]}}, [], limit
+        )
+
+    def story_candidates(self, article: Article, since: datetime, until: datetime, limit: int = 100) -> list[Article]:
+        """Articles published in [since, until) that share story keys with `article`, without itself; most shared first."""
+        keys = list(dict.fromkeys(article.story_keys))[:_PAGE]
+        if not keys:
+            return []
+        shared = [{"constant_score": {"filter": {"term": {"story_keys": key}}, "boost": 1.0}} for key in keys]
+        query = {
+            "bool": {
+                "should": shared,
+                "minimum_should_match": 1,
+                "filter": [_range_condition("published_at", since, until)],
+                "must_not": [{"term": {"id": article.id}}],
+            }
+        }
+        return self._candidates(query, [{"_score": "desc"}], limit)
+
+    def _candidates(self, query: Body, first: list[Body], limit: int) -> list[Article]:
+        order = [*first, {"first_seen_at": {"order": "asc", "missing": "_first"}}, {"id": "asc"}]
+        return [_article(hit) for hit in self._search(query=query, size=limit, source=["record"], sort=order)["hits"]["hits"]]
+
+    # -- health -------------------------------------------------------------------------------------------------------------------
+
+    def status(self) -> EngineStatus:
+        """How the engine is."""
+        version = "?"
+        try:
+            with self._errors():
+                version = str(self.client.info()["version"]["number"])
+                try:
+                    return EngineStatus("elasticsearch", version, self.client.count(index=self.read_alias)["count"])
+                except NotFoundError:
+                    return EngineStatus("elasticsearch", version, 0)
+        except EngineError as error:
+            return EngineStatus("elasticsearch", version, 0, str(error))
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.client.close()
+
+
+def _article(hit: Mapping[str, Any]) -> Article:
+    return Article.model_validate(hit["_source"]["record"])
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _read_only(where: str) -> EngineError:
+    return EngineError(
+        f"{where} takes no writes: the index is read-only or the disk is nearly full",
+        "Free disk space, then lift the block (docs/operations.md)",
+    )
+
+
+# -- from our tree to Elasticsearch's queries -------------------------------------------------------------------------------------
+
+
+def _compile(node: Node) -> Body:
+    match node:
+        case All():
+            return {"constant_score": {"filter": {"match_all": {}}, "boost": 0}}
+        case Term():
+            return _in_fields(node.fields, lambda field, boost: {"term": {field: {"value": node.token, "boost": boost}}})
+        case Prefix():
+            return _in_fields(node.fields, lambda field, boost: {"prefix": {field: {"value": node.token, "boost": boost}}})
+        case Pattern():
+            return _in_fields(node.fields, lambda field, boost: {"wildcard": {field: {"value": node.pattern, "boost": boost}}})
+        case Phrase(prefix=True):
+            words = " ".join(node.tokens)
+            return _in_fields(
+                node.fields,
+                lambda field, boost: {"match_phrase_prefix": {field: {"query": words, "max_expansions": _PREFIX_WORDS, "boost": boost}}},
+            )
+        case Phrase():
+            words = " ".join(node.tokens)
+            return _in_fields(
+                node.fields, lambda field, boost: {"match_phrase": {field: {"query": words, "slop": node.slop, "boost": boost}}}
+            )
+        case Keyword():
+            field = {"story": "story_id", "copy_of": "copy_of", "id": "id"}.get(node.field, f"key.{node.field}")
+            return _unscored({"term": {field: node.value}})
+        case Exists():
+            field = "story_id" if node.field == "story" else node.field
+            exists = f"words.{field}" if field in TEXT_COLUMNS else f"key.{field}" if field == "url" else field
+            return _unscored({"exists": {"field": exists}})
+        case Range():
+            return _unscored(_range_condition(node.field, node.since, node.until))
+        case Not():
+            return {"bool": {"must_not": [_compile(node.part)]}}
+        case Or():
+            return {"bool": {"should": [_compile(part) for part in node.parts], "minimum_should_match": 1}}
+        case And():
+            return {
+                "bool": {
+                    "must": [_compile(part) for part in node.parts if not isinstance(part, Not)],
+                    "must_not": [_compile(part.part) for part in node.parts if isinstance(part, Not)],
+                }
+            }
+
+
+def _in_fields(fields: Sequence[str], query: Any) -> Body:
+    found = [query(f"words.{field}", WEIGHTS[field]) for field in fields]
+    return found[0] if len(found) == 1 else {"bool": {"should": found, "minimum_should_match": 1}}
+
+
+def _unscored(condition: Body) -> Body:
+    return {"constant_score": {"filter": condition, "boost": 0}}
+
+
+def _range_condition(field: str, since: datetime | None, until: datetime | None) -> Body:
+    if since is None and until is None:
+        return {"exists": {"field": field}}
+    limits: Body = {"format": "epoch_millis"}
+    if since is not None:
+        limits["gte"] = milliseconds(since)
+    if until is not None:
+        limits["lt"] = milliseconds(until)
+    return {"range": {field: limits}}
+
+
+def _filter_conditions(filters: Filters) -> list[Body]:
+    conditions: list[Body] = []
+    if filters.published_from is not None or filters.published_to is not None:
+        conditions.append(_range_condition("published_at", filters.published_from, filters.published_to))
+    for field, values in (
+        ("topic", filters.topics), ("sentiment", filters.sentiments), ("critical_of", filters.critical_of),
+        ("place_any", filters.places), ("source", filters.sources), ("kind", filters.kinds),
+    ):  # fmt: skip
+        if values:
+            conditions.append({"terms": {f"key.{field}": [keyword(value) for value in values]}})
+    for field, value in (("story_id", filters.story_id), ("copy_of", filters.copy_of)):
+        if value is not None:
+            conditions.append({"term": {field: value}})
+    return conditions

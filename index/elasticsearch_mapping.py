@@ -1,0 +1,98 @@
+"""What Elasticsearch is told about our documents: the one definition of settings, mapping and template.
+
+A token of ours is kept whole by the `standard` tokenizer, and `asciifolding` puts its folded form on the same position, so one
+field holds both: a query token with accents meets the exact form, one without accents every form. Everything that is used
+here is part of every Elasticsearch distribution.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from diembao.article import Article
+from index.analysis import ANALYSER_VERSION
+from index.document import FACETS, TEXT_COLUMNS, group_of, keys_of, milliseconds, words_of
+from index.proximity import GAP
+
+SCHEMA_VERSION = 1
+DATES = ("published_at", "modified_at", "fetched_at", "first_seen_at", "indexed_at")
+KEYS = ("topic", "sentiment", "critical_of", "source", "kind", "place", "place_any", "url")
+
+_KEYWORD = {"type": "keyword"}
+_WORDS = {"type": "text", "analyzer": "article_words", "search_analyzer": "query_words", "position_increment_gap": GAP}
+
+SETTINGS: dict[str, Any] = {
+    "number_of_shards": 1,  # counts and scores are exact on one shard; it is enough for some ten million articles
+    "auto_expand_replicas": "0-1",
+    "analysis": {
+        "filter": {"with_folded": {"type": "asciifolding", "preserve_original": True}},
+        "analyzer": {
+            "article_words": {"type": "custom", "tokenizer": "standard", "filter": ["with_folded"]},
+            "query_words": {"type": "custom", "tokenizer": "standard", "filter": []},
+        },
+    },
+}
+
+MAPPING: dict[str, Any] = {
+    "dynamic": "strict",
+    "_meta": {"schema": SCHEMA_VERSION, "analyser": ANALYSER_VERSION},
+    "_source": {"excludes": ["words.*", "key.*"]},
+    "properties": {
+        "id": _KEYWORD,
+        "record": {"type": "object", "enabled": False},
+        "words": {"properties": dict.fromkeys(TEXT_COLUMNS, _WORDS)},
+        "key": {"properties": dict.fromkeys(KEYS, _KEYWORD)},
+        **dict.fromkeys(FACETS, _KEYWORD),
+        **{field: {"type": "date", "format": "epoch_millis||strict_date_optional_time"} for field in DATES},
+        "content_hash": _KEYWORD,
+        "revision": {"type": "integer"},
+        "story_id": _KEYWORD,
+        "copy_of": _KEYWORD,
+        "subject": _KEYWORD,
+        "copy_keys": _KEYWORD,
+        "story_keys": _KEYWORD,
+    },
+}
+
+
+def template(prefix: str) -> dict[str, Any]:
+    """The composable index template of the indices whose names begin with `prefix`-articles-v."""
+    return {
+        "index_patterns": [f"{prefix}-articles-v*"],
+        "priority": 200,
+        "template": {"settings": SETTINGS, "mappings": MAPPING},
+        "_meta": {"description": "Articles of Điểm Báo", "schema": SCHEMA_VERSION},
+    }
+
+
+def document_of(article: Article, indexed_at: int) -> dict[str, Any]:
+    """What is sent for one article; `indexed_at` in milliseconds since 1970."""
+    keys = keys_of(article)
+    labels = {field: [label for label in keys[field].values() if label] for field in FACETS}
+    return {
+        "id": article.id,
+        "record": _encodable(article.to_record()),
+        "words": words_of(article),
+        "key": {field: [_encodable(key) for key in keys[field]] for field in KEYS},
+        **{field: [_encodable(label) for label in found] for field, found in labels.items()},
+        **{field: milliseconds(getattr(article, field)) for field in DATES if field != "indexed_at"},
+        "indexed_at": indexed_at,
+        "content_hash": article.content_hash,
+        "revision": article.revision,
+        "story_id": article.story_id,
+        "copy_of": article.copy_of,
+        "subject": article.story_id or group_of(article),
+        "copy_keys": _encodable(article.copy_keys),
+        "story_keys": _encodable(article.story_keys),
+    }
+
+
+def _encodable(value: Any) -> Any:
+    """`value` without lone surrogates, which UTF-8 has no form for."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, list):
+        return [_encodable(part) for part in value]
+    if isinstance(value, dict):
+        return {key: _encodable(part) for key, part in value.items()}
+    return value
