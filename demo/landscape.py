@@ -298,7 +298,7 @@ class Landscape:
     def _markup(self, outlet: Outlet, text: Text) -> bytes:
         older = [
             other
-            for other in self.published(outlet.id, 2)
+            for other in self.published(outlet.id)
             if not other.trouble and other.published_at and text.published_at and other.published_at < text.published_at
         ]
         if text.trouble == "not_article":

@@ -90,6 +90,18 @@ def test_only_the_edited_page_changes_between_the_stages(landscape: Landscape) -
     assert sorted(changed) == sorted(text.key for text in shown if text.edited or text.trouble == "taken_down")
 
 
+def test_no_page_names_an_article_that_is_published_later(landscape: Landscape) -> None:
+    landscape.advance()
+    for text in landscape.published():
+        served = landscape.answer(text.outlet, OUTLETS[text.outlet].path(text)).body.decode()
+        later = [
+            other
+            for other in landscape.published(text.outlet)
+            if text.published_at and other.published_at and other.published_at > text.published_at and landscape.url(other) in served
+        ]
+        assert later == []
+
+
 def test_the_portals_counter_changes_its_page_each_time(landscape: Landscape) -> None:
     text = landscape.published("cong-thong-tin")[0]
     path = OUTLETS["cong-thong-tin"].path(text)

@@ -110,6 +110,15 @@ def test_the_jump_happens_within_six_hours_whatever_the_hour(hour: int) -> None:
     assert len({text.published_at.date() for text in texts.values() if text.published_at and not text.real}) >= 19
 
 
+def recent(anchor: datetime) -> set[str]:
+    return {text.key for text in read_texts(anchor).values() if text.published_at and text.published_at > anchor - timedelta(hours=8)}
+
+
+@pytest.mark.parametrize("hour", range(24))
+def test_the_same_articles_are_of_the_last_eight_hours_whatever_the_hour(hour: int) -> None:
+    assert recent(datetime(2026, 12, 31, hour, 41, tzinfo=UTC)) == recent(ANCHOR)
+
+
 def test_dates_in_a_text_follow_its_own_day() -> None:
     published = datetime(2026, 12, 31, 18, tzinfo=UTC)  # 1 January in Vietnam
     assert fill_dates("{date:-1} {date:0} {date:+30} {year:-1} {year:0}", published, published) == "31/12 1/1 31/1 2026 2027"
