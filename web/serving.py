@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from fastapi import FastAPI
@@ -59,7 +59,9 @@ def serve(
             state = State(settings.database)
             opened.append(state)
         server = _Server(create_app(settings, engine, state, clock), lambda: on_ready and on_ready(address_of(listening)))
-        server.run(sockets=[listening])
+        # Ctrl-C is how this ends, not a failure.
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
     finally:
         listening.close()
         for one in reversed(opened):

@@ -58,6 +58,7 @@ def _show(request: Request, desk: Desk, address: SearchAddress, problems: dict[s
         "is_overview": is_overview,
         "alerts": open_alerts(desk.state) if is_overview else [],
         "ranges": _ranges(address, texts),
+        "span_of_time": _span_of_time(address, texts),
         "since_yesterday": _since_yesterday(desk.engine, texts) if is_overview else None,
     }
     try:
@@ -96,6 +97,21 @@ def _choices(address: SearchAddress, name: FilterName, result: SearchResult) -> 
     return [Choice(value, counts.get(value), True, address.without_value(name, value).href()) for value in chosen] + [
         Choice(value, count, False, address.with_value(name, value).href()) for value, count in counts.items() if value not in chosen
     ]
+
+
+def _span_of_time(address: SearchAddress, texts: Texts) -> str:
+    """The chosen range as people write it: "05/11/2026 – 20/11/2026"; an open end is "…"."""
+    filters = address.filters()
+    ends = []
+    for value, moment, backwards in ((address.from_, filters.published_from, 0), (address.to, filters.published_to, 1)):
+        if moment is None:
+            ends.append("…")
+        elif "T" in value:
+            ends.append(texts.time(moment))
+        else:
+            # The filter's end is exclusive: the last second still belongs to the last day.
+            ends.append(texts.day(moment - timedelta(seconds=backwards)))
+    return ends[0] if ends[0] == ends[1] else " – ".join(ends)
 
 
 def _ranges(address: SearchAddress, texts: Texts) -> list[tuple[str, str, bool]]:
