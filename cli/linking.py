@@ -19,11 +19,11 @@ def duplicates(**_: bool) -> None:
     whole in the other.
     """
     from nlp.copies import find_copies
-    from nlp.repair import repair_text
+    from nlp.repair import repair
 
     def texts() -> list[tuple[str, str]]:
         articles = with_progress(read_articles(sys.stdin), "read")
-        return [(article.id, repair_text("\n".join((article.title, article.lead, article.body))).text) for article in articles]
+        return [(article.id, repair("\n".join((article.title, article.lead, article.body))).text) for article in articles]
 
     for pair in find_copies(texts()):
         emit({"a": pair.a, "b": pair.b, "similarity": round(pair.similarity, 4)})
@@ -33,11 +33,11 @@ def duplicates(**_: bool) -> None:
 @json_option
 def stories(**_: bool) -> None:
     """Articles as JSON lines on stdin, oldest first: the story of each; articles on the same event have the same one."""
-    from nlp.repair import repair_text
+    from nlp.repair import repair
     from nlp.stories import group_stories
 
     repaired = (
-        article.with_fields(title=repair_text(article.title).text, lead=repair_text(article.lead).text)
+        article.with_fields(title=repair(article.title).text, lead=repair(article.lead).text)
         for article in with_progress(read_articles(sys.stdin), "read")
     )
     for identity, story in group_stories(repaired):

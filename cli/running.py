@@ -19,10 +19,8 @@ from diembao.settings import Settings
 @click.pass_obj
 def monitor(settings: Settings, once: bool, every: int, sources: tuple[str, ...], as_json: bool) -> None:
     """The whole chain as a Prefect flow: crawl → tag → link → index → alerts."""
-    from diembao.source import choose_sources, read_sources
     from flows.local_prefect import prepare
 
-    choose_sources(read_sources(settings.sources_folder), list(sources))
     prepare(settings.home)
     import flows.monitor
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Self
@@ -136,3 +137,12 @@ def choose_sources(known: dict[str, Source], names: list[str]) -> list[Source]:
     if unknown:
         raise UsageError(f"unknown source: {', '.join(unknown)}", f"Known: {', '.join(sorted(known)) or 'none'}")
     return [known[name] for name in names]
+
+
+def source_names(folder: Path) -> dict[str, str]:
+    """The names of the sources of `folder` by id, as readers know them; without those whose file is wrong."""
+    names: dict[str, str] = {}
+    for path in source_files(folder):
+        with suppress(ConfigError):
+            names[path.stem] = read_source(path).name
+    return names

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def prepare(home: Path) -> None:
-    """Let Prefect keep its database below `home`, send no statistics and print only warnings.
+    """Let Prefect keep its database below `home`, send no statistics and leave the terminal to us.
 
     What the environment sets already stays: an office with a Prefect server of its own sets PREFECT_API_URL.
     """
@@ -16,7 +16,8 @@ def prepare(home: Path) -> None:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_LOGGING_LEVEL": "WARNING",
-        "PREFECT_LOGGING_TO_API_ENABLED": "true",
+        # Prefect's page keeps the traceback of a failure; the terminal gets one line from us (`flows.monitor.tell_why`).
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # a busy machine takes longer than the 20 s of the default
         "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
         "PREFECT_CLI_PROMPT": "false",

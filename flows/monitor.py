@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from filelock import FileLock, Timeout
 from prefect import flow, task
+from prefect.client.schemas.objects import FlowRun, TaskRun
+from prefect.client.schemas.objects import State as RunState
+from prefect.flows import Flow
+from prefect.tasks import Task
 
 from diembao.clock import utc_now
-from diembao.errors import DiembaoError
+from diembao.errors import ConfigError, DiembaoError, UsageError
 from diembao.settings import Settings, read_settings
 from diembao.state import State
 from flows import stages
@@ -18,13 +23,26 @@ from index import open_engine
 from nlp.tagging import Tagger
 
 
-@task(name="crawl", retries=2, retry_delay_seconds=[5, 30])
+async def worth_a_retry(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
+    """False where the next try must fail in the same way: a wrong configuration or call."""
+    outcome = await state.aresult(raise_on_failure=False)
+    return not isinstance(outcome, ConfigError | UsageError)
+
+
+def tell_why(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:
+    """One line on stderr for a scheduled run that failed; one that a command started is told by the command."""
+    if flow_run.deployment_id is None:
+        return
+    print(f"{flow.name} {flow_run.name}: {' '.join((state.message or 'failed').split())}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+@task(name="crawl", retries=2, retry_delay_seconds=[5, 30], retry_condition_fn=worth_a_retry)
 def crawl(settings: Settings, sources: list[str], now: datetime) -> str:
     """One crawl in a process of its own; the id of its run."""
     return stages.crawl(settings, sources, now)
 
 
-@task(name="tag-link-index", retries=3, retry_delay_seconds=[2, 15, 60])
+@task(name="tag-link-index", retries=3, retry_delay_seconds=[2, 15, 60], retry_condition_fn=worth_a_retry)
 def index_runs(settings: Settings, now: datetime) -> list[stages.IndexedRun]:
     """Tag, link and index every run that waits: this one, and what earlier ones left behind."""
     state, engine = State(settings.database), open_engine(settings)
@@ -38,7 +56,7 @@ def index_runs(settings: Settings, now: datetime) -> list[stages.IndexedRun]:
         state.close()
 
 
-@task(name="alerts", retries=2, retry_delay_seconds=[2, 15])
+@task(name="alerts", retries=2, retry_delay_seconds=[2, 15], retry_condition_fn=worth_a_retry)
 def alert(settings: Settings, now: datetime) -> stages.AlertsReport:
     """Evaluate the rules, log alerts, send mail."""
     state, engine = State(settings.database), open_engine(settings)
@@ -50,7 +68,7 @@ def alert(settings: Settings, now: datetime) -> stages.AlertsReport:
         state.close()
 
 
-@flow(name="monitor", description="crawl → tag → link → index → alerts")
+@flow(name="monitor", description="crawl → tag → link → index → alerts", on_failure=[tell_why])
 def monitor(sources: list[str] | None = None, at: datetime | None = None) -> dict[str, Any]:
     """One round over the chosen sources (default: every enabled one).
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any, cast
 
-from prefect import serve
+from prefect import Flow, serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
-from prefect.schedules import Cron, Interval
+from prefect.schedules import Cron, Interval, Schedule
 
 from flows.briefing import morning_briefing
 from flows.monitor import monitor
@@ -19,9 +20,15 @@ ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLi
 def deployments(every: timedelta) -> list[RunnerDeployment]:
     """The deployments: `monitor` every so often, the morning briefing at 06:30 Vietnam time."""
     return [
-        monitor.to_deployment("monitor", schedule=Interval(every), concurrency_limit=ONE_AT_A_TIME),
-        morning_briefing.to_deployment("digest", schedule=Cron("30 6 * * *", timezone="Asia/Ho_Chi_Minh"), concurrency_limit=ONE_AT_A_TIME),
+        deployment(monitor, "monitor", Interval(every)),
+        deployment(morning_briefing, "digest", Cron("30 6 * * *", timezone="Asia/Ho_Chi_Minh")),
     ]
+
+
+def deployment(flow: Flow[..., Any], name: str, schedule: Schedule, parameters: dict[str, Any] | None = None) -> RunnerDeployment:
+    """A deployment of `flow` that never runs twice at a time."""
+    made = flow.to_deployment(name, schedule=schedule, concurrency_limit=ONE_AT_A_TIME, parameters=parameters)
+    return cast(RunnerDeployment, made)  # a coroutine only inside an event loop
 
 
 def serve_all(every: timedelta) -> None:
@@ -31,6 +38,4 @@ def serve_all(every: timedelta) -> None:
 
 def serve_monitor(every: timedelta, sources: list[str]) -> None:
     """Serve only `monitor`, for the chosen sources, until interrupted."""
-    serve(
-        monitor.to_deployment("monitor", schedule=Interval(every), concurrency_limit=ONE_AT_A_TIME, parameters={"sources": sources or None})
-    )
+    serve(deployment(monitor, "monitor", Interval(every), {"sources": sources or None}))

@@ -17,20 +17,21 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from alerts import digest
 from alerts.evaluation import evaluate
 from alerts.log import record
 from alerts.outbox import send_due
 from alerts.rules_file import read_rules
 from crawlers.runs import CrawlRun, new_run_id, read_run
-from index.ingest import ingest
-
 from diembao.article import Article
 from diembao.engine import SearchEngine
-from diembao.errors import DiembaoError
+from diembao.errors import ConfigError, DiembaoError
 from diembao.fates import KEPT, Fate, FateLedger
 from diembao.jsonl import write_line
 from diembao.settings import Settings
+from diembao.source import choose_sources, read_sources, source_names
 from diembao.state import Run, State
+from index.ingest import ingest
 from nlp.linking import link
 from nlp.tagging import Tagger
 
@@ -75,10 +76,15 @@ def crawl(settings: Settings, sources: Iterable[str], now: datetime) -> str:
     """Run one crawl in a process of its own (Scrapy's reactor cannot start twice) and return the id of its run.
 
     Raises:
+        UsageError: for a source that is not known.
+        ConfigError: when no source is enabled, or a source's file is wrong.
         DiembaoError: when the crawl process failed; carries its last line.
     """
+    chosen = choose_sources(read_sources(settings.sources_folder), list(sources))
+    if not chosen:
+        raise ConfigError("no source is enabled", "Set enabled = true in a file of config/sources, or: diembao sources add URL")
     run = new_run_id(now)
-    names = [argument for name in sources for argument in ("--source", name)]
+    names = [argument for source in chosen for argument in ("--source", source.id)]
     done = subprocess.run(
         [sys.executable, "-m", "crawlers", "--run", run, *names],
         env=environment_of(settings),
@@ -204,6 +210,13 @@ def alert(settings: Settings, state: State, engine: SearchEngine, now: datetime)
     return AlertsReport([one.id for one in found], queued, sent.sent, sent.waiting)
 
 
-def brief(settings: Settings, state: State, engine: SearchEngine, now: datetime) -> dict[str, Any]:
-    """Write the morning briefing of the day before `now`, queue it for the recipients and send what is due."""
-    raise NotImplementedError
+def brief(settings: Settings, state: State, engine: SearchEngine, now: datetime) -> dict[str, int]:
+    """Write the morning briefing of the 24 hours before `now`, queue it for the recipients and send what is due.
+
+    Returns:
+        `{"queued", "sent", "waiting"}`, counts of mails; the second time on a day nothing is queued.
+    """
+    briefing = digest.brief(engine, state, settings.office, settings.taxonomy, now, source_names(settings.sources_folder))
+    queued = digest.queue(state, briefing, settings.office, now, digest.template_in(settings.alerts_folder))
+    sent = send_due(state, settings.office.mail, now)
+    return {"queued": queued, "sent": sent.sent, "waiting": sent.waiting}

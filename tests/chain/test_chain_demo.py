@@ -113,14 +113,14 @@ def test_the_engine_holds_just_the_articles(demonstration: Demonstration) -> Non
 
 
 def test_titles_and_texts_are_what_the_writers_wrote(demonstration: Demonstration) -> None:
-    from nlp.repair import repair_text
+    from nlp.repair import repair
 
     for page in pages_after_both_stages(demonstration):
         if page.text is None:
             continue
         article = demonstration.articles[page.id]
-        assert article.title == repair_text(page.text.title).text, page.url
-        wanted = repair_text(page.text.body).text.split()
+        assert article.title == repair(page.text.title).text, page.url
+        wanted = repair(page.text.body).text.split()
         found = set(article.body.split())
         assert sum(word in found for word in wanted) >= 0.95 * len(wanted), page.url
 
