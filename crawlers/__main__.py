@@ -83,7 +83,9 @@ def crawl(
                 raise spider.fatal
             if spider.fatal is not None:
                 raise DiembaoError(f"the crawl stopped: {spider.fatal}", "Make room on the disk of DIEMBAO_HOME and crawl again")
-            return spider.summary(utc_now(), interrupted=False)
+            if not spider.result or spider.result["interrupted"]:
+                raise DiembaoError("the crawl was interrupted", f"What it fetched is in {run.folder}; crawl again and it goes on")
+            return spider.result
         finally:
             state.close()
 

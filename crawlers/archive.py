@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -195,21 +196,40 @@ def read_record(folder: Path, record: ArchiveRecord) -> FetchedPage:
 
 
 def read_run_pages(folder: Path, run_id: str) -> Iterator[tuple[ArchiveRecord, FetchedPage]]:
-    """The pages of one run in the order of fetching; a last record that a kill cut short is ignored."""
+    """The pages of one run in the order of fetching; a last record that a kill cut short is ignored.
+
+    Raises:
+        ArchiveError: when a record is damaged.
+    """
     for path in sorted((folder / run_id[:6]).glob(f"{run_id}-*.warc.gz")):
         name = path.relative_to(folder).as_posix()
         with path.open("rb") as file:
             records = ArchiveIterator(file)
+            start = 0
             try:
                 for found in records:
-                    if found.rec_type == "response":
-                        offset = records.get_record_offset()
-                        page = _page(found, f"{name}:{offset}")
+                    # Asking for the offset reads the record to its end, so the page comes first.
+                    page = _page(found, f"{name}:{start}") if found.rec_type == "response" else None
+                    offset = records.get_record_offset()
+                    start = offset + records.get_record_length()
+                    if page is not None:
                         yield ArchiveRecord(file=name, offset=offset), page
-            except (ArchiveLoadFailed, EOFError, ArchiveError):
-                if file.read(1):
-                    raise
-                # The end of the file: the record that was being written when the run was killed.
+            except (ArchiveLoadFailed, EOFError, ArchiveError) as error:
+                if not _is_cut_short(path, start):
+                    raise ArchiveError(f"{name}:{start} cannot be read: {error}", "Restore the file from the last copy") from error
+
+
+def _is_cut_short(path: Path, offset: int) -> bool:
+    """Whether the file ends within the record at `offset`: it was being written when the run was killed."""
+    machine = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    with path.open("rb") as file:
+        file.seek(offset)
+        try:
+            while not machine.eof and (data := file.read(65536)):
+                machine.decompress(data)
+        except zlib.error:
+            return False
+    return not machine.eof
 
 
 def _page(found: ArcWarcRecord, place: str) -> FetchedPage:

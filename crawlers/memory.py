@@ -89,6 +89,21 @@ class FetchMemory:
             session.expunge_all()
         return entries
 
+    def closed_hosts(self, now: datetime) -> dict[str, float]:
+        """The hosts that asked in an earlier run to be left alone, with the seconds that are left."""
+        query = select(FetchState).where(FetchState.role == "host", FetchState.next_fetch_at > now)
+        with self._state.session() as session:
+            return {entry.address: (entry.next_fetch_at - now).total_seconds() for entry in session.scalars(query) if entry.next_fetch_at}
+
+    def close_host(self, host: str, seconds: float, now: datetime) -> None:
+        """Keep with the next `commit` that `host` wants to be left alone for `seconds`."""
+        until = now + timedelta(seconds=min(seconds, LONGEST.total_seconds()))
+        self.remember(
+            FetchState(
+                url=f"host:{host}", address=host, source="", role="host", first_seen_at=now, fetched_at=now, next_fetch_at=until, failures=1
+            )
+        )
+
     def remember(self, entry: FetchState) -> None:
         """Keep `entry` with the next `commit`."""
         self._changed[entry.url] = entry

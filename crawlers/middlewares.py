@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from protego import Protego
-from scrapy import Request
+from scrapy import Request, signals
 from scrapy.downloadermiddlewares.retry import get_retry_request
 from scrapy.exceptions import CannotResolveHostError
 from scrapy.http.request import NO_CALLBACK
@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ACCEPT_ENCODING = b"gzip, deflate, br"
 _HOSTS = "diembao_hosts"
+LEFT_ALONE = "the host asked to be left alone (Retry-After)"
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ class Hosts:
         downloader = engine.downloader
         known = downloader.per_slot_settings.get(host, {})
         entry = {
-            "delay": max(delay, known.get("delay", 0.0)),
+            # Never none: Scrapy starts whatever waits at once when there is no delay, before it counts what is on its way.
+            "delay": max(delay, known.get("delay", 0.0), 0.001),
             "concurrency": 1 if by_robots else known.get("concurrency", self._concurrency),
             "jitter": 0.0,
         }
@@ -150,13 +152,23 @@ class Hosts:
         assert engine is not None
         slot = engine.downloader.slots.get(host)
         if slot is not None:
-            # Scrapy asks "is `delay` over since `lastseen`?" and only when there is a delay.
-            slot.delay = max(slot.delay, 0.05)
+            # Scrapy asks: is `delay` over since `lastseen`?
             slot.lastseen = max(slot.lastseen, monotonic() + seconds - slot.delay)
 
     def close(self, host: str, seconds: float) -> None:
-        """No request to `host` for `seconds`; those that come are given up."""
+        """No request to `host` for `seconds`; those that come, and those that wait in its queue, are given up."""
         self._closed[host] = monotonic() + seconds
+        engine = self._crawler.engine
+        assert engine is not None
+        slot = engine.downloader.slots.get(host)
+        while slot is not None and slot.queue:
+            _, waiting = slot.queue.popleft()
+            waiting.errback(PageFailure(Fate.THROTTLED, LEFT_ALONE))
+
+    def closed(self) -> dict[str, float]:
+        """The hosts that are left alone, with the seconds that are left."""
+        now = monotonic()
+        return {host: until - now for host, until in self._closed.items() if until > now}
 
     def is_closed(self, host: str) -> bool:
         """Whether `host` asked to be left alone for longer than a run waits."""
@@ -188,7 +200,7 @@ class PolitenessMiddleware:
         host = host_of(request.url)
         hosts = hosts_of(self._crawler)
         if hosts.is_closed(host):
-            raise PageFailure(Fate.THROTTLED, "the host asked to be left alone (Retry-After)")
+            raise PageFailure(Fate.THROTTLED, LEFT_ALONE)
         source: Source | None = request.meta.get("source")
         hosts.ask_for(host, source.delay if source else self._crawler.settings.getfloat("DOWNLOAD_DELAY"), by_robots=False)
         request.meta["download_slot"] = host
@@ -217,30 +229,35 @@ class BackOffMiddleware:
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Scrapy's way of making one."""
-        return cls(crawler)
+        middleware = cls(crawler)
+        crawler.signals.connect(middleware.slow_down, signal=signals.response_downloaded)
+        return middleware
+
+    def slow_down(self, response: Response, request: Request) -> None:
+        """Pause or leave the host, before Scrapy sends it the next request of its queue."""
+        if response.status not in (429, 503):
+            return
+        host = host_of(request.url)
+        asked = retry_after(response.headers.get("Retry-After"), datetime.now(UTC)) or 0.0
+        if asked > self._longest:
+            hosts_of(self._crawler).close(host, asked)
+        else:
+            hosts_of(self._crawler).pause(host, max(self._pause(request), asked))
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:
         """The response, or the same request again after a pause."""
-        if response.status not in self._statuses or request.meta.get("dont_retry"):
+        if response.status not in self._statuses or hosts_of(self._crawler).is_closed(host_of(request.url)):
             return response
-        pause = self._pause(request)
-        if response.status in (429, 503):
-            host = host_of(request.url)
-            asked = retry_after(response.headers.get("Retry-After"), datetime.now(UTC)) or 0.0
-            if asked > self._longest:
-                hosts_of(self._crawler).close(host, asked)
-                return response
-            hosts_of(self._crawler).pause(host, max(pause, asked))
-            return self._again(request, f"HTTP {response.status}") or response
         again = self._again(request, f"HTTP {response.status}")
         if again is None:
             return response
-        await asyncio.sleep(pause)
+        if response.status not in (429, 503):
+            await asyncio.sleep(self._pause(request))
         return again
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | None:
         """The same request again after a pause, or None when it was the last attempt."""
-        if not isinstance(exception, self._exceptions) or request.meta.get("dont_retry"):
+        if not isinstance(exception, self._exceptions):
             return None
         again = self._again(request, exception)
         if again is not None:

@@ -17,6 +17,7 @@ from crawlers.archive import Archive
 from crawlers.compression import BadCompression, TooMuch, gunzip
 from crawlers.entrances import EntranceError, Link, Role, candidates, read_feed, read_listing, read_sitemap
 from crawlers.memory import EXTRACTED, FetchMemory, new_entry, schedule
+from crawlers.middlewares import hosts_of
 from crawlers.outcomes import NO_ANSWER, fate_of_failure, fate_of_status
 from crawlers.pages import FetchedPage, ReadPage, read_page
 from crawlers.runs import PageFate, RunWriter
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_CHECKPOINT = 50
-"""Pages between two moments at which everything written so far is made safe."""
+_CHECKPOINT_PAGES = 50
+_CHECKPOINT_SECONDS = 5.0
+"""Pages or seconds between two moments at which everything written so far is made safe."""
 
 _SITEMAP_DEPTH = 3
 
@@ -117,6 +119,8 @@ class NewspaperSpider(Spider):
         self._visits: dict[str, Visit] = {}
         self._titles: dict[str, str] = {}
         self._settled = 0
+        self._safe_at = monotonic()
+        self.result: dict[str, Any] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -138,6 +142,8 @@ class NewspaperSpider(Spider):
 
     async def start(self) -> AsyncIterator[Request]:
         """The entrances of every source, then the pages that are due."""
+        for host, seconds in self.memory.closed_hosts(self.clock()).items():
+            hosts_of(self.crawler).close(host, seconds)
         for source in self.sources:
             crawl = SourceCrawl(source, monotonic() + 60 * (self.minutes or 0.0))
             self.crawls.append(crawl)
@@ -307,7 +313,8 @@ class NewspaperSpider(Spider):
 
     def parse_page(self, response: Response, crawl: SourceCrawl, visit: Visit) -> Iterator[ReadPage | Request]:
         """Read one page; what becomes of it is decided here or in the pipelines."""
-        crawl.failures = 0
+        fate = fate_of_status(response.status)
+        crawl.failures = crawl.failures + 1 if fate in NO_ANSWER else 0
         try:
             item = self._read(response, visit)
         except Exception as error:  # a page must have its fate, whatever it does to us
@@ -427,7 +434,7 @@ class NewspaperSpider(Spider):
             self.run.write_fate(PageFate(visit.page, visit.url, visit.source.id, fate, " ".join(detail.split())[:300]))
             self.memory.remember(entry)
             self._settled += 1
-            if self._settled % _CHECKPOINT == 0:
+            if self._settled >= _CHECKPOINT_PAGES or monotonic() - self._safe_at > _CHECKPOINT_SECONDS:
                 self.checkpoint()
         except (OSError, DiembaoError) as error:
             self._stop(error)
@@ -437,6 +444,7 @@ class NewspaperSpider(Spider):
         self.archive.sync()
         self.run.sync()
         self.memory.commit()
+        self._settled, self._safe_at = 0, monotonic()
 
     def _stop(self, error: Exception) -> None:
         """End the crawl: what it writes cannot be written any more."""
@@ -451,13 +459,16 @@ class NewspaperSpider(Spider):
     def closed(self, reason: str) -> None:
         """Write the summary; with `reason` "finished" every page must have its fate."""
         try:
+            for host, seconds in hosts_of(self.crawler).closed().items():
+                self.memory.close_host(host, seconds, self.clock())
             self.checkpoint()
             open_pages = [visit.url for visit in {id(visit): visit for visit in self._visits.values()}.values() if not visit.settled]
             if reason == "finished" and open_pages:
                 raise DiembaoError(
                     f"{len(open_pages)} pages have no fate, the first is {open_pages[0]}", "This is a defect; please report it"
                 )
-            self.run.finish(self.summary(self.clock(), interrupted=reason != "finished"))
+            self.result = self.summary(self.clock(), interrupted=reason != "finished")
+            self.run.finish(self.result)
         except (OSError, DiembaoError) as error:
             self.fatal = self.fatal or error
         finally:

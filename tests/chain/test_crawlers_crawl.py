@@ -354,6 +354,10 @@ def test_a_host_that_asks_to_be_left_alone_is_left_alone(landscape: Landscape, f
     counts = first.summary["sources"]["throttled"]
     assert counts["dropped"].keys() == {"throttled"}
     assert counts["waiting"] + counts["fetched"] == 40
+    before = len(landscape.sites["throttled"].seen)
+    again = landscape.crawl("run-throttled", "--source", "throttled")
+    assert len(landscape.sites["throttled"].seen) == before
+    assert any("left alone" in problem for problem in again.problems)
 
 
 def test_pages_are_kept_as_evidence(landscape: Landscape, first: CrawlRun) -> None:
