@@ -1,0 +1,49 @@
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+import org.elasticsearch.common.logging.LogConfigurator;
+import org.elasticsearch.common.settings.Settings;
+import org.elasticsearch.node.InternalSettingsPreparer;
+import org.elasticsearch.node.Node;
+import org.elasticsearch.plugins.PluginsLoader;
+
+/**
+ * Starts one real Elasticsearch node from a home folder: java -cp 'lib/*' EsNode.java HOME HTTP_PORT.
+ *
+ * With STOP_WITH_PROCESS in the environment the node ends when the process of that number does, so that an interrupted test
+ * run leaves nothing behind.
+ */
+public final class EsNode {
+    public static void main(String[] args) throws Exception {
+        Path home = Path.of(args[0]).toAbsolutePath();
+        LogConfigurator.configureESLogging();
+        Settings settings = Settings.builder()
+            .put("path.home", home)
+            .put("path.repo", home.resolve("repo"))
+            .put("node.name", "local")
+            .put("cluster.name", "local")
+            .put("discovery.type", "single-node")
+            .put("http.host", "127.0.0.1")
+            .put("http.port", args[1])
+            .put("transport.host", "127.0.0.1")
+            .put("transport.port", "0")
+            .put("cluster.routing.allocation.disk.threshold_enabled", false)
+            .build();
+        var env = InternalSettingsPreparer.prepareEnvironment(settings, Map.of(), home.resolve("config"), () -> "local");
+        var plugins = PluginsLoader.createPluginsLoader(
+            PluginsLoader.loadModulesBundles(home.resolve("modules")), Set.of(), Map.of(), false);
+        Node node = new Node(env, plugins);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            try { node.prepareForClose(); node.close(); } catch (Exception e) { e.printStackTrace(); }
+        }));
+        node.start();
+        String owner = System.getenv("STOP_WITH_PROCESS");
+        if (owner != null && !owner.isEmpty()) {
+            ProcessHandle.of(Long.parseLong(owner)).ifPresentOrElse(
+                process -> process.onExit().thenRun(() -> System.exit(0)), () -> System.exit(0));
+        }
+        System.out.println("READY");
+        Thread.currentThread().join();
+    }
+}
