@@ -14,7 +14,7 @@ from crawlers.extraction.body import Body, read_body
 from crawlers.extraction.bylines import Byline, is_name, is_outlet, is_person, read_byline, site_names
 from crawlers.extraction.dates import Printed
 from crawlers.extraction.families import Match, recognise
-from crawlers.extraction.general import read_generally
+from crawlers.extraction.general import find_body, read_generally
 from crawlers.extraction.headline import (
     Headline,
     declared_date,
@@ -25,6 +25,7 @@ from crawlers.extraction.headline import (
     lead_text,
     lines_of,
     modified_date,
+    nearest_heading,
 )
 from crawlers.extraction.page import Element, Page, UnreadablePageError, fold, text_of
 from diembao.article import Article, CreditedSource
@@ -189,12 +190,14 @@ def _find(page: Page, source: Source | None, site: str, families: bool) -> tuple
             found.note = "; ".join([f"family {match.family.name}", *notes])
             return found, match
     headline = find_headline(page)
+    if headline.element is None:
+        headline = nearest_heading(page, find_body(page, None)) or headline
     lead = ""
     body, elements = read_generally(page, title_element=headline.element, title=headline.text, lead="", site=site)
     if elements:
         lead, _ = find_lead(page, headline.element, elements)
         if lead:
-            body = read_body(elements, title=headline.text, lead=lead, site=site)
+            body = read_body(elements, title=headline.text, lead=lead, site=site, without=page.cards)
     return _Found(headline, lead, body, elements, None, profile=False, note="; ".join(notes)), None
 
 
@@ -292,8 +295,8 @@ def _following_lines(page: Page, found: _Found, site: str) -> Byline:
 _AUTHOR_MARKS = (
     ".author", ".author-name", ".author_name", ".authorname", ".tac-gia", ".tacgia", ".article-author", ".article__author",
     ".detail-author", ".byline", ".pAuthor", ".post-author", ".author-info", ".name-author", ".news-author", ".nguon-tin", ".nguontin",
-    ".nguon", ".source", ".pSource", ".txt-author", ".box-author", ".butdanh", ".but-danh", ".detail-tacgia", ".entry-author",
-    ".cms-author", ".news_author", ".tac_gia", ".text-author", ".author-detail", ".t-author",
+    ".nguon", ".source", ".pSource", ".txt-author", ".box-author", ".butdanh", ".but-danh", ".bigusername", ".username",
+    ".detail-tacgia", ".entry-author", ".cms-author", ".news_author", ".tac_gia", ".text-author", ".author-detail", ".t-author",
 )  # fmt: skip
 
 

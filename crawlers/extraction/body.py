@@ -8,7 +8,7 @@ selectors, and read as a row of blocks. What a block is follows from its markup 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bs4 import BeautifulSoup, Tag
@@ -42,7 +42,7 @@ BOILERPLATE = re.compile(
     r"tags?|tag-?\w*|\w*-tags?|keywords?|tu-?khoa\w*|tukhoa\w*|\w*hienthitags|"
     r"ads?|ads-?\w+|adv\w*|advert\w*|\w*banner\w*|quang-?cao\w*|quangcao\w*|qc|qc-\w+|sponsor\w*|promo\w*|"
     r"newsletter\w*|subscribe\w*|rating\w*|rate\w*|vote\w*|print\w*|breadcrumbs?|menu\w*|navbar|navigation|toolbar\w*|tool-?box|tools?|"
-    r"pagination|paging|pager|hot-?news|most-?\w+|popular\w*|box-?tin\w*|box-?category\w*|list-?news\w*|listing\w*|sidebar\w*|widget\w*|"
+    r"pagination|paging|pager|hot-?news|most-?\w+|popular\w*|box-?tin\w*|box-?category\w*|list-?news\w*|listing\w*|sidebar\w*|"
     r"copyright|login\w*|popup\w*|modal\w*|hidden|audio\w*|player\w*|ratepoint\w*|goback|go-?back|"
     r"author-?box|author-?bio|article-?relate\w*|noi-dung-ph|type-?\d+-relate\w*|"
     r"vcsortableinpreviewmode-relate\w*|poll\w*|event-?box|su-?kien\w*|"
@@ -57,7 +57,14 @@ CAPTION = re.compile(
     r"(?:^|[\s_-])(?:\w*caption\w*|chu-?thich\w*|chuthich\w*|img-?desc\w*|image-?desc\w*|photo-?desc\w*|"
     r"photocms\w*|img-?note|photo-?credit|"
     r"desc-?(?:img|image|photo)|note-?img|image|imgcaption|news-?image|expnoedit|img-?info|pic-?desc|photonote|text-?img|image-?note|"
-    r"picture-?note|thumb-?desc|cap-?img|plugin-?photo|vcsortableinpreviewmode|notebox-image|tplcaption)(?=$|[\s_-])"
+    r"picture-?note|thumb-?desc|desc_?image|desc_cation|avatar-?desc|psaboxfooterimage|expedit|fig|photo__caption|"
+    r"star-?name-?caption|cap-?img|plugin-?photo|vcsortableinpreviewmode|notebox-image|tplcaption)(?=$|[\s_-])"
+)
+LEAD_CUE = re.compile(
+    r"(?:^|[\s_-])(?:\w*sapo\w*|\w*lead|lead-?\w*|summary|\w*-summary|tom-?tat\w*|tomtat\w*|trich|trich-?dan|intro|"
+    r"intro-?text|teaser|phead|"
+    r"description|desc|\w*-desc|short-?\w+|mo-?ta|gioi-?thieu|chapeau|standfirst|dek|\w*excerpt|txt-head|main-intro|"
+    r"init_content|head-?noidung|\w*-head-noidung|quote-?lead)(?=$|[\s_-])"
 )
 _AUTHOR_CUE = re.compile(
     r"(?:^|[\s_-])(?:p?author\w*|tac-?gia\w*|tacgia\w*|but-?danh|byline\w*|writer|p?source|nguon\w*|nguon-?tin\w*|article-?author|"
@@ -73,7 +80,8 @@ _LEAD_IN = re.compile(
     r"đăng ký (?:theo dõi|nhận)|theo dõi chúng tôi|like fanpage|xem chi tiết|xem clip|xem video|mời xem|mời đọc|mời theo dõi|"
     r"cùng chủ đề|chủ đề\s*:|cùng chuyên mục|tin đọc nhiều|đọc nhiều|tin cũ hơn|tin mới hơn|bài cùng|quay lại|\[quay lại\]|về đầu trang|"
     r"in bài|gửi email|email\s*$|facebook\s*$|lượt xem|vui lòng (?:nhập|đăng nhập)|đánh giá bài|bạn đọc (?:có thể )?(?:gửi|phản hồi)|"
-    r"mọi ý kiến|thông tin bạn đọc|liên hệ quảng cáo|hotline\s*:|bản quyền|© |đọc báo|tham khảo thêm|bài đọc nhiều|bài viết khác)",
+    r"mọi ý kiến|tin tức gần đây|bài tiếp theo|đừng bỏ lỡ|đăng ký (?:nhận|để)|thông tin bạn đọc|liên hệ quảng cáo|"
+    r"hotline\s*:|bản quyền|© |đọc báo|tham khảo thêm|bài đọc nhiều|bài viết khác)",
     re.IGNORECASE,
 )
 """How Vietnamese pages begin what is not the article. Short blocks only."""
@@ -82,10 +90,13 @@ _CLOSING = re.compile(
     r"^\W{0,4}(?:tin liên quan|bài liên quan|bài viết liên quan|tin bài liên quan|tin cùng chuyên mục|các tin khác|tin khác|bài khác|"
     r"các bài khác|các tin đã đưa|tin đã đưa|ý kiến bạn đọc|bình luận|gửi (?:bình luận|ý kiến)|viết bình luận|phản hồi|có thể bạn quan tâm|"
     r"theo dòng sự kiện|tin mới nhất|tin đọc nhiều|đọc nhiều nhất|cùng chuyên mục|từ khóa|từ khoá|tags?\s*:?$|tin nổi bật|xem thêm|"
-    r"tin mới hơn|tin cũ hơn|bài viết khác|chia sẻ bài|thảo luận|được quan tâm|tin cùng loại|các tin tiếp|tin tiếp theo)",
+    r"tin mới hơn|tin cũ hơn|bài viết khác|chia sẻ bài|thảo luận|tin tức gần đây|tin gần đây|bài tiếp theo|bài kế tiếp|"
+    r"tin kế tiếp|đừng bỏ lỡ|bài mới nhất|được quan tâm|tin cùng loại|các tin tiếp|tin tiếp theo)",
     re.IGNORECASE,
 )
 """Headings after which only other things follow."""
+
+_COMMENT_HEADING = re.compile(r"^\W{0,4}(?:ý kiến|bình luận|\d+ bình luận|gửi|viết bình luận|phản hồi|thảo luận)", re.IGNORECASE)
 
 _ENDS_AS_SENTENCE = re.compile(r"[.!?…:;”\"')\]]\s*$")
 _PHOTO_END = re.compile(
@@ -150,8 +161,13 @@ class Body:
         return "\n".join(self.paragraphs)
 
 
-def graft(elements: Sequence[Element]) -> Tag:
-    """BeautifulSoup's tree of lxml elements, one after the other under one `div`; very deep parts are flattened."""
+def graft(elements: Sequence[Element], without: Collection[Element] = ()) -> Tag:
+    """BeautifulSoup's tree of lxml elements, one after the other under one `div`; very deep parts are flattened.
+
+    Args:
+        elements: what is taken over.
+        without: elements in them that are left out.
+    """
     soup = BeautifulSoup("", "lxml")
     root = soup.new_tag("div")
     soup.append(root)
@@ -164,7 +180,7 @@ def graft(elements: Sequence[Element]) -> Tag:
         if isinstance(item, str):
             parent.append(NavigableString(item))
             continue
-        if not isinstance(item.tag, str) or item.tag in _NEVER:
+        if not isinstance(item.tag, str) or item.tag in _NEVER or item in without:
             continue
         if depth < _DEEPEST:
             tag = soup.new_tag(item.tag, attrs={str(key): str(value) for key, value in item.attrib.items()})
@@ -183,7 +199,13 @@ def graft(elements: Sequence[Element]) -> Tag:
 
 
 def read_body(
-    elements: Sequence[Element], *, title: str = "", lead: str = "", remove: Sequence[str] = (), site: str = "", find_lead: bool = True
+    elements: Sequence[Element],
+    *,
+    title: str = "",
+    lead: str = "",
+    remove: Sequence[str] = (),
+    site: str = "",
+    without: Collection[Element] = (),
 ) -> Body:
     """The text of the elements that hold an article.
 
@@ -193,9 +215,9 @@ def read_body(
         lead: the lead as found elsewhere; the text does not repeat it.
         remove: selectors of the layout for what is to be cut out; one that cannot be read is passed over.
         site: names of the outlet (`bylines.site_names`), which are no authors.
-        find_lead: whether a lead may be looked for at the beginning of the elements.
+        without: elements to leave out (`Page.cards`).
     """
-    root = graft(elements)
+    root = graft(elements, without)
     for selector in remove:
         try:
             for tag in root.select(selector):
@@ -203,7 +225,7 @@ def read_body(
         except (SelectorSyntaxError, NotImplementedError):
             continue
     blocks = list(_blocks(root))
-    return _choose(blocks, title, lead, site, find_lead)
+    return _choose(blocks, title, lead, site)
 
 
 @dataclass
@@ -408,18 +430,18 @@ def _squeeze(text: str) -> str:
     return re.sub(r"[\W_]+", "", text).lower()
 
 
-def _choose(blocks: list[Block], title: str, lead: str, site: str, find_lead: bool) -> Body:
+def _choose(blocks: list[Block], title: str, lead: str, site: str) -> Body:
     body = Body()
     blocks = _after_title(blocks, title)
     body.images = list(dict.fromkeys(block.image for block in blocks if block.image and not block.boilerplate))
     _mark_captions(blocks)
-    blocks = _drop_related(blocks, body, lead)
     blocks = _cut_tail(blocks, body)
+    blocks = _drop_related(blocks, body, lead)
     blocks = _take_byline(blocks, body, site)
     text = [block for block in blocks if block.text]
     captions = [block for block in text if block.caption]
     paragraphs = [block for block in text if not block.caption]
-    if find_lead and not lead:
+    if not lead:
         body.lead = _lead_of(paragraphs)
         if body.lead:
             paragraphs = paragraphs[body.lead.count("\n") + 1 :]
@@ -536,20 +558,26 @@ def _drop_related(blocks: list[Block], body: Body, lead: str) -> list[Block]:
 
 
 def _cut_tail(blocks: list[Block], body: Body) -> list[Block]:
-    """End at the heading of the related articles or comments, when most of the text stands above it."""
-    total = sum(len(block.text) for block in blocks)
-    above = 0
+    """End at the heading of comments, or of related articles behind which nothing like the text above follows (a box stays)."""
+    weights = [0 if block.boilerplate or _is_links(block) else len(block.text) for block in blocks]
+    total, above = sum(weights), 0
+    usual: dict[tuple[str, str], int] = {}
+    for block, weight in zip(blocks, weights, strict=True):
+        usual[block.tag, block.cues] = usual.get((block.tag, block.cues), 0) + weight
+    text_like = max(usual, key=lambda key: usual[key]) if usual else ("", "")
     for place, block in enumerate(blocks):
-        if (
-            block.text
-            and len(block.text) < 60
-            and _CLOSING.match(block.text)
-            and not block.text.rstrip().endswith((".", ","))
-            and above * 10 > total * 4
-        ):
-            body.dropped.extend(later.text for later in blocks[place:] if later.text)
-            return blocks[:place]
-        above += len(block.text)
+        if block.text and len(block.text) < 60 and _CLOSING.match(block.text) and not block.text.rstrip().endswith((".", ",")):
+            comments = bool(_COMMENT_HEADING.match(block.text))
+            if above * 10 > total * 4 and (
+                comments
+                or (
+                    (total - above - weights[place]) * 4 < total
+                    and not any((b.tag, b.cues) == text_like for b in blocks[place + 1 :] if len(b.text) > 3)
+                )
+            ):
+                body.dropped.extend(later.text for later in blocks[place:] if later.text)
+                return blocks[:place]
+        above += weights[place]
     return blocks
 
 
@@ -592,6 +620,20 @@ def _take_byline(blocks: list[Block], body: Body, site: str) -> list[Block]:
         if line is not None:
             removed.add(place)
             body.byline.add(line)
+    for place in texts[:2]:
+        block = blocks[place]
+        if (
+            place in removed
+            or len(block.text) > 60
+            or block.caption
+            or _ENDS_AS_SENTENCE.search(block.text)
+            or block.tag in ("h2", "h3", "h4")
+        ):
+            continue
+        line = read_byline(block.text, site, block.href)
+        if line is not None and line.authors and all(is_person(name) for name in line.authors):
+            removed.add(place)
+            body.byline.add(line)
     if texts and not removed:
         _cut_inline_byline(blocks[texts[-1]], body, site)
     for place in removed:
@@ -617,9 +659,7 @@ def _lead_of(paragraphs: list[Block]) -> str:
     size = len(first.text)
     if not 40 <= size <= 900 or first.text.endswith(":"):
         return ""
-    if re.search(
-        r"(?:^|[\s_-])(?:\w*sapo\w*|\w*lead\w*|summary|tom-?tat|trich-?dan|intro|teaser|phead|description|\w*desc)(?=$|[\s_-])", first.cues
-    ):
+    if LEAD_CUE.search(first.cues) and not LEAD_CUE.search(rest[0].cues):
         return first.text
     if first.tag in ("h2", "h3", "h4", "h5") and size > 70 and all(block.tag != first.tag or len(block.text) < 70 for block in rest):
         return first.text

@@ -67,6 +67,16 @@ _CREDIT = re.compile(
 )
 _CREDIT_TIGHT = re.compile(r"^[\s(\[*/-]*(?:theo|nguồn(?:\s+tin)?|source|via)\s*[:：]\s*(?=\S)", re.IGNORECASE)
 _SPLIT = re.compile(r"\s+[-–—|•&+]+\s+|\s*[,;|•]\s*|\s+và\s+|(?<=[a-zà-ỹ])\s*[-–]\s*(?=[A-ZĐÀ-Ỹ])|\s*/\s*|\s*\n\s*", re.IGNORECASE)
+_STAMP = re.compile(
+    r"(?:(?:thứ\s+\w+|chủ nhật|ngày|lúc|cập nhật|đăng|vào)[\s,:]*){0,4}(?:\d{1,2}\s*(?::|h|giờ)\s*\d{2}[^\w]*)?"
+    r"(?:\d{1,2}\s*[-/.]\s*\d{1,2}\s*[-/.]\s*\d{2,4}|\d{1,2}\s+tháng\s+\d{1,2}\s*(?:,|năm)?\s*\d{4})"
+    r"(?:[^\w]*\d{1,2}\s*(?::|h|giờ)\s*\d{2}(?:\s*(?:[ap]m|sa|ch))?)?(?:\s*\(?gmt\s*\+?\s*7\)?)?",
+    re.IGNORECASE,
+)
+"""A date beside a byline."""
+
+_NO_BYLINE = re.compile(r"bình chọn|lượt xem|bình luận|người đăng", re.IGNORECASE)
+
 _DOMAIN = re.compile(r"^(?:https?://)?(?:www\.)?[\w-]+(?:\.[\w-]+)*\.(?:vn|com|net|org|info|gov|edu|tv|co|uk)\b\S*$", re.IGNORECASE)
 _HANDLE = re.compile(r"^[A-Za-zÀ-ỹĐđ][\wÀ-ỹ.]{1,24}$")
 _PLACEHOLDERS = _names_in(
@@ -74,7 +84,8 @@ _PLACEHOLDERS = _names_in(
     "root|seo|seo, traffic team|super user|toà soạn|trị|tòa soạn|user|webmaster"
 )
 _ORGANISATION = re.compile(
-    r"\b(?:công ty|tập đoàn|báo|tạp chí|cổng thông tin|trang tin|đài|sở|ubnd|bộ|trung tâm|cơ quan|công nghệ|corp|jsc|inc|ltd|online|media|"
+    r"\b(?:cty|công ty|tập đoàn|báo|tạp chí|cổng thông tin|trang tin|đài|sở|ubnd|bộ|trung tâm|cơ quan|công nghệ|corp|jsc|inc|"
+    r"ltd|online|media|"
     r"news|team|văn phòng|ban quản|phòng|thông tấn|truyền thông|vccorp|channelvn|group|website|copyright|tin tức)\b",
     re.IGNORECASE,
 )
@@ -119,7 +130,8 @@ def read_byline(line: str, site: str = "", link: str = "") -> Byline | None:
     []
     """
     line = fold(line).strip(" .*_~|")
-    if not line or len(line) > 140 or line.count(" ") > 22 or re.search(r"bình chọn|lượt xem|bình luận", line, re.IGNORECASE):
+    line = _STAMP.sub("", line).strip(" -–—|,·•")
+    if not line or len(line) > 140 or line.count(" ") > 22 or _NO_BYLINE.search(line):
         return None
     credit = _CREDIT.match(line) or _CREDIT_TIGHT.match(line)
     if credit:
@@ -152,6 +164,8 @@ def read_byline(line: str, site: str = "", link: str = "") -> Byline | None:
 def _names(line: str, found: Byline, site: str) -> Byline | None:
     """The names in `line` added to `found`; None when a part of it is no name."""
     line = _TRAILING_NOTE.sub("", line).strip(" .")
+    if len(line.split()) > 16 or re.search(r"\w{3,}[.!?] \w", line):
+        return None
     bracket = re.search(r"\s*[(\[]([^)\]]{2,60})[)\]]\s*$", line)
     if bracket:
         inner = bracket.group(1).strip()
@@ -237,7 +251,9 @@ def is_outlet(text: str, site: str = "") -> bool:
     """Whether `text` names a newspaper, an agency or the page's own outlet rather than a person."""
     lower = text.lower().strip(" .()")
     lower = re.sub(r"^(?:báo|tạp chí|trang)\s+", "", lower)
-    return bool(lower in OUTLETS or _DOMAIN.match(lower) or _is_site(text, site) or _ORGANISATION.search(lower))
+    return bool(
+        lower in OUTLETS or _DOMAIN.match(lower) or _is_site(text, site) or (len(lower.split()) <= 7 and _ORGANISATION.match(lower))
+    )
 
 
 def _is_site(text: str, site: str) -> bool:

@@ -91,7 +91,15 @@ def _gains(page: Page, title: Element | None) -> dict[Element, float]:
     own: dict[Element, int] = {}
     title_place = page.position.get(title, -1) if title is not None else -1
     outside = _outside(page)
+    whole = _length(" ".join(text for element in page.elements if element.tag == "p" for text in (element.text, element.tail) if text))
     for element in reversed(page.elements):
+        if element in page.cards:
+            size = _length("".join(str(text) for text in element.itertext()))
+            linked = (
+                size if element.tag == "a" else sum(_length("".join(str(text) for text in link.itertext())) for link in element.iter("a"))
+            )
+            gains[element] = -1.2 * linked - 0.5 * (size - linked)
+            continue
         if element in outside or element.tag in ("head", "meta", "link", "title"):
             continue
         if element.tag == "a":
@@ -119,7 +127,7 @@ def _gains(page: Page, title: Element | None) -> dict[Element, float]:
         words = cues(element)
         if words.strip() and _COMMENTS.search(words) and total > 0:
             total *= 0.1
-        elif words.strip() and BOILERPLATE.search(words) and total > 0 and not _ARTICLE.search(words):
+        elif words.strip() and 0 < total < 0.5 * whole and BOILERPLATE.search(words) and not _ARTICLE.search(words):
             total *= 0.3
         gains[element] = total
     return gains
@@ -174,7 +182,7 @@ def by_trafilatura(page: Page) -> str:
 def read_generally(page: Page, *, title_element: Element | None, title: str, lead: str, site: str) -> tuple[Body, list[Element]]:
     """The body of a page of unknown design, and the elements that it was read from (none when it is trafilatura's)."""
     elements = find_body(page, title_element)
-    body = read_body(elements, title=title, lead=lead, site=site) if elements else Body()
+    body = read_body(elements, title=title, lead=lead, site=site, without=page.cards) if elements else Body()
     if len(body.text) >= 250:
         return body, elements
     other = by_trafilatura(page)

@@ -7,17 +7,12 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from crawlers.extraction.body import BOILERPLATE
+from crawlers.extraction.body import BOILERPLATE, LEAD_CUE
 from crawlers.extraction.dates import Printed, all_printed, has_day, read_machine, read_printed
 from crawlers.extraction.page import Element, Page, cues, fold, text_of
 
 _HEADINGS = ("h1", "h2", "h3", "h4")
 _TITLE_CUE = re.compile(r"(?:^|[\s_-])(?:\w*title\w*|headline\w*|tieu-?de\w*|tieude\w*|tit|name)(?=$|[\s_-])")
-_LEAD_CUE = re.compile(
-    r"(?:^|[\s_-])(?:\w*sapo\w*|\w*lead|lead-?\w*|summary|\w*-summary|tom-?tat\w*|tomtat\w*|trich|trich-?dan|intro|intro-?text|teaser|phead|"
-    r"description|desc|\w*-desc|short-?\w+|mo-?ta|gioi-?thieu|chapeau|standfirst|dek|init_content|head-?noidung|\w*-head-noidung|"
-    r"bold|quote-?lead)(?=$|[\s_-])"
-)
 _DATE_CUE = re.compile(
     r"(?:^|[\s_-])(?:\w*date\w*|\w*time\w*|ngay\w*|\w*publish\w*|pub\w*|posted\w*|created|thoi-?gian|post-?on|meta|info|note|small)(?=$|[\s_-])"
 )
@@ -77,12 +72,17 @@ def find_headline(page: Page, chosen: Element | None = None) -> Headline:
         score = {"h1": 3.0, "h2": 1.5, "h3": 1.0, "h4": 0.5}.get(tag, 0.5) + (0.5 if named or _TITLE_CUE.search(cues(element)) else 0.0)
         if any(squeezed == value for value in known):
             score += 6
-        elif any(value.startswith(squeezed) and len(squeezed) >= 15 for value in known):
+        elif any(value.startswith(squeezed) and len(squeezed) >= 10 and len(squeezed) * 3 > len(value) for value in known):
+            if _is_home_link(element):
+                continue
             score += 5 if any(re.match(r"\W*[-–—|»:•(]", value[len(text) :]) for value in declared if value.startswith(text)) else 3
         elif any(squeezed.startswith(value) and len(value) > 20 for value in known):
             score += 3
         elif any(value.endswith(squeezed) for value in known):
-            continue  # the outlet's name behind the headline, in a heading around the logo
+            # Behind the headline stands the outlet's name, in a heading around the logo; or the site's name came first.
+            if not any(value.endswith(squeezed) and len(squeezed) * 2 > len(value) for value in known) or tag == "h1":
+                continue
+            score += 5
         elif any(_overlap(text, value) > 0.75 for value in declared):
             score += 3
         elif tag != "h1":
@@ -96,8 +96,60 @@ def find_headline(page: Page, chosen: Element | None = None) -> Headline:
     return Headline(_without_site(declared, page), None)
 
 
+def nearest_heading(page: Page, body: list[Element]) -> Headline | None:
+    """The heading just above the body (or at its beginning), for pages whose `title` names the site only; None when there is none.
+
+    Args:
+        page: the page.
+        body: the elements of the body, found without knowing the headline.
+    """
+    if not body or page.metadata.first("og:title") or page.metadata.article_object().get("headline"):
+        return None
+    start = page.position[body[0]]
+    around = [*reversed(page.elements[max(0, start - 40) : start]), *page.elements[start : start + 12]]
+    for element in around:
+        words = cues(element)
+        if element.tag not in _HEADINGS and not (_TITLE_CUE.search(words) and element.tag in ("div", "span", "p", "td", "strong")):
+            continue
+        text = text_of(element)
+        if not 12 <= len(text) <= 250 or (has_day(text) and len(text) < 60) or _is_boilerplate(element, None) or LEAD_CUE.search(words):
+            continue
+        if element.find(".//a") is not None and element.tag not in ("h1", "h2"):
+            continue
+        known = [_squeeze(title) for title in _title_tags(page)]
+        if any(_squeeze(text) in title for title in known) and element.tag == "h1" and len(text) < 40:
+            continue
+        return Headline(text, element)
+    return _first_named_title(page)
+
+
+def _first_named_title(page: Page) -> Headline | None:
+    """The first heading or part called a title that running text follows soon, for pages where the body is not clear either."""
+    for place, element in enumerate(page.elements):
+        words = cues(element)
+        if element.tag not in ("h1", "h2", "h3") and not (_TITLE_CUE.search(words) and element.tag in ("div", "span", "p", "td")):
+            continue
+        text = text_of(element)
+        if not 20 <= len(text) <= 250 or (element.tag == "h1" and any(_squeeze(text) in _squeeze(title) for title in _title_tags(page))):
+            continue
+        if element.find(".//a") is not None or any(node in page.cards for node in _line(element, 4)) or _is_boilerplate(element, None):
+            continue
+        for later in page.elements[place + 1 : place + 30]:
+            if later.tag in ("p", "div", "span", "font", "td") and len((later.text or "").strip()) > 80 and later not in page.cards:
+                return Headline(text, element)
+    return None
+
+
 def _only_h1(page: Page, element: Element) -> bool:
-    return element.tag == "h1" and sum(1 for other in page.elements if other.tag == "h1" and text_of(other)) == 1
+    return (
+        element.tag == "h1"
+        and not any(_squeeze(text_of(element)) in _squeeze(title)[4:] for title in _title_tags(page))
+        and sum(1 for other in page.elements if other.tag == "h1" and text_of(other)) == 1
+    )
+
+
+def _is_home_link(element: Element) -> bool:
+    return any((link.get("href") or "").rstrip("/").count("/") < 3 and (link.get("href") or "").endswith("/") for link in element.iter("a"))
 
 
 def _overlap(one: str, other: str) -> float:
@@ -153,7 +205,7 @@ def find_lead(page: Page, headline: Element | None, body: list[Element]) -> tupl
             continue
         if any(part is element or _is_inside(part, element) for part in body):
             continue
-        named = bool(_LEAD_CUE.search(cues(element))) or element.get("data-role") == "sapo" or element.get("itemprop") == "description"
+        named = bool(LEAD_CUE.search(cues(element))) or element.get("data-role") == "sapo" or element.get("itemprop") == "description"
         heading = element.tag in ("h2", "h3", "h4", "strong", "b")
         if not named and not heading and element.tag not in ("p", "div", "span"):
             continue

@@ -27,6 +27,9 @@ _BREAKS = frozenset(
         "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
     }
 )  # fmt: skip
+_CARD_TAGS = frozenset({"div", "li", "article", "td", "section", "a", "dl"})
+_CARD_PARENTS = frozenset({"div", "ul", "ol", "section", "td", "aside", "main", "article", "tr", "body"})
+_LARGEST_CARD = 700
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _TRAILING_COMMA = re.compile(r",\s*([}\]])")
@@ -65,6 +68,68 @@ def text_of(element: Element) -> str:
 def cues(element: Any) -> str:
     """Class and id of `element` in lower case, blank-separated: where designers say what a part is."""
     return f"{element.get('class') or ''} {element.get('id') or ''}".lower()
+
+
+def _is_card(element: Element) -> bool:
+    """Whether `element` is short, and begins with a link that is a line of its own and says as much as a headline does."""
+    size = sum(len(text) for text in element.itertext())
+    if not 20 <= size <= _LARGEST_CARD:
+        return False
+    for link in [element] if element.tag == "a" else element.iter("a"):
+        title = text_of(link)
+        if len(title) < 15:
+            continue
+        return element.tag == "a" or (_is_own_line(link, element) and text_of(element).startswith(title))
+    return False
+
+
+def _teasers(parent: Element) -> list[Element]:
+    """Children that take turns: a line that is a link, a few words about it, the next link; empty unless there are three such pairs."""
+    children = [child for child in parent if child.tag in _BREAKS and child.tag != "br" and text_of(child)]
+    if len(children) < 6 or len(children) > 80:
+        return []
+    links = []
+    for child in children:
+        found = child.find(".//a")
+        links.append(found is not None and text_of(found) == text_of(child) and len(text_of(child)) >= 15)
+    pairs = [
+        place
+        for place in range(0, len(children) - 1, 2)
+        if links[place] and not links[place + 1] and len(text_of(children[place + 1])) < 450
+    ]
+    return children if links[0] and len(pairs) >= 3 and len(pairs) * 2 >= len(children) - 1 else []
+
+
+def _is_own_line(link: Element, within: Element) -> bool:
+    """Whether nothing stands beside `link` between the blocks or line breaks around it."""
+    node = link
+    while node is not within:
+        if any(child.tag in _BREAKS for child in node.iter() if child is not node):
+            return True
+        parent = node.getparent()
+        if parent is None:
+            return True
+        for before in node.itersiblings(preceding=True):
+            if (before.tail or "").strip():
+                return False
+            if before.tag in _BREAKS:
+                break
+            if text_of(before):
+                return False
+        else:
+            if (parent.text or "").strip():
+                return False
+        if (node.tail or "").strip():
+            return False
+        for after in node.itersiblings():
+            if after.tag in _BREAKS:
+                break
+            if text_of(after) or (after.tail or "").strip():
+                return False
+        if parent.tag in _BREAKS:
+            return True
+        node = parent
+    return True
 
 
 @lru_cache(maxsize=2048)
@@ -136,6 +201,19 @@ class Page:
             if prop := element.get("itemprop"):
                 index.setdefault("@" + prop, []).append(element)
         return index
+
+    @cached_property
+    def cards(self) -> set[Element]:
+        """Elements that advertise other articles: a linked title on a line of its own and a few words below it, one card beside another."""
+        found: set[Element] = set()
+        for element in self.elements:
+            if element.tag not in _CARD_PARENTS or len(element) < 2:
+                continue
+            cards = [child for child in element if child.tag in _CARD_TAGS and _is_card(child)]
+            if len(cards) >= 2:
+                found.update(cards)
+            found.update(_teasers(element))
+        return found
 
     def select(self, selector: str) -> list[Element]:
         """The elements that a CSS selector matches, in document order; none for a selector that cannot be read."""

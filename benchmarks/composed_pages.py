@@ -1,0 +1,307 @@
+"""Article pages in designs that no profile describes, composed to see how the general extractor does where it was not tuned.
+
+The designs are ours; the texts come from a file of articles. Extraction was tuned on DEVELOPMENT; HELD_OUT was
+written beforehand and measured once before anything was changed for it.
+"""
+# ruff: noqa: E501 - pages are readable as the lines that they are
+
+from __future__ import annotations
+
+import html
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+NAMES = (
+    "Quang Phong",
+    "Nguyễn Thị Hạnh",
+    "Trần Quốc Bảo",
+    "Lê Hoàng Yến",
+    "Đỗ Minh Khuê",
+    "K. Miên",
+    "Phạm Vũ Thảo Ly",
+    "Hoài Nam",
+    "Bùi An",
+    "Thu Hằng",
+)
+CAPTIONS = (
+    "Quang cảnh buổi làm việc sáng nay.", "Người dân xếp hàng chờ làm thủ tục.", "Đoạn đường bị ngập sâu gần một mét. Ảnh: CTV",
+    "Đại biểu tham quan khu trưng bày.", "Lực lượng chức năng có mặt tại hiện trường.", "Ông Nguyễn Văn Nam trao đổi với phóng viên. Ảnh: Minh Đức",
+)  # fmt: skip
+
+
+@dataclass
+class Text:
+    """What a page is composed of."""
+
+    title: str
+    lead: str
+    paragraphs: list[str]
+    others: list[tuple[str, str]]
+    author: str
+    moment: datetime
+    captions: list[str] = field(default_factory=list)
+
+    def teaser(self, number: int) -> tuple[str, str]:
+        """Title and lead of another article, for related links and side bars."""
+        return self.others[number % len(self.others)]
+
+
+@dataclass
+class Composed:
+    """A page and what must come out of it."""
+
+    page: str
+    gold: dict[str, object]
+
+
+def e(text: str) -> str:
+    return html.escape(text, quote=False)
+
+
+def _links(text: Text, count: int, start: int, item: str = "<li><a href='/tin/{n}.html'>{title}</a></li>") -> str:
+    return "".join(item.format(n=n, title=e(text.teaser(start + n)[0]), lead=e(text.teaser(start + n)[1])) for n in range(count))
+
+
+def _menu() -> str:
+    names = ("Trang chủ", "Thời sự", "Kinh tế", "Văn hóa - Xã hội", "Pháp luật", "Giáo dục", "Thể thao", "Giải trí", "Bạn đọc", "Liên hệ")
+    return "".join(f"<li><a href='/{n}'>{name}</a></li>" for n, name in enumerate(names))
+
+
+FOOTER = "Cơ quan chủ quản: Ủy ban nhân dân tỉnh. Giấy phép số 12/GP-TTĐT do Sở Thông tin và Truyền thông cấp. Chịu trách nhiệm chính: Ông Trần Văn Ba. Địa chỉ: số 1 đường Hùng Vương. Điện thoại: 0000 000 000. Ghi rõ nguồn khi phát hành lại thông tin từ trang này."
+
+
+def table_2004(t: Text) -> Composed:
+    body = "<br><br>".join(e(p) for p in t.paragraphs[:-1])
+    page = f"""<html><head><title>{e(t.title)} - Bao dien tu</title></head><body bgcolor=#fff><table width=1000><tr><td colspan=3><ul>{_menu()}</ul></td></tr>
+    <tr><td width=160 valign=top><table>{_links(t, 8, 0, "<tr><td class=menu><a href=x{n}>{title}</a></td></tr>")}</table></td>
+    <td valign=top><table><tr><td class=ngay><font size=1>Thứ Ba, {t.moment:%d/%m/%Y, %H:%M} (GMT+7)</font></td></tr><tr><td class=tieude><b><font size=4>{e(t.title)}</font></b></td></tr>
+    <tr><td class=trichdan><b>{e(t.lead)}</b></td></tr><tr><td class=noidung><table align=center><tr><td><img src=/a.jpg width=400></td></tr><tr><td><i>{e(t.captions[0])}</i></td></tr></table>
+    <font face=Arial size=2>{body}<br><br>{e(t.paragraphs[-1])}</font><div align=right><b>{e(t.author)}</b></div></td></tr>
+    <tr><td><b>Các tin khác</b></td></tr>{_links(t, 9, 20, "<tr><td>&bull; <a href=t{n}.asp>{title}</a> <i>(12/03)</i></td></tr>")}</table></td>
+    <td valign=top>{_links(t, 5, 40, "<p><a href=z{n}>{title}</a></p>")}</td></tr><tr><td colspan=3>{FOOTER}</td></tr></table></body></html>"""
+    return Composed(page, _gold(t, t.captions[:1]))
+
+
+def bootstrap(t: Text) -> Composed:
+    body = [f"<p>{e(p)}</p>" for p in t.paragraphs]
+    body.insert(2, f"<figure><img src='/i.jpg'><figcaption>{e(t.captions[0])}</figcaption></figure>")
+    body.insert(4, f"<blockquote><p><a href='/x'>Xem thêm: {e(t.teaser(3)[0])}</a></p></blockquote>")
+    body.append(f"<p><strong>{e(t.author)}</strong></p>")
+    comments = "".join(f"<div class='comment-item'><b>bạn đọc {n}</b><p>{e(t.teaser(60 + n)[1])}</p></div>" for n in range(6))
+    page = f"""<!doctype html><html lang=vi><head><meta charset=utf-8><title>{e(t.title)} | Báo Tỉnh</title><meta property=og:title content="{html.escape(t.title)}"><meta property=og:description content="{html.escape(t.lead)}"></head>
+    <body><nav><ul>{_menu()}</ul></nav><div class=container><div class=row><div class=col-8><h1 class=post-title>{e(t.title)}</h1><ul class=meta><li><time datetime="{t.moment:%Y-%m-%dT%H:%M:%S}+07:00">{t.moment:%H:%M %d/%m/%Y}</time></li></ul>
+    <div class=post-sapo>{e(t.lead)}</div><div class=post-content>{"".join(body)}</div><div class=social-share>Chia sẻ bài viết này lên mạng xã hội để mọi người cùng đọc</div>
+    <div class=comments><h3>Bình luận</h3>{comments}</div><div class=related><h3>Tin liên quan</h3>{_links(t, 4, 10, "<div class=card><h4><a href=/r{n}>{title}</a></h4><p>{lead}</p></div>")}</div></div>
+    <div class=col-4>{_links(t, 6, 30, "<div class=media><a href=/m{n}><h5>{title}</h5></a><p>{lead}</p></div>")}</div></div></div><footer>{FOOTER}</footer></body></html>"""
+    return Composed(page, _gold(t, [*t.captions[:1], t.teaser(3)[0], t.teaser(60)[1], t.teaser(30)[1]]))
+
+
+def liferay_portal(t: Text) -> Composed:
+    body = "".join(f"<p style='text-align: justify;'><span style='font-size:14px'>{e(p)}</span></p>" for p in t.paragraphs)
+    page = f"""<html><head><meta charset=utf-8><title>Chi tiết tin - Cổng thông tin điện tử tỉnh</title></head><body><div id=banner><h1>Cổng thông tin điện tử tỉnh</h1></div><div id=today>Thứ Hai, 02/11/2026</div><ul class=nav>{_menu()}</ul>
+    <div class=portlet-body><div class=asset-full-content><h3 class=title-detail-news>{e(t.title)}</h3><div class=date-news>Ngày đăng: {t.moment:%d-%m-%Y}</div><div class=font-size-tool>Cỡ chữ: A- A A+ In trang</div>
+    <div class=journal-content-article>{body}<p style='text-align:right'><em>Nguồn: baochinhphu.vn</em></p></div></div>
+    <div class=other-news><h4>Tin cùng chuyên mục</h4><ul>{_links(t, 8, 0)}</ul></div></div><div id=footer>{FOOTER}</div></body></html>"""
+    gold = _gold(t, [t.teaser(0)[0], "Cỡ chữ"], lead=False, author=False, day=True)
+    return Composed(page, gold)
+
+
+def aspnet_2012(t: Text) -> Composed:
+    body = [f"<p class=MsoNormal><span style='FONT-FAMILY: Arial; FONT-SIZE: 10pt'>{e(p)}<o:p></o:p></span></p>" for p in t.paragraphs]
+    body.insert(1, f"<p align=center><img src=/u.jpg></p><p align=center><em>{e(t.captions[0])}</em></p>")
+    body.insert(3, f"<p><a href=/l.aspx>&gt;&gt; {e(t.teaser(1)[0])}</a></p><p><a href=/l2.aspx>&gt;&gt; {e(t.teaser(2)[0])}</a></p>")
+    body.insert(
+        6,
+        f"<table border=1 bordercolor=#ccc align=center width=400><tr><td><img src=/u2.jpg></td></tr><tr><td align=center>{e(t.captions[1])}</td></tr></table>",
+    )
+    page = f"""<html><head><meta charset=utf-8><title>{e(t.title)} - Trang tin</title><meta name=description content="{html.escape(t.lead)}"></head><body><form id=aspnetForm><div id=header>{_links(t, 5, 70, "<a href=h{n}>{title}</a> | ")}</div>
+    <div id=ctl00_main class=left><div class=duongdan><a href=/>Trang nhất</a> &gt; <a href=/xh>Xã hội</a></div><span id=ctl00_lblNgay class=ngaythang>{t.moment:%d/%m/%Y %I:%M} {"SA" if t.moment.hour < 12 else "CH"}</span><h1 id=ctl00_lblTieuDe>{e(t.title)}</h1>
+    <h2 class=tomtat>{e(t.lead)}</h2><div id=ctl00_noidung>{"".join(body)}<p align=right><strong>{e(t.author)}</strong></p></div><div class=tag>Từ khóa: <a href=k>{e(t.title.split()[0])}</a></div>
+    <div class=ykien><b>Ý kiến bạn đọc (3)</b><div><b>Lan</b>: {e(t.teaser(5)[1])}</div><div><b>Hùng</b>: {e(t.teaser(6)[1])}</div></div><ul class=tinlq>{_links(t, 7, 8)}</ul></div></form></body></html>"""
+    return Composed(page, _gold(t, [*t.captions[:2], t.teaser(1)[0], t.teaser(5)[1]]))
+
+
+def divs_bold_lead(t: Text) -> Composed:
+    body = "".join(f"<div style='text-align:justify'>&nbsp;&nbsp;&nbsp;{e(p)}</div><div>&nbsp;</div>" for p in t.paragraphs)
+    page = f"""<html><head><meta charset=utf-8><title>{e(t.title)}</title><meta property=og:title content="{html.escape(t.title)}"></head><body><div class=wrap><div class=top>{_links(t, 4, 0, "<span><a href=n{n}>{title}</a></span>")}</div>
+    <div class=chitiet><div class=title-news>{e(t.title)}</div><div class=info><span>{t.moment:%H:%M} | {t.moment:%d/%m/%Y}</span><span> Lượt xem: 1234</span></div><div class=noidung-tin><div><strong>{e(t.lead)}</strong></div>{body}<div style='text-align:right'><strong>{e(t.author)}</strong></div></div>
+    <div class=chiase>Gửi email In bài</div><div class=box-other><div class=head>Tin mới hơn</div>{_links(t, 4, 10, "<div><a href=o{n}>{title}</a></div>")}<div class=head>Tin cũ hơn</div>{_links(t, 6, 20, "<div><a href=o{n}>{title}</a></div>")}</div></div>
+    <div class=right>{_links(t, 6, 30, "<div><a href=r{n}><b>{title}</b></a><div>{lead}</div></div>")}</div></div><div class=bottom>{FOOTER}</div></body></html>"""
+    return Composed(page, _gold(t, [t.teaser(10)[0], t.teaser(31)[1], "Gửi email"]))
+
+
+def lists_and_table(t: Text) -> Composed:
+    rows = [
+        ("Địa phương", "Số vụ", "Thiệt hại"),
+        ("Châu Thành", "12", "3,4 tỷ đồng"),
+        ("Cái Bè", "7", "1,1 tỷ đồng"),
+        ("Gò Công", "15", "5,0 tỷ đồng"),
+    ]
+    table = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    items = [
+        "Kiểm tra toàn bộ hệ thống trạm bơm trước ngày 15 hằng tháng.",
+        "Bố trí lực lượng trực hai mươi bốn giờ tại các cống lớn.",
+        "Thông báo cho người dân qua loa truyền thanh.",
+    ]
+    body = (
+        f"<p>{e(t.paragraphs[0])}</p><ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
+        + "".join(f"<p>{e(p)}</p>" for p in t.paragraphs[1:-1])
+        + f"<table>{table}</table><p>{e(t.paragraphs[-1])}</p>"
+    )
+    page = f"""<html lang=vi><head><meta charset=utf-8><title>{e(t.title)} - Báo Đồng Bằng</title><script type="application/ld+json">{{"@context":"https://schema.org","@type":"NewsArticle","headline":{_json(t.title)},"datePublished":"{t.moment:%Y-%m-%dT%H:%M:%S}+07:00","author":{{"@type":"Person","name":{_json(t.author)}}}}}</script></head>
+    <body><header><ul>{_menu()}</ul></header><main><h1>{e(t.title)}</h1><p class=lead>{e(t.lead)}</p><section class=story>{body}</section><aside><h3>Đọc nhiều</h3>{_links(t, 5, 0, "<p><a href=d{n}>{title}</a></p>")}</aside></main><footer><p>{FOOTER}</p></footer></body></html>"""
+    gold = _gold(t, [t.teaser(0)[0]])
+    gold["body"] = "\n".join([t.paragraphs[0], *items, *t.paragraphs[1:-1], *(" ".join(row) for row in rows), t.paragraphs[-1]])
+    return Composed(page, gold)
+
+
+def blog(t: Text) -> Composed:
+    body = "<br /><br />".join(e(p) for p in t.paragraphs)
+    caption = f"<table class='tr-caption-container' align=center><tbody><tr><td><img src=//x/p.jpg></td></tr><tr><td class='tr-caption' style='text-align: center;'>{e(t.captions[0])}</td></tr></tbody></table>"
+    comments = "".join(
+        f"<li class=comment><div class=comment-block><p class=comment-content>{e(t.teaser(40 + n)[1])}</p></div></li>" for n in range(5)
+    )
+    page = f"""<html><head><meta charset=utf-8><title>Góc nhỏ miền Tây: {e(t.title)}</title></head><body><div id=header><h1>Góc nhỏ miền Tây</h1></div><div id=main><h2 class=date-header><span>{t.moment:%d/%m/%Y}</span></h2><div class='post hentry'><h3 class='post-title entry-title'><a href=/p>{e(t.title)}</a></h3>
+    <div class='post-body'>{caption}{body}<br /><div style="text-align: right;"><i>{e(t.author)}</i></div><div style='clear: both;'></div></div><div class=post-footer><span class=post-author>Người đăng: goc nho vào lúc {t.moment:%H:%M}</span></div></div><div class=comments id=comments><h4>5 nhận xét:</h4><ol>{comments}</ol></div></div>
+    <div id=sidebar>{_links(t, 9, 0, "<div class=item-title><a href=b{n}>{title}</a></div>")}</div></body></html>"""
+    return Composed(page, _gold(t, [t.captions[0], t.teaser(41)[1]], lead=False, day=True, any_minute=True))
+
+
+def builder(t: Text) -> Composed:
+    body = [f"<p>{e(p)}</p>" for p in t.paragraphs]
+    body.insert(
+        3,
+        f"<div class='jeg_ad'><span>Quảng cáo</span></div><div class='inline-related'><h3>Đừng bỏ lỡ</h3>{_links(t, 2, 15, '<article><h3><a href=i{n}>{title}</a></h3><p>{lead}</p></article>')}</div>",
+    )
+    page = f"""<html lang=vi><head><meta charset=utf-8><title>{e(t.title)} &#8211; Tạp chí Miền Trung</title><meta property="article:published_time" content="{t.moment:%Y-%m-%dT%H:%M:%S}+07:00"><meta property="og:site_name" content="Tạp chí Miền Trung"><meta name=author content="admin"></head>
+    <body><div class=elementor-location-header>{_menu()}</div><div class=elementor-section><div class='elementor-widget-theme-post-title'><h1 class=elementor-heading-title>{e(t.title)}</h1></div><div class='elementor-widget-theme-post-excerpt'><div class=elementor-widget-container>{e(t.lead)}</div></div>
+    <div class='elementor-widget-theme-post-content'><div class=elementor-widget-container>{"".join(body)}<p style="text-align: right"><strong>{e(t.author)}</strong></p></div></div><div class='elementor-share-buttons'>Facebook Twitter</div><div class=elementor-posts>{_links(t, 6, 22, "<article><h3><a href=q{n}>{title}</a></h3><div class=elementor-post__excerpt><p>{lead}</p></div></article>")}</div></div></body></html>"""
+    return Composed(page, _gold(t, [t.teaser(15)[0], t.teaser(22)[1], "Quảng cáo"]))
+
+
+def provincial_2015(t: Text) -> Composed:
+    body = [f"<p style='text-align: justify'>{e(p)}</p>" for p in t.paragraphs]
+    body.insert(
+        1, f"<p style='text-align: center'><img src=/dataimages/1.jpg></p><p style='text-align: center'><em>{e(t.captions[0])}</em></p>"
+    )
+    body.insert(
+        5,
+        f"<table class=rl align=right><tr><td><b>Tin liên quan</b></td></tr>{_links(t, 3, 2, '<tr><td><a href=v{n}>{title}</a></td></tr>')}</table>",
+    )
+    page = f"""<html><head><meta charset=utf-8><title>{e(t.title)} - Báo tỉnh online</title></head><body><div class=logo><img src=l.png></div><div class=menu_ngang>{_menu()}</div><div class=detail_tin><div class=detail_ngay>Cập nhật lúc {t.moment:%H:%M}, Thứ Ba, {t.moment:%d/%m/%Y} (GMT+7)</div><div class=detail_tieude>{e(t.title)}</div>
+    <div class=detail_chapeau>{e(t.lead)}</div><div class=detail_noidung>{"".join(body)}<p style='text-align: right'><strong>Bài, ảnh: {e(t.author)}</strong></p></div><div class=chiase>Chia sẻ</div><div class=tinkhac><b>Tin khác</b>{_links(t, 8, 30, "<p>- <a href=k{n}>{title}</a> (10/05)</p>")}</div></div>
+    <div class=cot_phai><div class=qc><a href=ad><img src=ad.gif></a></div>{_links(t, 6, 45, "<div class=tin_phai><a href=w{n}>{title}</a></div>")}</div><div class=chan_trang>{FOOTER}</div></body></html>"""
+    return Composed(page, _gold(t, [t.captions[0], t.teaser(2)[0], t.teaser(30)[0]]))
+
+
+def hashed_classes(t: Text) -> Composed:
+    body = "".join(f"<div class='css-1dbjc4n r-{n}'><div class=css-901oao>{e(p)}</div></div>" for n, p in enumerate(t.paragraphs))
+    page = f"""<html><head><meta charset=utf-8><title>{e(t.title)}</title><script type="application/ld+json">[{{"@type":"WebSite","name":"Tin Nhanh"}},{{"@graph":[{{"@type":["NewsArticle"],"headline":{_json(t.title)},"description":{_json(t.lead)},"datePublished":"{t.moment - timedelta(hours=7):%Y-%m-%dT%H:%M:%S}Z","author":[{{"@type":"Person","name":{_json(t.author)}}}],}}]}}]</script></head>
+    <body><div id=root><div class=css-h1><div class=css-n>{_links(t, 8, 0, "<a href=n{n}><div>{title}</div></a>")}</div></div><div class=css-m><h1 class=css-t>{e(t.title)}</h1><h2 class=css-d>{e(t.lead)}</h2>{body}</div>
+    <div class=css-r>{_links(t, 8, 12, "<a href=r{n}><div><div>{title}</div><div>{lead}</div></div></a>")}</div></div></body></html>"""
+    return Composed(page, _gold(t, [t.teaser(12)[1], t.teaser(1)[0]]))
+
+
+def board(t: Text) -> Composed:
+    def post(number: int, user: str, text: str, clock: datetime) -> str:
+        return f"<table id=post{number} class=tborder><tr><td class=thead>{clock:%d-%m-%Y, %H:%M}</td></tr><tr><td class=alt2><a class=bigusername href=m{number}>{user}</a><div>Tham gia: 03-2010</div><div>Bài viết: 1.204</div></td></tr><tr><td class=alt1 id=td_post_{number}><div id=post_message_{number}>{text}</div><div class=signature>Hãy là chính mình!</div></td></tr></table>"
+
+    posts = post(100, "lucbinh_tg", "<br /><br />".join(e(p) for p in t.paragraphs), t.moment)
+    posts += "".join(post(101 + n, f"thanhvien{n}", e(t.teaser(n)[1]), t.moment + timedelta(hours=n + 1)) for n in range(8))
+    page = f"<html><head><meta charset=utf-8><title>{e(t.title)} - Diễn đàn Miền Tây</title></head><body><div class=navbar><a href=/>Diễn đàn</a> &gt; <a href=/f2>Chuyện phố phường</a></div><h1>{e(t.title)}</h1><div id=posts>{posts}</div></body></html>"
+    gold = _gold(t, [t.teaser(1)[1], "Hãy là chính mình"], lead=False)
+    gold["authors"] = ["lucbinh_tg"]
+    return Composed(page, gold)
+
+
+def webforms_portal(t: Text) -> Composed:
+    body = "".join(
+        f"<P style='TEXT-ALIGN: justify; TEXT-INDENT: 0.5in'><FONT size=3 face='Times New Roman'>{e(p)}</FONT></P>" for p in t.paragraphs
+    )
+    hour = t.moment.hour % 12 or 12
+    page = f"""<HTML><HEAD><META http-equiv=Content-Type content="text/html; charset=utf-8"><TITLE>Trang thông tin điện tử huyện</TITLE></HEAD><BODY><FORM name=Form1><TABLE><TR><TD>{_links(t, 10, 50, "<DIV class=mn><A href=m{n}>{title}</A></DIV>")}</TD><TD>
+    <DIV><SPAN id=dnn_ctr_lblTitle class=Head>{e(t.title)}</SPAN></DIV><DIV><SPAN id=dnn_ctr_lblDate class=Normal>({t.moment.month:d}/{t.moment.day:d}/{t.moment.year} {hour}:{t.moment:%M:%S} {"AM" if t.moment.hour < 12 else "PM"})</SPAN></DIV><DIV id=dnn_ctr_divContent class=Normal><P style='TEXT-ALIGN: justify'><B><FONT size=3>{e(t.lead)}</FONT></B></P>{body}<P align=right><B><FONT size=3>{e(t.author)}</FONT></B></P></DIV>
+    <DIV class=Normal><B>Các bài khác</B></DIV>{_links(t, 6, 3, "<DIV><A href=o{n}>{title}</A></DIV>")}</TD><TD>{_links(t, 5, 25, "<DIV><A href=s{n}>{title}</A></DIV><DIV>{lead}</DIV>")}</TD></TR></TABLE>{FOOTER}</FORM></BODY></HTML>"""
+    gold = _gold(t, [t.teaser(3)[0], t.teaser(26)[1]])
+    gold["published_at"] = None  # month before day: not Vietnam's order, so nothing right can be asked for
+    return Composed(page, gold)
+
+
+def magazine(t: Text) -> Composed:
+    body = [f"<p>{e(p)}</p>" for p in t.paragraphs]
+    body[0] = f"<p><span class=dropcap>{e(t.paragraphs[0][0])}</span>{e(t.paragraphs[0][1:])}</p>"
+    body.insert(
+        2,
+        "<div class=newsletter-signup><p>Đăng ký nhận bản tin mỗi sáng của chúng tôi để không bỏ lỡ câu chuyện nào trong tuần.</p><input></div>",
+    )
+    body.insert(
+        4,
+        f"<div class=img-wrap><img data-src=/z.jpg src=data:image/gif;base64,AAAA><span class=img-caption>{e(t.captions[1])}</span></div>",
+    )
+    body.insert(5, f"<div class=readmore-box><span>Đọc thêm</span><a href=/y>{e(t.teaser(7)[0])}</a></div>")
+    page = f"""<html lang=vi><head><meta charset=utf-8><title>{e(t.title)} » Tạp chí Sông Hậu</title><meta property=og:site_name content="Tạp chí Sông Hậu"><meta property=og:title content="{html.escape(t.title)} » Tạp chí Sông Hậu"></head><body><div class=site-header>{_menu()}</div>
+    <article><header class=art-head><span class=cat><a href=/c>Phóng sự</a></span><h1>{e(t.title)}</h1><p class=standfirst>{e(t.lead)}</p><div class=credits><span class=writer>Bài &amp; ảnh: {e(t.author)}</span> <span class=when>Ngày {t.moment.day} tháng {t.moment.month}, {t.moment.year} · {t.moment:%H:%M}</span></div></header><div class=art>{"".join(body)}</div><div class=art-tags>Chủ đề: <a href=t1>sông nước</a></div></article>
+    <div class=next-up><h2>Bài tiếp theo</h2><p>{e(t.teaser(8)[1])}</p></div><footer>{FOOTER}</footer></body></html>"""
+    return Composed(page, _gold(t, [t.captions[1], t.teaser(7)[0], "Đăng ký nhận bản tin", t.teaser(8)[1]]))
+
+
+DEVELOPMENT: tuple[Callable[[Text], Composed], ...] = (table_2004, bootstrap, liferay_portal, aspnet_2012, divs_bold_lead, lists_and_table)
+HELD_OUT: tuple[Callable[[Text], Composed], ...] = (blog, builder, provincial_2015, hashed_classes, board, webforms_portal, magazine)
+
+
+def _json(text: str) -> str:
+    import json
+
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _gold(
+    t: Text, not_body: list[str], *, lead: bool = True, author: bool = True, day: bool = False, any_minute: bool = False
+) -> dict[str, object]:
+    moment = t.moment.replace(hour=0, minute=0) if day else t.moment
+    return {
+        "title": t.title,
+        "lead": t.lead if lead else None,
+        "authors": [t.author] if author else [],
+        "published_at": None if any_minute else moment.strftime("%Y-%m-%dT%H:%M:00+07:00"),
+        "body": "\n".join(t.paragraphs),
+        "not_body": not_body,
+        "kind": "article",
+    }
+
+
+def is_clean(record: dict[str, str]) -> bool:
+    """Whether the text has no rest of a page in it (captions, credits, the lead again), which would make a wrong answer right."""
+    body = record["body"]
+    rest = ("Ảnh", "ảnh:", "Theo ", "Nguồn", "Video", "Xem thêm", ">>", "http", "Clip", record["lead"][:40])
+    return (
+        1200 < len(body) < 9000
+        and 60 < len(record["lead"]) < 400
+        and 20 < len(record["title"]) < 120
+        and not any(part in body for part in rest)
+    )
+
+
+def compose(records: list[dict[str, str]], design: Callable[[Text], Composed], seed: int) -> Composed:
+    """One page of `design` from `records` (articles with `title`, `lead`, `body`), by chance from `seed`."""
+    rng = random.Random(f"{design.__name__}{seed}")
+    chosen = rng.choice([record for record in records if is_clean(record)])
+    others = [(record["title"], record["lead"]) for record in rng.sample(records, 80)]
+    moment = datetime(2014, 1, 1) + timedelta(minutes=rng.randrange(5_000_000))  # noqa: DTZ001 - printed without a zone
+    sentences = [
+        sentence for sentence in re.split(r"(?<=[.!?])\s+(?=[A-ZĐÀ-Ỹ])", " ".join(chosen["body"].split())) if len(sentence.split()) > 6
+    ][:40]
+    paragraphs = [" ".join(sentences[place : place + 2]) for place in range(0, len(sentences), 2)]
+    text = Text(
+        " ".join(chosen["title"].split()),
+        " ".join(chosen["lead"].split()),
+        paragraphs,
+        others,
+        rng.choice(NAMES),
+        moment,
+        rng.sample(CAPTIONS, 2),
+    )
+    return design(text)
