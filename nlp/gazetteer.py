@@ -1,0 +1,266 @@
+"""Administrative units of Vietnam: the 34 provinces and their wards of today, and the provinces, districts and communes before.
+
+Former districts and communes carry no official code in the data that may be shipped, so their code is made of the province's code and
+their names ("82/huyen-cai-be/xa-my-loi-a"); provinces and today's wards have their official codes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import unicodedata
+from collections import defaultdict
+from datetime import date
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from diembao.article import Place, PlaceLevel
+
+DATA = Path(__file__).parent / "data" / "units.json.gz"
+
+MERGER = date(2025, 7, 1)
+"""From this day on there are 34 provinces and no districts (resolution 202/2025/QH15)."""
+
+_LAST_DAY = date(2025, 6, 30)
+
+Key = tuple[str, ...]
+
+KINDS = ("thành phố", "thị xã", "thị trấn", "huyện đảo", "tỉnh", "quận", "huyện", "phường", "xã", "đặc khu")
+
+
+class Unit(NamedTuple):
+    """An administrative unit.
+
+    Attributes:
+        code: official code, or one made of names (see the module).
+        name: full name ("Huyện Cái Bè").
+        kind: its rank in small letters ("huyện").
+        short: name without the rank ("Cái Bè").
+        level: province, district or ward.
+        province: code of today's province in which it lies.
+        inside: codes of the former units that it lay in, smallest first; empty for today's units.
+        valid_from: first day, or None when it is older than the records.
+        valid_to: last day, or None when it exists.
+        former: names of the units that were merged into it.
+    """
+
+    code: str
+    name: str
+    kind: str
+    short: str
+    level: PlaceLevel
+    province: str
+    inside: tuple[str, ...]
+    valid_from: date | None
+    valid_to: date | None
+    former: tuple[str, ...]
+
+
+class Gazetteer(NamedTuple):
+    """All units.
+
+    Attributes:
+        by_key: units by the key of their short name.
+        provinces: today's provinces by code.
+        longest: length of the longest key that begins with a syllable.
+    """
+
+    by_key: dict[Key, list[Unit]]
+    provinces: dict[str, Unit]
+    longest: dict[str, int]
+
+    def province_name(self, code: str) -> str:
+        """Today's province of this code without "Tỉnh"/"Thành phố"."""
+        return self.provinces[code].short
+
+    def province_code(self, name: str | None) -> str | None:
+        """Code of today's province in which the province called `name` lies, or None."""
+        for unit in self.by_key.get(name_key(name), ()) if name else ():
+            if unit.level == "province":
+                return unit.province
+        return None
+
+    def place(self, unit: Unit) -> Place:
+        """The unit as it stands in an Article."""
+        return Place(
+            code=unit.code,
+            name=unit.name,
+            level=unit.level,
+            province=self.province_name(unit.province),
+            valid_from=unit.valid_from,
+            valid_to=unit.valid_to,
+            former=list(unit.former),
+        )
+
+
+_KEY_PARTS = re.compile(r"[^\W_]+")
+
+
+def name_key(name: str) -> Key:
+    """The syllables of a name, comparable: without rank, case, hyphens, apostrophes and place of the tone mark.
+
+    >>> name_key("Tỉnh Thanh Hoá") == name_key("thanh hóa"), name_key("Bà Rịa - Vũng Tàu") == name_key("Bà Rịa–Vũng Tàu")
+    (True, True)
+    """
+    return tuple(syllable_key(part) for part in _KEY_PARTS.findall(split_kind(name)[1].replace("'", "").replace("’", "")))
+
+
+@lru_cache(maxsize=65536)
+def syllable_key(syllable: str) -> str:
+    """One syllable of `name_key`."""
+    parts = unicodedata.normalize("NFD", syllable.lower())
+    tones = "".join(mark for mark in parts if mark in "\u0300\u0301\u0303\u0309\u0323")
+    return "".join(mark for mark in parts if mark not in "\u0300\u0301\u0303\u0309\u0323") + tones
+
+
+def split_kind(name: str) -> tuple[str, str]:
+    """("huyện", "Cái Bè") of "Huyện Cái Bè"; ("", name) without a rank.
+
+    A number stays with its rank away: ("quận", "1").
+    """
+    lower = unicodedata.normalize("NFC", name).lower()
+    for kind in KINDS:
+        if lower.startswith(kind + " "):
+            return kind, name[len(kind) + 1 :]
+    return "", name
+
+
+def _slug(name: str) -> str:
+    plain = "".join(c for c in unicodedata.normalize("NFD", name.lower().replace("đ", "d")) if not unicodedata.combining(c))
+    return "-".join(_KEY_PARTS.findall(plain))
+
+
+_MERGED_BEFORE = (
+    ("28", "Tỉnh Hà Tây", "01", date(2008, 7, 31)),
+    ("46", "Tỉnh Thừa Thiên Huế", "46", date(2024, 12, 31)),
+)
+"""Provinces that ended before the data begin: code, name, today's province, last day."""
+
+_ENDED_DISTRICTS = (
+    ("79", date(2020, 12, 31), "Quận 2, Quận 9, Quận Thủ Đức"),
+    ("01", date(2014, 3, 31), "Huyện Từ Liêm"),
+    ("22", date(2019, 12, 31), "Huyện Hoành Bồ"),
+    ("04", date(2020, 2, 29), "Huyện Thông Nông, Huyện Trà Lĩnh, Huyện Phục Hòa"),
+    ("36", date(2024, 8, 31), "Huyện Mỹ Lộc"),
+    ("40", date(2024, 11, 30), "Thị xã Cửa Lò"),
+    ("68", date(2024, 11, 30), "Huyện Đạ Tẻh, Huyện Cát Tiên"),
+    ("24", date(2024, 12, 31), "Huyện Yên Dũng"),
+    ("37", date(2024, 12, 31), "Huyện Hoa Lư, Thành phố Ninh Bình"),
+    ("38", date(2024, 12, 31), "Huyện Đông Sơn"),
+    ("42", date(2024, 12, 31), "Huyện Lộc Hà"),
+    ("46", date(2024, 12, 31), "Huyện Nam Đông"),
+    ("49", date(2024, 12, 31), "Huyện Nông Sơn"),
+    ("77", date(2024, 12, 31), "Huyện Long Điền, Huyện Đất Đỏ"),
+)
+"""Districts that ended before the data begin: former province, last day, names."""
+
+OTHER_NAMES = {
+    "Sài Gòn": "Thành phố Hồ Chí Minh",
+    "HCM": "Thành phố Hồ Chí Minh",
+    "TPHCM": "Thành phố Hồ Chí Minh",
+    "TP HCM": "Thành phố Hồ Chí Minh",
+    "Hồ Chí Minh City": "Thành phố Hồ Chí Minh",
+    "TPHN": "Thành phố Hà Nội",
+    "Thừa Thiên - Huế": "Tỉnh Thừa Thiên Huế",
+    "TT Huế": "Tỉnh Thừa Thiên Huế",
+    "BR VT": "Tỉnh Bà Rịa - Vũng Tàu",
+    "BRVT": "Tỉnh Bà Rịa - Vũng Tàu",
+    "Đắc Lắc": "Tỉnh Đắk Lắk",
+    "Đắc Lắk": "Tỉnh Đắk Lắk",
+    "Đắk Lắc": "Tỉnh Đắk Lắk",
+    "Đăk Lăk": "Tỉnh Đắk Lắk",
+    "Đăk Lắk": "Tỉnh Đắk Lắk",
+    "Đak Lak": "Tỉnh Đắk Lắk",
+    "Daklak": "Tỉnh Đắk Lắk",
+    "Dak Lak": "Tỉnh Đắk Lắk",
+    "Đắc Nông": "Tỉnh Đắk Nông",
+    "Đăk Nông": "Tỉnh Đắk Nông",
+    "Đak Nông": "Tỉnh Đắk Nông",
+    "Dak Nong": "Tỉnh Đắk Nông",
+    "Kontum": "Tỉnh Kon Tum",
+    "Bắc Cạn": "Tỉnh Bắc Kạn",
+    "Gialai": "Tỉnh Gia Lai",
+    "Hanoi": "Thành phố Hà Nội",
+    "Buôn Mê Thuột": "Thành phố Buôn Ma Thuột",
+    "Ban Mê Thuột": "Thành phố Buôn Ma Thuột",
+    "Qui Nhơn": "Thành phố Quy Nhơn",
+    "Sapa": "Thị xã Sa Pa",
+    "Plei Ku": "Thành phố Pleiku",
+    "PleiKu": "Thành phố Pleiku",
+    "Phan Rang": "Thành phố Phan Rang-Tháp Chàm",
+    "Bà Rịa": "Thành phố Bà Rịa",
+    "Vũng Tàu": "Thành phố Vũng Tàu",
+}
+"""What else units are called in the press."""
+
+
+@cache
+def gazetteer() -> Gazetteer:
+    """All units, read once."""
+    data = json.loads(gzip.decompress(DATA.read_bytes()))
+    units: list[Unit] = []
+    merged: dict[str, list[str]] = defaultdict(list)
+    for _, name, new in data["former_provinces"]:
+        merged[new].append(name)
+    districts = [(name, province, f"{province}/{_slug(name)}") for name, province in data["former_districts"]]
+    merged_wards: dict[str, list[str]] = defaultdict(list)
+    for name, district, new in data["former_wards"]:
+        if new:
+            merged_wards[new].append(f"{name}, {districts[district][0]}")
+    provinces: dict[str, Unit] = {}
+    for code, name in data["provinces"]:
+        kind, short = split_kind(name)
+        alone = len(merged[code]) < 2
+        since = date(2025, 1, 1) if code == "46" else None if alone else MERGER
+        provinces[code] = Unit(code, name, kind, short, "province", code, (), since, None, () if alone else tuple(merged[code]))
+    units += provinces.values()
+    for code, name, province in data["wards"]:
+        kind, short = split_kind(name)
+        units.append(Unit(code, name, kind, short, "ward", province, (), MERGER, None, tuple(merged_wards[code])))
+    new_of = {code: new for code, _, new in data["former_provinces"]}
+    for code, name, new in data["former_provinces"]:
+        if len(merged[new]) > 1:
+            kind, short = split_kind(name)
+            units.append(Unit(code, name, kind, short, "province", new, (), None, _LAST_DAY, ()))
+    for code, name, new, last in _MERGED_BEFORE:
+        kind, short = split_kind(name)
+        units.append(Unit(code, name, kind, short, "province", new, (), None, last, ()))
+    for name, province, code in districts:
+        kind, short = split_kind(name)
+        units.append(Unit(code, name, kind, short, "district", new_of[province], (province,), None, _LAST_DAY, ()))
+    for name, district, _ in data["former_wards"]:
+        kind, short = split_kind(name)
+        _, province, inside = districts[district]
+        units.append(Unit(f"{inside}/{_slug(name)}", name, kind, short, "ward", new_of[province], (inside, province), None, _LAST_DAY, ()))
+    present = {(unit.inside[0], unit.name) for unit in units if unit.level == "district"}
+    for province, last, names in _ENDED_DISTRICTS:
+        for name in names.split(", "):
+            if (province, name) not in present:
+                kind, short = split_kind(name)
+                units.append(
+                    Unit(f"{province}/{_slug(name)}", name, kind, short, "district", new_of[province], (province,), None, last, ())
+                )
+    by_key: dict[Key, list[Unit]] = defaultdict(list)
+    for unit in units:
+        by_key[_short_key(unit.short)].append(unit)
+    for other, full in OTHER_NAMES.items():
+        found = [unit for unit in by_key[name_key(full)] if name_key(unit.name) == name_key(full) and unit.kind == split_kind(full)[0]]
+        by_key[_short_key(other)] += [unit for unit in found if unit not in by_key[_short_key(other)]]
+    longest: dict[str, int] = {}
+    for key in list(by_key):
+        if not key or not by_key[key]:
+            del by_key[key]
+        else:
+            longest[key[0]] = max(longest.get(key[0], 0), len(key))
+    return Gazetteer(dict(by_key), provinces, longest)
+
+
+def _short_key(short: str) -> Key:
+    return tuple(syllable_key(part) for part in _KEY_PARTS.findall(short.replace("'", "").replace("’", "")))
+
+
+def short_names() -> list[str]:
+    """Names of all provinces and districts without their rank."""
+    return sorted({unit.short for units in gazetteer().by_key.values() for unit in units if unit.level != "ward"})

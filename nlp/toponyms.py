@@ -1,0 +1,477 @@
+"""Names of administrative units in a text, and which unit each means.
+
+A name alone proves little: "Hòa Bình" is a province, a dozen communes, a company and many people. So a name of a province counts unless
+its surroundings say that it is a person, a club, a street, a newspaper or a dish; a city or district that everybody knows counts in
+the same way; any other unit counts only behind its rank ("phường Hòa Bình", "H. Cái Bè"), and where several units bear the name, the
+provinces named beside it, in the text, or that of the office decide. What they leave undecided is not reported.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from nlp.gazetteer import MERGER, Gazetteer, Key, Unit, gazetteer, name_key, syllable_key
+
+
+class Mention(NamedTuple):
+    """A unit named in a text: text[start:end] is the name with its rank."""
+
+    unit: Unit
+    start: int
+    end: int
+
+
+def find_places(text: str, office_province: str | None = None, published: date | None = None) -> list[Mention]:
+    """The administrative units that `text` names, in the order of the text.
+
+    Args:
+        text: NFC.
+        office_province: today's province of the office; it decides between units of one name when the text does not.
+        published: day of publication; before the merger of 1 July 2025 a name means the former unit where there are both. None: the
+            unit of today, and a former one where there is none.
+
+    >>> [(m.unit.name, m.unit.code) for m in find_places("Sạt lở ở huyện Cái Bè (Tiền Giang)")]
+    [('Huyện Cái Bè', '82/huyen-cai-be'), ('Tỉnh Tiền Giang', '82')]
+    """
+    known = gazetteer()
+    candidates = list(_candidates(text, known))
+    return _resolve(candidates, text, known, known.province_code(office_province), published)
+
+
+class _Token(NamedTuple):
+    text: str
+    start: int
+    end: int
+    key: str
+
+
+class _Candidate(NamedTuple):
+    start: int
+    end: int
+    rank: str
+    """The rank written before it, in small letters; "" for none."""
+    units: tuple[Unit, ...]
+    bare: bool
+    """Acceptable as it stands; without this only next to an accepted place of the same province."""
+
+
+_TOKEN = re.compile(r"[^\W_]+(?:['’&][^\W_]+)*")
+_INSIDE_GAP = re.compile(r"[ \u00a0]{1,2}|[ \u00a0]?[-–—][ \u00a0]?|[.][ \u00a0]?")
+
+_RANKS: dict[str, str] = {
+    **{rank: rank for rank in ("tỉnh", "thành phố", "quận", "huyện", "thị xã", "phường", "xã", "thị trấn", "đặc khu")},
+    **dict.fromkeys(("tp", "t.p", "thành"), "thành phố"),
+    "q": "quận",
+    "h": "huyện",
+    "huyện đảo": "huyện",
+    "tx": "thị xã",
+    "p": "phường",
+    "f": "phường",
+    "x": "xã",
+    "tt": "thị trấn",
+}
+_RANK_ABBREVIATIONS = frozenset(["tp", "t.p", "q", "h", "tx", "p", "x", "tt", "f"])
+_FORMER_RANKS = frozenset(["quận", "huyện", "thị xã", "thị trấn"])
+
+
+@cache
+def _lists() -> dict[str, frozenset[str]]:
+    path = Path(__file__).parent / "data" / "toponyms.toml"
+    return {name: frozenset(words) for name, words in tomllib.loads(path.read_text(encoding="utf-8")).items()}
+
+
+@cache
+def _keys(name: str) -> frozenset[Key]:
+    return frozenset(name_key(place) for place in _lists()[name])
+
+
+_MAGAZINE = re.compile(r"[Tt]ạp chí(?: [^\s,.;:()]+){1,2} $")
+_FIRM_HEADS = re.compile(r"\b(?:tập đoàn|công ty|ctcp|tnhh|cty|ông chủ|cổ phiếu|đại gia|chủ tịch hđqt|ceo)\b", re.IGNORECASE)
+_CLUB_AFTER = re.compile(r"[ \u00a0]*(?:FC|F\.C|T&T|T & T|TT\b|ACB|United|Club|Watabe|Buffaloes|Heat|Dragons|Phượng Hoàng)")
+_NAME_AFTER = re.compile(
+    r"[ \u00a0](?:Mới|Giải Phóng|Giải phóng|Tiếp Thị|Tiếp thị|Co\.?op|Coop|Times|Tourist|Tourism|Bank|Land|Telecom|Food|Bus"
+    r"|Petrol|Radio|Star|Pearl|Securities|TV|Plaza|Metropole|Opera|Ford|Toyota|Water|Port|Paper|Milk|Pharma|Fashion|Beer)\b"
+    r"|-?Tourist\b"
+)
+_CHINESE = re.compile(r"[^.\n;]{0,30}\b(?:Trung Quốc|TQ|Đài Loan|Triều Tiên)\b")
+_CHINESE_NAMES = frozenset(name_key(name) for name in ("Hà Nam", "Sơn Tây", "Hà Bắc", "An Huy", "Hải Nam", "Tây Ninh", "Hải Dương"))
+_FOOTBALL = re.compile(
+    r"V[.\- ]?League|HLV|hạng Nhất|C[úu]p Quốc gia|C[úu]p QG|[Cc]ầu thủ|bàn thắng|ghi bàn|[Tt]iền đạo|[Tt]hủ môn|[Tt]rung vệ"
+    r"|[Tt]iền vệ|[Hh]ậu vệ|AFC Cup|SLNA|HAGL|[Nn]goại binh|VPF|VBA"
+    r"|bóng chuyền|bóng rổ|penal?ty|luân lưu|trụ hạng"
+)
+_SPORT = re.compile(
+    r"CLB|[Vv]òng \d+|[Vv]òng đấu|[Tt]rận đấu|CĐV|[Đđ]ội khách|[Đđ]ội chủ nhà|[Tt]rọng tài|Viettel|[Tt]ân binh|[Bb]óng đá"
+    r"|U\.?\d\d|[Ss]ân cỏ|[Đđ]ội bóng|VFF|FIFA|[Bb]án kết|[Cc]hung kết"
+)
+
+
+def _candidates(text: str, known: Gazetteer) -> Iterator[_Candidate]:
+    for begin, end in _lines(text):
+        line = text[begin:end]
+        tokens = _tokens(line)
+        capitals = sum(token.text.isupper() for token in tokens)
+        shouting = capitals > 3 and capitals > 0.7 * len(tokens)
+        index = 0
+        while index < len(tokens):
+            found = _longest(line, tokens, index, known)
+            if found is None:
+                index += 1
+                continue
+            count, units = found
+            candidate = _judge(line, tokens, index, count, units, shouting, text)
+            if candidate is None:
+                # "Thái Bình Dương" is no place, and neither is what stands inside it
+                index += count
+                continue
+            yield candidate._replace(start=candidate.start + begin, end=candidate.end + begin)
+            index += count
+
+
+def _tokens(line: str) -> list[_Token]:
+    """The words of a line. Leads often begin with a place without a space behind it ("Hà NộiCông an bắt…"): that ends a word too."""
+    tokens = []
+    for match in _TOKEN.finditer(line):
+        word, start = match.group(), match.start()
+        if not (word.islower() or word.isupper() or word.istitle()):
+            for cut in range(2, len(word) - 1):
+                if word[cut].isupper() and word[cut + 1].islower() and (word[cut - 1].islower() or word[:cut] in ("HCM", "TPHCM")):
+                    tokens.append(_Token(word[:cut], start, start + cut, syllable_key(_plain(word[:cut]))))
+                    word, start = word[cut:], start + cut
+                    break
+        tokens.append(_Token(word, start, match.end(), syllable_key(_plain(word))))
+    return tokens
+
+
+def _plain(token: str) -> str:
+    return token.replace("'", "").replace("’", "").replace("&", "")
+
+
+def _lines(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    while start <= len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        yield start, end
+        start = end + 1
+
+
+def _longest(line: str, tokens: Sequence[_Token], index: int, known: Gazetteer) -> tuple[int, tuple[Unit, ...]] | None:
+    first = tokens[index]
+    reach = known.longest.get(first.key, 0)
+    if not reach or not (first.text[0].isupper() or first.text[0].isdigit()):
+        return None
+    key = [first.key]
+    best: tuple[int, tuple[Unit, ...]] | None = None
+    for count in range(1, reach + 1):
+        if count > 1:
+            if index + count > len(tokens):
+                break
+            token, before = tokens[index + count - 1], tokens[index + count - 2]
+            if not token.text[0].isupper() or not _INSIDE_GAP.fullmatch(line[before.end : token.start]):
+                break
+            key.append(token.key)
+        units = known.by_key.get(tuple(key))
+        if units:
+            best = count, tuple(units)
+    return best
+
+
+def _judge(
+    line: str, tokens: Sequence[_Token], index: int, count: int, units: tuple[Unit, ...], shouting: bool, text: str
+) -> _Candidate | None:
+    key: Key = tuple(token.key for token in tokens[index : index + count])
+    rank, width = _rank_before(line, tokens, index)
+    start, end = tokens[index - width].start, tokens[index + count - 1].end
+    before = index - width
+    words = [token.text.lower() for token in tokens[max(0, before - 3) : before] if _adjoins(line, tokens, token, start)]
+    after = line[end : end + 40]
+    if _CLUB_AFTER.match(after) and not rank.startswith(("tỉnh", "phường", "xã", "quận", "huyện")):
+        return None
+    if rank in ("", "thành phố") and _behind_club_word(tokens, before, words):
+        return None
+    if rank in ("", "tỉnh") and key in _CHINESE_NAMES and _CHINESE.match(after):
+        return None
+    if rank:
+        wanted = tuple(unit for unit in units if _rank_fits(unit, rank)) or tuple(unit for unit in units if _level_fits(unit, rank))
+        if wanted:
+            return _Candidate(start, end, rank, wanted, bare=True)
+        return None
+    if tokens[index].text[0].isdigit():
+        return None
+    provinces = tuple(unit for unit in units if unit.level == "province")
+    cities = tuple(unit for unit in units if unit.level == "district") if key in _keys("famous") else ()
+    chosen = provinces or cities
+    if not chosen:
+        weak = tuple(unit for unit in units if unit.level == "district") if count > 1 else ()
+        if (
+            key == ("vinh",)
+            and index
+            and tokens[index - 1].text[0].isupper()
+            and line[tokens[index - 1].end : start].strip() in (",", "-", "–")
+        ):
+            # alone it is a name of people; in a row of places it is the city
+            return _Candidate(start, end, "", tuple(unit for unit in units if unit.kind == "thành phố"), bare=True)
+        if weak and not _is_other(line, tokens, index, count, words, key, shouting, text):
+            return _Candidate(start, end, "", weak, bare=False)
+        return None
+    if key == ("ho", "chi", "minh") or key == name_key("Hồ Chí Minh"):
+        gap = line[tokens[index - 1].end : start] if index else ""
+        if not (gap.strip() in ("-", "–") and index and tokens[index - 1].text[0].isupper()) and not after.startswith(" City"):
+            return None
+    if _is_other(line, tokens, index, count, words, key, shouting, text):
+        return None
+    bare = key not in _keys("doubtful_alone") or (bool(words) and words[-1] in _lists()["locative"])
+    return _Candidate(start, end, "", chosen, bare=bare)
+
+
+def _rank_before(line: str, tokens: Sequence[_Token], index: int) -> tuple[str, int]:
+    """(rank, how many tokens it takes) written directly before tokens[index]; ("", 0) without."""
+    for width in (2, 1):
+        if index < width:
+            continue
+        first, last = tokens[index - width], tokens[index - 1]
+        gap = line[last.end : tokens[index].start]
+        if width == 2 and line[first.end : last.start] not in (" ", "\u00a0", "."):
+            continue
+        words = " ".join(token.text.lower() for token in tokens[index - width : index])
+        words = "tp" if words == "t p" else words
+        rank = _RANKS.get(words)
+        if rank is None:
+            continue
+        if words in _RANK_ABBREVIATIONS:
+            if gap.strip(" \u00a0") not in ("", ".") or not (last.text[0].isupper() or gap.startswith(".")) or (gap == "" and width == 1):
+                continue
+        elif gap not in (" ", "\u00a0"):
+            continue
+        if words == "thành" and (index < 2 or not line[: last.start].rstrip().lower().endswith(("tỉnh", "tỉnh,"))):
+            continue
+        if words in ("tt", "x", "h", "p", "f", "q") and gap.strip() != "." and not tokens[index].text[0].isdigit():
+            continue
+        return rank, width
+    return "", 0
+
+
+def _rank_fits(unit: Unit, rank: str) -> bool:
+    return unit.level == "province" if rank == "tỉnh" else unit.kind == rank
+
+
+def _level_fits(unit: Unit, rank: str) -> bool:
+    """Whether a unit had this rank at some time, as far as one can tell: districts became towns, communes wards."""
+    if rank in ("quận", "huyện", "thị xã"):
+        return unit.level == "district"
+    if rank == "thành phố":
+        return unit.level == "district" and unit.kind == "thị xã"
+    return rank in ("phường", "xã", "thị trấn") and unit.level == "ward"
+
+
+def _adjoins(line: str, tokens: Sequence[_Token], token: _Token, start: int) -> bool:
+    """Only spaces and letters between `token` and `start`: no comma, stop, bracket or dash."""
+    return not _BREAK.search(line, token.end, start)
+
+
+@lru_cache(maxsize=8)
+def _is_about_clubs(text: str) -> bool:
+    """Whether a text reports on matches, where the name of a province is mostly that of its club."""
+    strong = len(_FOOTBALL.findall(text))
+    return strong > 0 and strong + len(_SPORT.findall(text)) > 1
+
+
+_BREAK = re.compile(r"[,;:!?()\[\]\"“”'‘’|/–—-]|[.]\s")
+
+
+def _behind_club_word(tokens: Sequence[_Token], before: int, words: list[str]) -> bool:
+    if words[-1:] == ["than"]:
+        return tokens[before - 1].text == "Than"
+    return any(" ".join(words[-size:]) in _lists()["clubs"] for size in (1, 2, 3) if len(words) >= size)
+
+
+def _is_other(line: str, tokens: Sequence[_Token], index: int, count: int, words: list[str], key: Key, shouting: bool, text: str) -> bool:
+    """Whether the surroundings say that the name is of a person, club, street, paper, dish or firm."""
+    end = tokens[index + count - 1].end
+    after = line[end : end + 40]
+    if after[:1].isalpha():
+        return False  # "Hà NộiCông an…": where the report comes from
+    last = words[-1] if words else ""
+    two = " ".join(words[-2:])
+    previous = tokens[index - 1] if index and words else None
+    if _NAME_AFTER.match(after):
+        return True
+    following = tokens[index + count] if index + count < len(tokens) else None
+    if following and line[end : following.start] == " ":
+        if key == name_key("Thái Bình") and following.key == syllable_key("Dương"):
+            return True
+        if key == name_key("Điện Biên") and following.key == syllable_key("Phủ"):
+            return True
+        if key == name_key("Hòa Bình") and two.endswith("nobel"):
+            return True
+    if _MAGAZINE.search(line, max(0, tokens[index].start - 40), tokens[index].start):
+        return True
+    if last == "giờ" and key == name_key("Hà Nội"):
+        return True
+    if two in _lists()["papers"] or (last in _lists()["papers"] and two not in _lists()["not_papers"]):
+        return True
+    if (
+        last in _lists()["streets"]
+        and two not in _lists()["not_streets"]
+        and not (last in ("sông", "cầu") and key in (name_key("Cần Thơ"), name_key("Sài Gòn")))
+        and not (last == "phố" and key in (name_key("Hà Nội"), name_key("Sài Gòn")))
+    ):
+        route = re.match(r"[ \u00a0]?[-–][ \u00a0]?[A-ZĐÀ-Ỹ]", after) and last in ("đường", "lộ", "tuyến")
+        if not route:
+            return True
+    if two in _lists()["dishes"] or (last in _lists()["dishes"] and two not in ("giống bưởi", "bao bia", "đội bún")):
+        return True
+    if key in _keys("personal") and previous is not None:
+        if (
+            last in _lists()["titles"]
+            and two not in _lists()["not_titles"]
+            and not (previous.text[0].islower() and last in ("viên", "sĩ", "nhân", "hậu") and two not in _lists()["person_words"])
+        ):
+            return True
+        if last in _lists()["firms"] or two in _lists()["firms"]:
+            return True
+        if (
+            not shouting
+            and previous.text[0].isupper()
+            and not previous.text.isupper()
+            and not _begins_sentence(line, previous)
+            and last in (_lists()["middle_names"] | _lists()["surnames"])
+        ):
+            return True
+    if (
+        previous is not None
+        and not shouting
+        and previous.text[0].isupper()
+        and last in _lists()["surnames"]
+        and line[previous.end : tokens[index].start] == " "
+        and key in _keys("personal")
+    ):
+        return True
+    if key == name_key("Hòa Bình") and _FIRM_HEADS.search(line[max(0, tokens[index].start - 40) : tokens[index].start]):
+        return True
+    if key == name_key("Sài Gòn") and (last in _lists()["firms"] or two in _lists()["firms"] or two in ("dự án", "căn hộ", "đô thị")):
+        return True
+    if key == name_key("Huế") and (
+        last in ("hoa", "thị")
+        or (
+            previous is not None
+            and previous.text[0].isupper()
+            and not previous.text.isupper()
+            and not _begins_sentence(line, previous)
+            and not shouting
+            and last not in _lists()["locative"]
+        )
+    ):
+        return True
+    if (last in _lists()["locative"] and two != "công an") or two in _lists()["locative"] or _after_place_comma(line, tokens, index):
+        return False
+    return _is_about_clubs(text[:3000])
+
+
+def _after_place_comma(line: str, tokens: Sequence[_Token], index: int) -> bool:
+    """Whether the name stands behind "…, " or "(" as the end of an address does."""
+    return bool(index and tokens[index - 1].text[0].isupper() and line[tokens[index - 1].end : tokens[index].start].strip() in (",", "("))
+
+
+def _begins_sentence(line: str, token: _Token) -> bool:
+    before = line[: token.start].rstrip(" \u00a0\"'“‘(*-–")
+    return not before or before[-1] in ".!?:…|"
+
+
+def _resolve(candidates: list[_Candidate], text: str, known: Gazetteer, office: str | None, published: date | None) -> list[Mention]:
+    former_first = published is not None and published < MERGER
+    settled: list[str | None] = []
+    for candidate in candidates:
+        provinces = {unit.province for unit in candidate.units}
+        settled.append(next(iter(provinces)) if candidate.bare and len(provinces) == 1 else None)
+    _drop_strangers(candidates, settled, text)
+    counts = Counter(province for province in settled if province)
+    upper = {settled[number] for number, candidate in enumerate(candidates) if settled[number] and _level(candidate) > 0}
+    mentions: list[Mention] = []
+    for number, candidate in enumerate(candidates):
+        province = settled[number]
+        options = {unit.province for unit in candidate.units}
+        if not options:
+            continue
+        if province is None:
+            province = _nearby(candidates, settled, number, options, text)
+        if province is None:
+            named = [code for code, _ in counts.most_common() if code in options]
+            province = named[0] if named and (candidate.bare or len(options) == 1) else None
+        if province is None and candidate.bare and candidate.rank and office in options:
+            province = office
+        if province is None:
+            continue
+        if _level(candidate) == 0 and upper and province not in upper:
+            continue  # "xã Tiên Hải (thành phố Phủ Lý)": a commune that is gone, and another province's one of that name
+        settled[number] = province
+        fitting = [unit for unit in candidate.units if unit.province == province]
+        mentions.append(
+            Mention(_of_its_time(fitting, former_first, candidate, candidates, settled, number), candidate.start, candidate.end)
+        )
+    return mentions
+
+
+def _drop_strangers(candidates: list[_Candidate], settled: list[str | None], text: str) -> None:
+    """Unsettle a commune or district that bears the name of another province's one: "phường Hòa Hiệp, Liên Chiểu, Đà Nẵng"."""
+    for number in range(len(candidates) - 2, -1, -1):
+        here, above = candidates[number], settled[number + 1]
+        gap = text[here.end : candidates[number + 1].start]
+        if above is None or settled[number] == above or not _ADDRESS_GAP.fullmatch(gap) or _level(here) >= _level(candidates[number + 1]):
+            continue
+        if above in {unit.province for unit in here.units}:
+            settled[number] = above
+        elif settled[number] is not None and (_level(here) == 0 or here.rank):
+            candidates[number] = here._replace(units=())
+            settled[number] = None
+
+
+_ADDRESS_GAP = re.compile(r"\s?[,(–-]\s?|\s?\(\s?")
+
+
+def _level(candidate: _Candidate) -> int:
+    """0 for a commune, 1 for a district, 2 for a province."""
+    return max((("ward", "district", "province").index(unit.level) for unit in candidate.units), default=0)
+
+
+def _nearby(candidates: list[_Candidate], settled: list[str | None], number: int, options: set[str], text: str) -> str | None:
+    """The province of the next larger unit in an address ("xã A, huyện B, tỉnh C", "phường A (Hà Nội)") that fits."""
+    position = candidates[number].end
+    for other in range(number + 1, min(number + 4, len(candidates))):
+        gap = text[position : candidates[other].start]
+        if len(gap) > 12 or "\n" in gap or "." in gap.replace("TP.", "").replace("tp.", ""):
+            break
+        if settled[other] in options:
+            return settled[other]
+        position = candidates[other].end
+    return None
+
+
+def _of_its_time(
+    units: list[Unit], former_first: bool, candidate: _Candidate, candidates: list[_Candidate], settled: list[str | None], number: int
+) -> Unit:
+    """Of units with one name in one province, the one that existed at the time; among former communes, that of the district beside it."""
+    today = [unit for unit in units if unit.valid_to is None]
+    former = [unit for unit in units if unit.valid_to is not None]
+    if candidate.rank in _FORMER_RANKS:
+        today = []
+    pool = (former or today) if former_first else (today or former)
+    pool = pool or units
+    if candidate.rank == "":
+        pool = sorted(pool, key=lambda unit: ("province", "district", "ward").index(unit.level))
+    if pool[0].valid_to is not None and len(pool) > 1:
+        pool = sorted(pool, key=lambda unit: (unit.level != "province", -(unit.valid_to or MERGER).toordinal()))
+        if number + 1 < len(candidates):
+            beside = {unit.code for unit in candidates[number + 1].units}
+            for unit in pool:
+                if beside.intersection(unit.inside):
+                    return unit
+    return pool[0]

@@ -1,0 +1,147 @@
+"""Text repair: what is disguised is undone, what is clean stays."""
+
+from __future__ import annotations
+
+import re
+import time
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from nlp.repair import repair
+from nlp.syllables import is_syllable
+
+ARTICLES = Path(__file__).parent.parent / "data" / "articles" / "government"
+
+# Read off the page by a person's eye: how each altered word of the copy site's article should read.
+ALTERED = {
+    "ᴄʜíɴʜ": "chính", "qυʏềɴ": "quyền", "cυɴց": "cung", "ɴցàɴʜ": "ngành", "xάᴄ": "xác", "ʜàɴʜ": "hành", "đᎥệп": "điện", "ɴướᴄ": "nước",
+    "ᴛʜời": "thời", "ᴄứυ": "cứu", "VieᴛᎥᴍes": "VieTimes", "ᴜʙɴᴅ": "UBND", "ᴛʜυế": "thuế", "ᴍạɴց": "mạng", "ʟý": "lý", "chυɴց": "chung",
+    "Khυɴց": "Khung", "ᴍỹ": "Mỹ", "ρʜάρ": "pháp", "trυɴց": "trung", "đặᴄ": "đặc", "ʙᎥệᴛ": "biệt", "ρʜạᴍ": "phạm", "ᴋᎥệɴ": "kiện",
+    "dυɴց": "dung", "sυɴց": "sung", "ʟộ": "lộ", "Đάɴց": "Đáng", "ᴄʜú": "chú", "Trυɴց": "Trung", "IᴄᴛNews": "ICTNews", "ᴛʜαᎥ": "thai",
+}  # fmt: skip
+
+
+def article(name: str) -> str:
+    return unicodedata.normalize("NFC", (ARTICLES / name).read_text(encoding="utf-8"))
+
+
+def test_all_107_altered_words_of_the_copy_site_are_restored_and_no_other() -> None:
+    before = article("copy-site-disguised-letters.txt")
+    after = repair(before)
+    assert after.obfuscated
+    words, restored = re.findall(r"\w+", before), re.findall(r"\w+", after.text)
+    assert len(words) == len(restored)
+    altered = 0
+    for word, result in zip(words, restored, strict=True):
+        if word == "ᴍột":  # one of the six begins a paragraph
+            assert result.lower() == "một"
+        else:
+            assert result == ALTERED.get(word, word)
+        altered += word in ALTERED or word == "ᴍột"
+    assert altered == 107
+    assert "\n\nMột nhóm giải pháp nữa" in after.text
+    assert "xây dựng Mỹ Tho thành" in after.text
+
+
+@pytest.mark.parametrize(
+    "name", ["enternews-tien-giang-cai-cach.txt", "portal-bac-giang.txt", "portal-hau-giang.txt", "thtg-tien-giang-chinh-quyen-so.txt"]
+)
+def test_clean_articles_stay_as_they_are(name: str) -> None:
+    text = article(name)
+    assert repair(text).obfuscated is False
+    assert repair(text).text.split() == re.sub("[\u200b\ufeff\u00ad]", "", text).split()
+
+
+CLEAN = [
+    "Москва и Санкт-Петербург, он там на даче, не одна сама, та кот",
+    "Η Ελλάδα και το κάν νά ο τα χάρη",
+    "Երևան հայերեն օրինակ",
+    "ᏣᎳᎩ ᎦᏬᏂᎯᏍᏗ",
+    "bụi mịn 2,5 µm, 3 μm, 5 μg, 10 Ω, ΔT, 37 °C",
+    "phát âm /hɪm/, /ɡɪn/, [ˈɪŋɡlɪʃ] và /ðæt/",
+    "αβγ, α-tocopherol, TNF-α, β-carotene, νe, αi, γ-GTP",
+    "Đài ＮＨＫ, ＡＩ, ＴＶ",
+    "cho 𝑥 = 𝑎 + 𝑏 và 𝑚𝑎 = 𝐹",
+    "Það er ekki við, Ísland og Færeyjar",
+    "kın mı yılı sın kız Işık İstanbul",
+    "ɗan ɗaya Hausa, Ɖe Eʋe",
+    "🇻🇳 👨\u200d👩\u200d👧 1\ufe0f\u20e3 ❤\ufe0f ✅",
+    "Łódź, Þór, Ḥasan Ṣalāḥ, Dvořák, São Paulo, naïve, Škoda, Citroën, Nestlé, L'Oréal",
+    "می\u200cخواهم",
+    "क्\u200dष",
+    "hoà bình, hòa bình, thuý, thúy, quí, quý",
+    "Huawei nova™, iPhone®, Ⅳ, №5, ½, 10², H₂O, Ⓟ",
+    "Điểm 10 cho chất lượng: A+, B-, C#, T.Ư, v.v.",
+    "日本語のテキスト、한국어 텍스트, ไทย, עברית",
+]
+
+
+@pytest.mark.parametrize("text", CLEAN)
+def test_clean_text_of_any_kind_stays_as_it_is(text: str) -> None:
+    assert repair(text) == (text, False)
+
+
+@pytest.mark.parametrize("text", CLEAN)
+def test_clean_words_stay_beside_disguised_ones(text: str) -> None:
+    whole = repair(f"{text}\nXây dựng đᎥệп tử\n{text}").text
+    assert whole == f"{text}\nXây dựng điện tử\n{text}"
+
+
+@pytest.mark.parametrize(
+    ("disguised", "plain"),
+    [
+        ("Ƭһảᴍ á.п 3 пɡườɪ ᴄ.һếт ở Bắᴄ Gɪɑпɡ: Cᴏп тгɑɪ ʟớρ 2 ƌɪ һọᴄ ᴠề", "Thảm án 3 người chết ở Bắc Giang: Con trai lớp 2 đi học về"),
+        ("Chuyêп gia chỉ rõ 9 loại quả thuầп Việt khôпg bao giờ пhập từ Truпg Quốc", "Chuyên gia chỉ rõ 9 loại quả thuần Việt không bao giờ nhập từ Trung Quốc"),
+        ("𝗧𝗵𝗼̂𝗻𝗴 𝗯𝗮́𝗼 𝗴𝗶𝗮́ 𝘃𝗮̀𝗻𝗴", "Thông báo giá vàng"),
+        ("ｔｈôｎｇ ｔｉn", "thông tin"),
+        ("c̶h̶í̶n̶h̶ quyền ban hành", "chính quyền ban hành"),
+        ("ꓚông an ꓔhành phố", "Công an Thành phố"),
+        ("ᴄᴏ̂ɴɢ ᴀɴ ᴛʜᴀ̀ɴʜ ᴘʜᴏ̂́", "Công an thành phố"),
+        ("ⓉⒽÔNG ⒷÁO", "THÔNG BÁO"),
+        ("trình ᴜʙɴᴅ và ʜĐɴᴅ tỉnh, ʙáo ᴄáo ᴛᴘ", "trình UBND và HĐND tỉnh, báo cáo TP"),
+    ],
+)  # fmt: skip
+def test_disguises_that_no_table_lists_are_undone(disguised: str, plain: str) -> None:
+    assert repair(disguised) == (plain, True)
+
+
+def test_a_typing_slip_is_mended_and_not_called_a_disguise() -> None:
+    assert repair("Ðà Nẵng mưa") == ("Đà Nẵng mưa", False)
+    assert repair("Cử tri Нà Nội hỏi") == ("Cử tri Hà Nội hỏi", False)
+
+
+def test_invisible_and_control_characters_go() -> None:
+    assert repair("Gi\u200bá v\u00adàng\ufeff hôm\u2060 nay\x00\x07") == ("Giá vàng hôm nay", False)
+    assert repair("một\r\nhai\u2028ba\rbốn").text == "một\nhai\nba\nbốn"
+    assert repair("a\tb").text == "a\tb"
+
+
+def test_decomposed_text_becomes_composed() -> None:
+    assert repair(unicodedata.normalize("NFD", "Tiếng Việt đường phố")) == ("Tiếng Việt đường phố", False)
+
+
+def test_surrogates_are_joined_or_replaced() -> None:
+    assert repair("a\ud83d\ude00b\ud83d").text == "a😀b\ufffd"
+
+
+def test_time_grows_with_the_length() -> None:
+    piece = "Xây dựng ᴄʜíɴʜ qυʏềɴ đᎥệп tử, а.б.в.г.д αβγ ɪɪɪ " + "п" * 50 + ". "
+    repair(piece)
+
+    def seconds(times: int) -> float:
+        start = time.process_time()
+        repair(piece * times)
+        return time.process_time() - start
+
+    assert seconds(8000) < 40 * max(seconds(800), 0.02)
+
+
+def test_syllables() -> None:
+    right = "nghiêng Quốc giặt yêu ước gì giếng khuya khuỷu huýt quýt thuở xoong ngoằn uỵch tuyệt iếc ăn ở".split()
+    assert [word for word in right if not is_syllable(word)] == []
+    wrong = "toyota quôc cac ngiêng kà gê ceo wifi th ấấ 1 a1 ơn\u0301\u0300".split()
+    assert [word for word in wrong if is_syllable(word)] == []
+    assert is_syllable("muc", toneless=True)
+    assert not is_syllable("muc")
