@@ -16,7 +16,7 @@ from bs4.element import NavigableString
 from soupsieve.util import SelectorSyntaxError
 
 from crawlers.extraction.bylines import Byline, is_person, read_byline
-from crawlers.extraction.dates import has_day
+from crawlers.extraction.dates import is_stamp
 from crawlers.extraction.page import Element, fold
 
 _BLOCK_TAGS = frozenset(
@@ -106,8 +106,6 @@ _PHOTO_END = re.compile(
 )
 _TEXT_CREDIT = re.compile(r"^\W*(?:tin|bài|bài và|theo|nguồn|thực hiện)\b.{0,20}\s*[:：]", re.IGNORECASE)
 """A byline that names the photographs too ("Tin, ảnh: …") is no caption."""
-
-_DATELINE = re.compile(r"^(?:thứ\s(?:hai|ba|tư|năm|sáu|bảy)|chủ nhật|cập nhật|ngày)\b", re.IGNORECASE)
 
 
 @dataclass
@@ -530,11 +528,7 @@ def _drop_related(blocks: list[Block], body: Body, lead: str) -> list[Block]:
             or (_is_links(block) and size < 300 and not (block.caption and not block.link))
             or (_LEAD_IN.match(block.text) and (size < 90 or block.link > 10 or block.text.lstrip().startswith((">>", "»"))))
             or (lead_lines and len(kept) < 12 and (squeezed in lead_lines or (len(squeezed) > 30 and squeezed in whole_lead)))
-            or (
-                size < 70
-                and has_day(block.text)
-                and (_DATELINE.match(block.text) or re.fullmatch(r"[\d\s/:.,|()\-–hAPMampGTC+]+", block.text))
-            )
+            or is_stamp(block.text)
             or bool(
                 re.fullmatch(
                     r"(?:\d+\s*)?(?:bình luận|like|share|chia sẻ|thích|tweet|in trang|print|email|aa|quay lại|\[quay lại\])\W*",

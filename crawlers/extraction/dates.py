@@ -118,6 +118,26 @@ def has_day(text: str) -> bool:
     return _DAY.search(text) is not None
 
 
+_STAMP_WORDS = re.compile(
+    r"thứ\s+(?:hai|ba|tư|năm|sáu|bảy|[2-7])|chủ nhật|cập nhật|đăng|ngày|tháng|năm|lúc|vào|giờ|phút|gmt|utc|"
+    r"[ap]\.?m\b|sáng|chiều|tối|\bsa\b|\bch\b|xuất bản|"
+    r"\bposted\b|\bon\b|\bat\b|\bh\b",
+    re.IGNORECASE,
+)
+
+
+def is_stamp(text: str) -> bool:
+    """Whether a line is nothing but a date, with or without the time of day.
+
+    >>> is_stamp("Cập nhật: Thứ Hai, 15/10/2024, 8:05 SA (GMT+7)"), is_stamp("Chiều 15/10/2024, đê vỡ")
+    (True, False)
+    """
+    if len(text) > 90 or not has_day(text):
+        return False
+    rest = _STAMP_WORDS.sub(" ", _TIME.sub(" ", _DAY.sub(" ", text)))
+    return sum(letter.isalpha() for letter in rest) <= 1
+
+
 def _parts(match: re.Match[str]) -> tuple[int, int, int]:
     found = match.groupdict()
     if found["iso_year"]:

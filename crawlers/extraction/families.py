@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crawlers.extraction.page import Element, Page
+from crawlers.extraction.page import Element, Page, text_of
 from diembao.article import Kind
 from diembao.source import Layout
 
@@ -212,7 +212,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "nld-2012",
         (".older-news", ".content", ".time"),
-        Layout(title="h1", body=".content", published="p.time", section=".path strong"),
+        Layout(title="h1", body="p.time ~ .content", published="p.time", section=".path strong"),
         "saved page of 2012 (nld.com.vn: h1, p.time, h3 as lead, div.content)",
     ),
     Family(
@@ -459,7 +459,7 @@ def recognise(page: Page) -> Match | None:
     for family in FAMILIES:
         if all(mark in page.marks for mark in family.marks):
             body = _outermost(page, page.select(family.layout.body or ""))
-            if body and max(sum(len(text) for text in element.itertext()) for element in body) > 150:
+            if body and max(len(text_of(element)) for element in body) > 150:
                 return Match(family, body)
     return None
 
@@ -468,7 +468,7 @@ def _outermost(page: Page, found: list[Element]) -> list[Element]:
     """The match with the most text; with it every other one beside it that belongs to the same parent."""
     if len(found) < 2:
         return found
-    best = max(found, key=lambda element: sum(len(text) for text in element.itertext()))
+    best = max(found, key=lambda element: len(text_of(element)))
     return [
         element
         for element in found

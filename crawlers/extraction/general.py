@@ -168,10 +168,18 @@ def _value(size: int, linked: int, element: Element) -> float:
 
 
 def by_trafilatura(page: Page) -> str:
-    """What trafilatura takes for the text, from the tree that is already there; empty when it finds nothing or fails."""
+    """What trafilatura takes for the text, from the tree that is already there; empty when it finds nothing or fails.
+
+    It changes the tree that it gets, so it gets a copy, and that without the teasers of other articles.
+    """
+    tree = copy.deepcopy(page.root)
+    cards = {page.position[card] for card in page.cards}
+    for card in [node for place, node in enumerate(node for node in tree.iter() if isinstance(node.tag, str)) if place in cards]:
+        if (parent := card.getparent()) is not None:
+            parent.remove(card)
     try:
         found: Any = trafilatura.bare_extraction(
-            copy.deepcopy(page.root), url=page.url, include_comments=False, include_tables=True, with_metadata=False, as_dict=False
+            tree, url=page.url, include_comments=False, include_tables=True, with_metadata=False, as_dict=False
         )
     except Exception:  # noqa: BLE001 - a defect of the library on a hostile page is no reason to lose the page
         return ""
