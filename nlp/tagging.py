@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from diembao.article import Article
-from diembao.errors import ConfigError
+from diembao.errors import ConfigError, DiembaoError
 from nlp.repair import VERSION as REPAIR_VERSION
 from nlp.repair import repair
 from nlp.step import SHARED, Step, StepError, discover, in_order
@@ -139,6 +139,8 @@ class Tagger:
                 value = step.fn(**given)
                 values = (value,) if isinstance(step.writes, str) else tuple(value)
                 fields.update(zip(step.fields, values, strict=True))
+            except DiembaoError:
+                raise
             except Exception as error:
                 raise StepError(
                     f"step {step.name!r} failed on article {article.id or article.title[:60]!r}: {type(error).__name__}: {error}",

@@ -94,7 +94,8 @@ def _runs_on(text: str, stop: re.Match[str]) -> bool:
     while begin > 0 and stop.start() - begin < 8 and (text[begin - 1].isalpha() or text[begin - 1] == "."):
         begin -= 1
     word = text[begin : stop.start()]
-    return word.lower() in _NO_STOP or (len(word) == 1 and word.isupper())
+    last = word.rpartition(".")[2]
+    return last.lower() in _NO_STOP or (len(last) == 1 and last.isupper())
 
 
 def _add(spans: list[tuple[int, int]], text: str, start: int, end: int) -> None:

@@ -1,0 +1,193 @@
+"""The Tagger: repaired text, every step once, versions, order, processes, bad input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from diembao.article import Article
+from diembao.errors import ConfigError
+from nlp.step import Step, StepError
+from nlp.tagging import Tagger, read_abbreviations
+
+CONFIG = Path(__file__).parent.parent.parent / "config"
+
+
+def shout(title: str) -> str:
+    return title.upper()
+
+
+def fail(title: str) -> str:
+    if "hỏng" in title:
+        raise ValueError("không đọc được")
+    return title
+
+
+SHOUT = Step(shout, 1, "section", "shout")
+FAIL = Step(fail, 1, "section", "fail")
+
+
+def test_an_article_is_repaired_and_tagged() -> None:
+    article = Article(id="7", title="Đồng Tháp: ᴄʜíɴʜ qυʏềɴ số", body="Ông Lê Văn Hưởng ở Tiền Giang.\nCᴜộᴄ họp tại TP. Cần Thơ.")
+    tagged = Tagger(CONFIG, "Đồng Tháp").tag(article)
+    assert tagged.id == "7"
+    assert tagged.title == "Đồng Tháp: chính quyền số"
+    assert tagged.body.endswith("Cuộc họp tại TP. Cần Thơ.")
+    assert tagged.obfuscated
+    assert tagged.content_hash != article.content_hash
+    assert tagged.steps["repair"] >= 1
+    assert {"entities", "places"} <= tagged.steps.keys()
+    assert [place.province for place in tagged.places] == ["Đồng Tháp", "Đồng Tháp", "Cần Thơ"]
+    assert all(tagged.body[entity.start : entity.end] == entity.text for entity in tagged.entities)
+    assert ("Lê Văn Hưởng", "PER") in [(entity.text, entity.type) for entity in tagged.entities]
+
+
+def test_shared_values_are_what_a_step_asks_for() -> None:
+    seen: list[object] = []
+
+    def look(
+        text: str, sentences: list[str], tokens: list[list[str]], body_start: int, office_province: str, abbreviations: dict[str, str]
+    ) -> str:
+        seen.append((text, sentences, tokens, body_start, office_province, abbreviations["UBND"]))
+        return ""
+
+    Tagger(CONFIG, "Huế", [Step(look, 1, "section", "look")]).tag(Article(title="Mưa to", body="Gió. Bão."))
+    assert seen == [
+        ("Mưa to\nGió. Bão.", ["Mưa to", "Gió.", "Bão."], [["Mưa", "to"], ["Gió", "."], ["Bão", "."]], 7, "Huế", "Ủy ban nhân dân")
+    ]
+
+
+def test_several_fields_of_one_step() -> None:
+    both = Step(lambda title: (title, [title]), 1, ("section", "tags"), "both")
+    tagged = Tagger(CONFIG, steps=[both]).tag(Article(title="a"))
+    assert (tagged.section, tagged.tags) == ("a", ["a"])
+    wrong = Step(lambda title: (title,), 1, ("section", "tags"), "both")
+    with pytest.raises(StepError, match="step 'both' failed"):
+        Tagger(CONFIG, steps=[wrong]).tag(Article(title="a"))
+
+
+def test_a_failing_step_names_itself_and_the_article() -> None:
+    with pytest.raises(StepError, match="step 'fail' failed on article 'x1': ValueError: không đọc được"):
+        Tagger(CONFIG, steps=[FAIL]).tag(Article(id="x1", title="hỏng"))
+
+
+def test_retag_runs_only_what_is_old_and_what_reads_it() -> None:
+    ran: list[str] = []
+
+    def step(name: str, version: int, writes: str, function: object) -> Step:
+        return Step(function, version, writes, name)  # type: ignore[arg-type]
+
+    def first(title: str) -> str:
+        ran.append("first")
+        return title
+
+    def second(section: str) -> list[str]:
+        ran.append("second")
+        return [section]
+
+    def third(body: str) -> str:
+        ran.append("third")
+        return body
+
+    steps = [step("first", 1, "section", first), step("second", 1, "tags", second), step("third", 1, "copy_of", third)]
+    article = Tagger(CONFIG, steps=steps).tag(Article(title="a", body="b"))
+    assert ran == ["first", "second", "third"]
+    ran.clear()
+    assert Tagger(CONFIG, steps=steps).retag(article) is article
+    assert ran == []
+    newer = Tagger(CONFIG, steps=[step("first", 2, "section", first), *steps[1:]])
+    assert newer.retag(article).steps == newer.versions
+    assert ran == ["first", "second"]
+    ran.clear()
+    old_repair = article.with_fields(title="ᴄʜíɴʜ qυʏềɴ", steps=article.steps | {"repair": 0})
+    assert Tagger(CONFIG, steps=steps).retag(old_repair).section == "Chính quyền"
+    assert ran == ["first", "second", "third"]
+
+
+def test_order_is_kept_and_reading_stays_close() -> None:
+    read: list[int] = []
+
+    def articles() -> Iterator[Article]:
+        for number in range(200):
+            read.append(number)
+            yield Article(id=str(number), title=f"bài {number}")
+
+    results = Tagger(CONFIG, steps=[SHOUT]).tag_all(articles())
+    assert next(results).section == "BÀI 0"
+    assert len(read) == 1
+
+
+def test_several_processes_give_the_same_in_the_same_order() -> None:
+    articles = [Article(id=str(number), title=f"bài {number}") for number in range(50)]
+    tagger = Tagger(CONFIG, steps=[SHOUT])
+    assert list(tagger.tag_all(articles, processes=2)) == list(tagger.tag_all(articles))
+
+
+def test_a_failure_in_another_process_comes_after_the_articles_before_it() -> None:
+    articles = [Article(id=str(number), title="hỏng" if number == 11 else "tốt") for number in range(40)]
+    given = []
+    with pytest.raises(StepError, match="on article '11'"):
+        for tagged in Tagger(CONFIG, steps=[FAIL]).tag_all(articles, processes=2):
+            given.append(tagged.id)
+    assert given == [str(number) for number in range(11)]
+
+
+BAD = {
+    "empty": ("", "", ""),
+    "one word": ("Mưa", "", ""),
+    "no diacritics": ("Ha Noi mua lon, ngap nhieu noi", "", "Chieu nay TP HCM ngap. " * 5),
+    "English": ("Vietnam posts record exports", "", "The Ministry of Industry said on Monday. " * 5),
+    "emoji": ("😀😀", "👨\u200d👩\u200d👧", "❤\ufe0f " * 50),
+    "control": ("a\x00b", "\x1b[31m", "\x07" * 100),
+    "surrogates": ("\ud800 Hà Nội", "", "\udfff" * 10 + " mưa"),
+    "numbers": ("123 456", "1", "0912345678 " * 100),
+    "punctuation": ("...", "?!", "((((" * 100),
+    "other scripts": ("Москва 北京", "", "العربية עברית ไทย हिन्दी " * 20),
+    "white space": (" \n\t ", "\n", "\n\n\n \u00a0\n"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_has_a_defined_result(name: str) -> None:
+    title, lead, body = BAD[name]
+    tagger = Tagger(CONFIG)
+    tagged = tagger.tag(Article(id="1", title=title, lead=lead, body=body))
+    assert tagged.steps == tagger.versions
+    assert all(tagged.body[entity.start : entity.end] == entity.text for entity in tagged.entities)
+    assert tagger.tag(tagged) == tagged
+    Article.from_record(tagged.to_record())
+
+
+@pytest.mark.parametrize(
+    "piece", ["Ông A ở xã Hòa Bình, huyện Cái Bè nói về ᴄʜíɴʜ qυʏềɴ. ", "a.b@", "xã hội ", "x", "ᴀ", "п.", "-", "\u0301", "Q.1", "Hà Nội "]
+)
+def test_long_bodies_without_mercy(piece: str) -> None:
+    tagger = Tagger(CONFIG)
+    own = [step for step in tagger.steps if step.name in ("entities", "places")]
+    tagged = Tagger(CONFIG, steps=own).tag(Article(title="dài", body=piece * (50_000 // len(piece))))
+    assert all(tagged.body[entity.start : entity.end] == entity.text for entity in tagged.entities)
+
+
+def test_the_article_of_before_the_merger_keeps_its_units() -> None:
+    then = Article(title="Đồng Tháp mưa", published_at=datetime(2020, 1, 1, tzinfo=UTC))
+    now = Article(title="Đồng Tháp mưa", published_at=datetime(2026, 1, 1, tzinfo=UTC))
+    tagger = Tagger(CONFIG)
+    assert [(place.code, place.province) for place in tagger.tag(then).places] == [("87", "Đồng Tháp")]
+    assert [(place.code, place.province) for place in tagger.tag(now).places] == [("82", "Đồng Tháp")]
+
+
+def test_abbreviations(tmp_path: Path) -> None:
+    assert read_abbreviations(CONFIG / "abbreviations.toml")["UBND"] == "Ủy ban nhân dân"
+    assert read_abbreviations(tmp_path / "missing.toml") == {}
+    path = tmp_path / "abbreviations.toml"
+    for text, message in [
+        ("a = ", "abbreviations.toml"),
+        ("abbreviations = 3", "not a table"),
+        ("[abbreviations]\nUB = 4", "'UB' has no text"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=message):
+            read_abbreviations(path)
