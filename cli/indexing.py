@@ -302,3 +302,84 @@ def _write_file(output: Path, write: Callable[[Any], int]) -> int:
     finally:
         partial.unlink(missing_ok=True)
     return count
+
+
+@click.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--format", "form", type=click.Choice(["csv", "json", "jsonl"]), help="Default: by the ending of FILE.")
+@click.option("--column", "columns", multiple=True, metavar="FIELD=COLUMN", help="Which column holds a field, e.g. body='Nội dung'.")
+@click.option("--source", default="hotline", show_default=True, help="Source id of the records.")
+@json_option
+@click.pass_obj
+def import_(settings: Settings, file: Path, form: str | None, columns: tuple[str, ...], source: str, as_json: bool) -> None:
+    """Bring in the citizens' feedback records of FILE: tagged, linked, indexed as the kind feedback.
+
+    Usual headings are recognised (mã, tiêu đề, nội dung, ngày gửi, lĩnh vực, địa điểm; number, title, body, date, section, address,
+    url). The sender's name and telephone are not read, and numbers in the text are masked. A record's number keeps it one record
+    however often the file is brought in.
+    """
+    from diembao.state import State
+    from index import open_engine
+    from index.feedback import columns_for, feedback_article, read_records
+    from index.ingest import ingest
+    from nlp.linking import link
+    from nlp.tagging import Tagger
+
+    form = form or file.suffix.lstrip(".").lower()
+    if form not in ("csv", "json", "jsonl"):
+        raise UsageError(f"the ending of {file.name} tells no format", "Use --format csv, json or jsonl")
+    chosen = dict(part.partition("=")[::2] for part in columns)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} cannot be read: {error}", "Save the table as CSV in UTF-8") from error
+    records = list(read_records(text, form))
+    if not records:
+        raise InputError(f"{file} holds no record", "Check the file")
+    known = columns_for(list(dict.fromkeys(key for _, record in records for key in record)), chosen)
+    articles = []
+    refused = 0
+    for position, record in records:
+        try:
+            articles.append(feedback_article(record, known, source, position))
+        except InputError as error:
+            refused += 1
+            say(f"rejected: {clean(str(error))}")
+    engine, state = open_engine(settings), State(settings.database)
+    try:
+        tagged = with_progress(Tagger(settings.config, settings.office.province).tag_all(articles), "Tagging", len(articles))
+        report = ingest(engine, state, link(tagged, engine))
+    finally:
+        engine.close()
+        state.close()
+    for article_id, reason in report.reasons.items():
+        say(f"rejected: {article_id}: {clean(reason)}")
+    counts = report.counts()
+    counts["rejected"] += refused
+    if as_json:
+        emit(counts)
+    else:
+        say(", ".join(f"{count} {name}" for name, count in counts.items()))
+    if counts["rejected"]:
+        raise DiembaoError(f"{counts['rejected']} of {len(records)} records were rejected", "Mend them and import the file again")
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def reindex(settings: Settings, as_json: bool) -> None:
+    """Rebuild the index from the articles it holds: after an update of Điểm Báo, or when doctor says so.
+
+    The search goes on with the old index until the new one is complete.
+    """
+    from index import open_engine
+
+    engine = open_engine(settings)
+    try:
+        count = engine.rebuild()
+    finally:
+        engine.close()
+    if as_json:
+        emit({"articles": count})
+    else:
+        say(f"{count} articles indexed anew")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from diembao.article import Article
 from diembao.urls import normalise_url
-from index.analysis import analyse, fold_letter, keyword, strip_accents
+from index.analysis import analyse, fold_letter, keyword
 from index.proximity import GAP, GAP_TOKEN
 
 TEXT_COLUMNS = ("title", "lead", "body", "author", "section", "tag", "place")
@@ -67,7 +67,7 @@ def keys_of(article: Article) -> dict[str, dict[str, str]]:
     for entry in article.places:
         for name in (entry.province, entry.name, entry.code):
             if name:
-                aliases |= {keyword(name): "", keyword(strip_accents(name)): ""}
+                aliases |= {place_key(name): "", fold_words(place_key(name)): ""}
     labels = {
         "source": article.source,
         "kind": article.kind,
@@ -81,6 +81,11 @@ def keys_of(article: Article) -> dict[str, dict[str, str]]:
         "place_any": aliases,
         "url": dict.fromkeys((url_key(url) for url in (article.url, article.canonical_url) if url), ""),
     }
+
+
+def place_key(name: str) -> str:
+    """The form in which names and codes of places are compared: Hoà Bình and Hòa Bình are one."""
+    return analyse_to_text(name) or keyword(name)
 
 
 def url_key(url: str) -> str:

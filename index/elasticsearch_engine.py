@@ -29,7 +29,7 @@ from diembao.errors import ConfigError, EngineError, QueryError
 from index.abbreviations import NONE, Abbreviations
 from index.analysis import keyword
 from index.counting import spread
-from index.document import FACETS, TEXT_COLUMNS, WEIGHTS, milliseconds, moment, refusal
+from index.document import FACETS, TEXT_COLUMNS, WEIGHTS, milliseconds, moment, place_key, refusal
 from index.elasticsearch_mapping import MAPPING, SCHEMA_VERSION, document_of, template
 from index.highlighting import Highlighter
 from index.paging import read_cursor, write_cursor
@@ -44,6 +44,10 @@ _PREFIX_WORDS = 10_000
 _NOT_DATED = -(2**63)
 """What Elasticsearch sorts an article without a date by, newest first."""
 _ZONE = "+07:00"
+_CATCH_UPS = 5
+_CONFLICT = 409
+_CLOCK_TOLERANCE = 60_000
+"""Milliseconds by which the clocks of two writing machines may differ during a rebuild."""
 
 Body = dict[str, Any]
 
@@ -213,6 +217,109 @@ class ElasticsearchEngine:
                     raise EngineError(f"{entry['_id']} could not be erased: {self._item_error(entry)}", "Repeat the command")
             self.client.indices.refresh(index=self.read_alias)
         return erased
+
+    def rebuild(self) -> int:
+        """Build a new index from the articles of the present one and exchange the two; returns how many there are.
+
+        Searches go on in the old index until the new one is complete, writes are never refused. What is written or erased
+        meanwhile is carried over: once before the aliases change (atomically), and once behind it.
+        """
+        with self._errors():
+            if not self.client.indices.exists_alias(name=self.read_alias):
+                self.prepare()
+                return 0
+            old = sorted(self.client.indices.get_alias(name=self.read_alias))
+            number = max(int(name.rsplit("-", 1)[1]) for name in old) + 1
+            new = self._physical(number)
+            self.client.indices.put_index_template(name=f"{self.prefix}-articles", **template(self.prefix))
+            self.client.indices.create(index=new)
+            since = 0
+            for _ in range(_CATCH_UPS):
+                began = int(time.time() * 1000)
+                copied = self._copy(old, new, since)
+                since = began - _CLOCK_TOLERANCE
+                if copied < _PAGE:
+                    break
+            exchange: list[Body] = []
+            for name in old:
+                exchange += [{"remove": {"index": name, "alias": alias}} for alias in (self.read_alias, self.write_alias)]
+            exchange += [
+                {"add": {"index": new, "alias": self.read_alias}},
+                {"add": {"index": new, "alias": self.write_alias, "is_write_index": True}},
+            ]
+            self.client.indices.refresh(index=[*old, new])
+            exchanged = int(time.time() * 1000)
+            self.client.indices.update_aliases(actions=exchange)
+            self.client.indices.refresh(index=[*old, new])
+            self._copy(old, new, since, newer_only=True)
+            self._erase_what_was_erased(old, new, exchanged - _CLOCK_TOLERANCE)
+            self.client.indices.delete(index=old)
+            self.client.indices.refresh(index=new)
+            return int(self.client.count(index=new)["count"])
+
+    def _copy(self, old: Sequence[str], new: str, since: int, *, newer_only: bool = False) -> int:
+        """Write what was indexed at or after `since` into `new`; with `newer_only` nothing that is newer there is touched."""
+        copied = 0
+        query = {"range": {"indexed_at": {"gte": since, "format": "epoch_millis"}}}
+        for hits in self._walk(old, query, ["record", "indexed_at"]):
+            actions = [self._copying(hit, new) for hit in hits]
+            if newer_only:
+                actions = self._where_newer(actions, new)
+            for ok, result in helpers.streaming_bulk(self.client, actions, chunk_size=500, raise_on_error=False, max_retries=5):
+                entry = next(iter(result.values()))
+                if not ok and not (newer_only and entry["status"] == _CONFLICT):
+                    raise EngineError(f"the new index refuses {entry['_id']}: {self._item_error(entry)}", "The old one stays; report this")
+            copied += len(actions)
+        return copied
+
+    def _copying(self, hit: Mapping[str, Any], new: str) -> Body:
+        article = _article(hit)
+        document = document_of(article, int(hit["_source"]["indexed_at"]))
+        return {"_op_type": "index", "_index": new, "_id": article.id, "_source": document}
+
+    def _where_newer(self, actions: Sequence[Body], new: str) -> list[Body]:
+        """Those of `actions` whose document is newer than the one in `new`; each fails if somebody writes that one first."""
+        answer = self.client.mget(index=new, ids=[action["_id"] for action in actions], source_includes=["indexed_at"])
+        known = {entry["_id"]: entry for entry in answer["docs"] if entry.get("found")}
+        wanted: list[Body] = []
+        for action in actions:
+            entry = known.get(action["_id"])
+            if entry is None:
+                wanted.append({**action, "_op_type": "create"})
+            elif entry["_source"]["indexed_at"] < action["_source"]["indexed_at"]:
+                wanted.append({**action, "if_seq_no": entry["_seq_no"], "if_primary_term": entry["_primary_term"]})
+        return wanted
+
+    def _erase_what_was_erased(self, old: Sequence[str], new: str, until: int) -> None:
+        """Erase from `new` what is no longer in `old` though it was indexed before `until`."""
+        for hits in self._walk([new], {"range": {"indexed_at": {"lt": until, "format": "epoch_millis"}}}, ["id"]):
+            ids = [hit["_source"]["id"] for hit in hits]
+            answer = self.client.search(index=list(old), query={"terms": {"id": ids}}, size=len(ids), source_includes=["id"])
+            gone = set(ids) - {hit["_source"]["id"] for hit in answer["hits"]["hits"]}
+            for article_id in gone:
+                with suppress(NotFoundError):
+                    self.client.delete(index=new, id=article_id)
+
+    def _walk(self, indices: Sequence[str], query: Body, fields: list[str]) -> Iterator[list[Any]]:
+        """Pages of the documents that match, as they were at the beginning."""
+        self.client.indices.refresh(index=list(indices))
+        pit = self.client.open_point_in_time(index=list(indices), keep_alive="5m")["id"]
+        after: Body = {}
+        try:
+            while True:
+                answer = self.client.search(
+                    query=query, size=_PAGE, source_includes=fields, pit={"id": pit, "keep_alive": "5m"}, sort=[{"id": "asc"}], **after
+                )
+                pit = answer["pit_id"]
+                hits = answer["hits"]["hits"]
+                if hits:
+                    yield hits
+                if len(hits) < _PAGE:
+                    return
+                after = {"search_after": hits[-1]["sort"]}
+        finally:
+            with suppress(ApiError, TransportError):
+                self.client.close_point_in_time(id=pit)
 
     # -- single articles ----------------------------------------------------------------------------------------------------------
 
@@ -556,7 +663,7 @@ def _filter_conditions(filters: Filters) -> list[Body]:
         ("place_any", filters.places), ("source", filters.sources), ("kind", filters.kinds),
     ):  # fmt: skip
         if values:
-            conditions.append({"terms": {f"key.{field}": [keyword(value) for value in values]}})
+            conditions.append({"terms": {f"key.{field}": [(place_key if field == "place_any" else keyword)(value) for value in values]}})
     for field, value in (("story_id", filters.story_id), ("copy_of", filters.copy_of)):
         if value is not None:
             conditions.append({"term": {field: value}})

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from diembao.engine import SearchEngine
 from diembao.settings import Settings
 from index.abbreviations import read_abbreviations
 from index.sqlite_engine import SqliteEngine
 
+
+class RebuildableEngine(SearchEngine, Protocol):
+    """A search engine that can build its index anew from the articles in it."""
+
+    def rebuild(self) -> int:
+        """Build the index anew; searches go on meanwhile. Returns the number of articles."""
+        ...
+
+
 ABBREVIATIONS_FILE = "abbreviations_search.toml"
 
 
-def open_engine(settings: Settings) -> SearchEngine:
+def open_engine(settings: Settings) -> RebuildableEngine:
     """The engine that `settings.index` names; nothing is created before it is used.
 
     Raises:

@@ -31,6 +31,7 @@ from index.document import (
     keys_of,
     milliseconds,
     moment,
+    place_key,
     refusal,
     words_of,
 )
@@ -58,6 +59,7 @@ from index.query import (
 from index.suggestions import without_accents
 
 SCHEMA_VERSION = 1
+_VERSIONS = {"schema": str(SCHEMA_VERSION), "analyser": str(ANALYSER_VERSION)}
 MAX_PATTERN_WORDS = 2000
 _BATCH = 500
 
@@ -155,6 +157,16 @@ class SqliteEngine:
         return connection
 
     def _open(self) -> sqlite3.Connection:
+        connection = self._connect()
+        try:
+            self._check_schema(connection)
+            connection.execute("CREATE TEMP TABLE hit (number INTEGER PRIMARY KEY)")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -167,25 +179,24 @@ class SqliteEngine:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA cache_size = -65536")
-            self._check_schema(connection)
-            connection.execute("CREATE TEMP TABLE hit (number INTEGER PRIMARY KEY)")
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _check_schema(self, connection: sqlite3.Connection) -> None:
-        wanted = {"schema": str(SCHEMA_VERSION), "analyser": str(ANALYSER_VERSION)}
-        exists = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
-        found = dict(connection.execute("SELECT name, value FROM meta")) if exists else {}
+        found = _versions(connection)
         if not found:
             connection.execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA.split(";\n"):
-                connection.execute(statement)
-            connection.executemany("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", wanted.items())
+            self._create(connection)
             connection.execute("COMMIT")
-        elif {name: found.get(name) for name in wanted} != wanted:
+        elif found != _VERSIONS:
             raise EngineError(f"the index {self.path} was written by another version of Điểm Báo", "Run diembao reindex")
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        for statement in _SCHEMA.split(";\n"):
+            connection.execute(statement)
+        connection.executemany("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", _VERSIONS.items())
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -298,6 +309,37 @@ class SqliteEngine:
                     connection.execute(f"DELETE FROM {table} WHERE number = ?", (known[0],))  # noqa: S608 - our names
                 erased += 1
         return erased
+
+    def rebuild(self) -> int:
+        """Build every table anew from the stored articles, in one transaction; returns how many there are.
+
+        Readers see the old index until the new one is complete; writers wait. An interruption leaves the old one.
+        """
+        with self._errors():
+            connection = self._connect()
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+                if "document" not in tables:
+                    connection.execute("ROLLBACK")
+                    self.prepare()
+                    return 0
+                connection.execute("ALTER TABLE document RENAME TO document_before")
+                for table in ("vocabulary", "fts", "label", "link_key", "article", "meta"):
+                    connection.execute(f"DROP TABLE IF EXISTS {table}")
+                self._create(connection)
+                rows = connection.execute("SELECT record FROM document_before ORDER BY number")
+                count = 0
+                while batch := rows.fetchmany(_BATCH):
+                    for row in batch:
+                        self._write_one(connection, _article(row[0]))
+                    count += len(batch)
+                connection.execute("DROP TABLE document_before")
+                connection.execute("INSERT INTO fts (fts) VALUES ('optimize')")
+                connection.execute("COMMIT")
+            finally:
+                connection.close()
+        return count
 
     # -- single articles ----------------------------------------------------------------------------------------------------------
 
@@ -512,6 +554,11 @@ class SqliteEngine:
             self._local = threading.local()
 
 
+def _versions(connection: sqlite3.Connection) -> dict[str, str]:
+    exists = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
+    return dict(connection.execute("SELECT name, value FROM meta")) if exists else {}
+
+
 class _Compiler:
     """Translates a query tree: into one MATCH expression where FTS5 can decide it, into SQL around several where not."""
 
@@ -708,7 +755,7 @@ def _filter_conditions(filters: Filters) -> list[_Sql]:
         ("place_any", filters.places), ("source", filters.sources), ("kind", filters.kinds),
     ):  # fmt: skip
         if values:
-            conditions.append(_label_condition(field, [keyword(value) for value in values]))
+            conditions.append(_label_condition(field, [(place_key if field == "place_any" else keyword)(value) for value in values]))
     for column, value in (("story", filters.story_id), ("copy_of", filters.copy_of)):
         if value is not None:
             conditions.append(_Sql(f"coalesce(a.{column} = ?, 0)", (value,)))

@@ -1,5 +1,6 @@
 """Composed articles for the conformance suite: each one is there to be found, or not, by some query."""
 
+# ruff: noqa: E501 - a table of articles
 from __future__ import annotations
 
 import unicodedata
