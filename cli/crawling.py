@@ -50,16 +50,17 @@ def list_(settings: Settings, as_json: bool) -> None:
 @sources.command()
 @click.argument("url")
 @click.option("--name", help="Name of the file; default: from the domain.")
+@click.option("--delay", type=click.FloatRange(0, 120), default=1.0, help="Seconds between two requests to the outlet (default: 1).")
 @json_option
 @click.pass_obj
-def add(settings: Settings, url: str, name: str | None, as_json: bool) -> None:
+def add(settings: Settings, url: str, name: str | None, delay: float, as_json: bool) -> None:
     """Find the feeds and sitemaps of the outlet at URL and write its TOML file."""
     from crawlers.discovery import outlet_at
     from crawlers.registry import source_id, write_source
 
-    outlet = outlet_at(url)
+    outlet = outlet_at(url, delay)
     say(f"Looking for feeds and sitemaps at {outlet.domain} …")
-    done = _python(settings, "crawlers.discovery", str(outlet.homepage))
+    done = _python(settings, "crawlers.discovery", str(outlet.homepage), "--delay", str(delay))
     path = write_source(settings.sources_folder, json.loads(done), outlet, name or source_id(outlet.domain), vietnam_day(utc_now()))
     if as_json:
         emit({"file": str(path), **json.loads(done)})
@@ -156,9 +157,8 @@ def crawl(settings: Settings, names: tuple[str, ...], once: bool, as_json: bool)
     """Fetch and extract what the sources published into a run folder."""
     from crawlers.runs import new_run_id, read_run
 
-    chosen = choose_sources(read_sources(settings.sources_folder), list(names))
     run_id = new_run_id(utc_now())
-    say(f"Crawling {len(chosen)} sources into {settings.runs_folder / run_id}")
+    say(f"Crawling into {settings.runs_folder / run_id}")
     arguments = ["--run", run_id, *_named(names), *([] if once else ["--minutes", "100000"])]
     _python(settings, "crawlers", *arguments)
     run = read_run(settings.runs_folder / run_id)
@@ -167,6 +167,8 @@ def crawl(settings: Settings, names: tuple[str, ...], once: bool, as_json: bool)
     else:
         counts = {name: run.summary[name] for name in ("fetched", "extracted", "unchanged")}
         click.echo(f"{run.folder}: {', '.join(f'{number} {name}' for name, number in counts.items())}")
+    if run.problems and not run.summary["fetched"] and not any(source["known"] for source in run.summary["sources"].values()):
+        raise DiembaoError("no source gave anything", "See the problems above; diembao sources check tries each one")
 
 
 def _trial(settings: Settings, names: list[str], folder: Path) -> CrawlRun:

@@ -14,12 +14,13 @@ from scrapy.settings import Settings as ScrapySettings
 
 from crawlers.archive import Archive
 from crawlers.memory import FetchMemory
+from crawlers.registry import read_each
 from crawlers.runs import RunWriter
 from crawlers.spiders.newspaper import NewspaperSpider
 from diembao.clock import utc_now
 from diembao.errors import ConfigError, DiembaoError
 from diembao.settings import Settings, read_settings
-from diembao.source import Source, choose_sources, read_sources
+from diembao.source import Source, choose_sources
 from diembao.state import State
 
 
@@ -39,11 +40,21 @@ def crawl(
     run_id: str,
     sources: list[Source],
     *,
+    problems: list[dict[str, str]] | None = None,
     overrides: dict[str, str] | None = None,
     page_limit: int | None = None,
     minutes: float | None = None,
 ) -> dict[str, Any]:
     """Crawl `sources` into the run folder `run_id`; blocks until the end, once per process.
+
+    Args:
+        settings: where everything is kept.
+        run_id: names the run folder.
+        sources: what to crawl.
+        problems: what is wrong with other sources, for the summary.
+        overrides: Scrapy settings by name.
+        page_limit: pages per source.
+        minutes: time per source.
 
     Returns:
         What summary.json says.
@@ -72,6 +83,7 @@ def crawl(
                 run=run,
                 archive=archive,
                 clock=utc_now,
+                problems=problems or [],
                 page_limit=page_limit,
                 minutes=minutes,
             )
@@ -120,11 +132,19 @@ def describe(summary: dict[str, Any]) -> Iterator[str]:
 def main(run_id: str, names: tuple[str, ...], limit: int | None, minutes: float | None, pairs: tuple[str, ...]) -> None:
     """Crawl once into DIEMBAO_HOME/runs/RUN_ID."""
     settings = read_settings()
-    sources = choose_sources(read_sources(settings.sources_folder), list(names))
+    known, broken = read_each(settings.sources_folder)
+    if wrong := [verdict for verdict in broken if verdict.source in names]:
+        raise ConfigError(wrong[0].reasons[0])
+    sources = choose_sources(known, list(names))
     if not sources:
+        if broken:
+            raise ConfigError(broken[0].reasons[0])
         raise ConfigError("no source is enabled", "Set enabled = true in a file of config/sources, or: diembao sources add URL")
     overrides = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-    for line in describe(crawl(settings, run_id, sources, overrides=overrides, page_limit=limit, minutes=minutes)):
+    # A file that cannot be read stops its own source only; it is reported with every run until it is mended.
+    problems = [] if names else [{"source": one.source, "url": f"{one.source}.toml", "problem": one.reasons[0]} for one in broken]
+    summary = crawl(settings, run_id, sources, problems=problems, overrides=overrides, page_limit=limit, minutes=minutes)
+    for line in describe(summary):
         click.echo("".join(letter if letter.isprintable() else " " for letter in line), err=True)
 
 

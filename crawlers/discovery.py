@@ -18,8 +18,8 @@ from diembao.settings import Settings, read_settings
 from diembao.source import Source
 
 
-def outlet_at(url: str) -> Source:
-    """A source with nothing but its address. Raises UsageError when `url` is no http(s) address.
+def outlet_at(url: str, delay: float = 1.0) -> Source:
+    """A source with nothing but its address and delay (seconds). Raises UsageError when `url` is no http(s) address.
 
     >>> outlet_at("https://www.bao.vn/tin").domain
     'bao.vn'
@@ -31,7 +31,8 @@ def outlet_at(url: str) -> Source:
         homepage = f"{parts.scheme}://{parts.netloc}/"
         if not domain or "." not in domain:
             raise ValueError("no host name")
-        return Source.model_validate({"id": domain, "name": domain, "domain": domain, "homepage": homepage, "enabled": False})
+        entry = {"id": domain, "name": domain, "domain": domain, "homepage": homepage, "enabled": False, "delay": delay}
+        return Source.model_validate(entry)
     except (ValueError, ValidationError) as error:
         raise UsageError(f"{url!r} is not the address of an outlet", "Give one such as https://baodongthap.vn") from error
 
@@ -51,11 +52,12 @@ def discover(settings: Settings, source: Source, overrides: dict[str, str] | Non
 
 @click.command()
 @click.argument("url")
+@click.option("--delay", type=click.FloatRange(0, 120), default=1.0, help="Seconds between two requests.")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="Override a Scrapy setting.")
-def main(url: str, pairs: tuple[str, ...]) -> None:
+def main(url: str, delay: float, pairs: tuple[str, ...]) -> None:
     """Look for feeds and sitemaps at URL."""
     overrides = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-    click.echo(json.dumps(discover(read_settings(), outlet_at(url), overrides), ensure_ascii=False))
+    click.echo(json.dumps(discover(read_settings(), outlet_at(url, delay), overrides), ensure_ascii=False))
 
 
 if __name__ == "__main__":

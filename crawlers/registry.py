@@ -116,6 +116,8 @@ def write_source(folder: Path, found: Mapping[str, Any], outlet: Source, name: s
         "homepage": str(outlet.homepage),
         "evidence": f"found by diembao sources add on {today.isoformat()}",
     }
+    if outlet.delay != Source.model_fields["delay"].default:
+        entry["delay"] = outlet.delay
     if feeds:
         entry["feeds"] = feeds
     if sitemaps:

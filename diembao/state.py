@@ -63,7 +63,7 @@ class FetchState(Base):
     url: Mapped[str] = mapped_column(String(2048), primary_key=True, doc="normalised address")
     address: Mapped[str] = mapped_column(String(2048), default="", doc="the address as it was found: what is asked for")
     source: Mapped[str] = mapped_column(String(100), index=True)
-    role: Mapped[str] = mapped_column(String(10), doc="feed, sitemap, listing or article")
+    role: Mapped[str] = mapped_column(String(10), doc="feed, sitemap, listing, article, or host (one that asked to be left alone)")
     article_id: Mapped[str | None] = mapped_column(String(32), index=True)
     etag: Mapped[str | None] = mapped_column(String(500))
     last_modified: Mapped[str | None] = mapped_column(String(100))

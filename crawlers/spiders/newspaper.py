@@ -88,6 +88,7 @@ class NewspaperSpider(Spider):
         run: where this run is written.
         archive: where pages are kept.
         clock: the present moment.
+        problems: what is wrong with sources that cannot be crawled, for the summary.
         page_limit: pages per source, for a trial; None: no limit but the time.
         minutes: time per source; None: the setting.
     """
@@ -101,6 +102,7 @@ class NewspaperSpider(Spider):
         run: RunWriter,
         archive: Archive,
         clock: Clock,
+        problems: list[dict[str, str]],
         page_limit: int | None = None,
         minutes: float | None = None,
         **kwargs: Any,
@@ -111,6 +113,7 @@ class NewspaperSpider(Spider):
         self.run = run
         self.archive = archive
         self.clock = clock
+        self.problems = problems
         self.page_limit = page_limit
         self.minutes = minutes
         self.fatal: Exception | None = None
@@ -494,7 +497,7 @@ class NewspaperSpider(Spider):
                 }
                 for crawl in self.crawls
             },
-            "problems": [problem for crawl in self.crawls for problem in crawl.problems],
+            "problems": [*self.problems, *(problem for crawl in self.crawls for problem in crawl.problems)],
         }
 
 

@@ -20,12 +20,12 @@ import pytest
 
 from crawlers.__main__ import main
 from crawlers.archive import read_record, read_run_pages
+from crawlers.registry import read_each
 from crawlers.replay import replay
 from crawlers.runs import CrawlRun, PageFate, read_run
 from diembao.article import Article
 from diembao.errors import DiembaoError
 from diembao.fates import Fate
-from diembao.source import read_sources
 from diembao.urls import article_id
 from tests.chain.crawlers_press import Answer, Office, Seen, Site, article_page, body_of, rss
 
@@ -151,6 +151,7 @@ def _build(landscape: Landscape) -> None:
     landscape.site("emptyfeed", feeds=["SITE/rss"]).routes["/rss"] = rss([])
     landscape.site("nofeed", feeds=["SITE/rss"]).routes["/rss"] = Answer("<html><p>Trang chủ</p></html>")
     landscape.site("refused", feeds=["SITE/rss"]).close()
+    (landscape.office.config / "sources" / "unreadable.toml").write_text("name = 'a'\ndomain = ")
 
     site = landscape.site("throttled", feeds=["SITE/rss"])
     site.routes["/rss"] = rss([f"{site.url}/t{n}.html" for n in range(40)])
@@ -335,6 +336,7 @@ def test_the_user_agent_is_one_and_honest(landscape: Landscape) -> None:
         ("nofeed", "the feed cannot be read: not a feed"),
         ("refused", "robots.txt unreachable: "),
         ("throttled", "pages in a row without an answer"),
+        ("unreadable", "unreadable.toml: Invalid value"),
     ],
 )
 def test_a_source_that_gives_nothing_is_a_problem(landscape: Landscape, first: CrawlRun, source: str, problem: str) -> None:
@@ -375,7 +377,7 @@ def test_pages_are_kept_as_evidence(landscape: Landscape, first: CrawlRun) -> No
 
 
 def test_a_replay_from_the_archive_gives_the_same_articles(landscape: Landscape, first: CrawlRun) -> None:
-    sources = read_sources(landscape.office.config / "sources")
+    sources, _ = read_each(landscape.office.config / "sources")
     again = list(replay(landscape.office.home / "archive", "run-1", sources))
     assert [item.article for item in again if item.problem is None] == list(first.articles())
     assert {item.problem for item in again} >= {None, Fate.NOT_ARTICLE, Fate.TOO_SHORT}
@@ -434,12 +436,16 @@ def slow_site() -> Iterator[Site]:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_is_stopped_is_readable_and_the_next_one_goes_on(tmp_path: Path, slow_site: Site, how: signal.Signals) -> None:
     office = Office(tmp_path)
-    office.source("slow", slow_site.domain, feeds=[f"{slow_site.url}/rss"], delay=0.1, recrawl_hours=6.0)
+    office.source("slow", slow_site.domain, feeds=[f"{slow_site.url}/rss"], delay=0.25, recrawl_hours=6.0)
     process = subprocess.Popen(office.command("stopped"), env=office.environment, stderr=subprocess.PIPE, text=True)
     lines = office.home / "runs/stopped/articles.jsonl"
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and (not lines.exists() or lines.read_bytes().count(b"\n") < 6):
         time.sleep(0.02)
+    if how is signal.SIGTERM:
+        second = office.crawl("at-the-same-time")
+        assert second.returncode == 1
+        assert "another crawl is at work" in second.stderr
     os.kill(process.pid, how)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode != 0
@@ -491,8 +497,13 @@ def test_a_full_disk_costs_the_pages_that_it_cannot_hold_and_nothing_else(tmp_pa
     ("prepare", "arguments", "code", "message"),
     [
         ("", ["--source", "la"], 2, "unknown source: la. Known: bao"),
-        ("name = 'a'\ndomain = ", [], 1, "hong.toml: Invalid value"),
-        ("name = 'a'\ndomain = 'a.vn'\nfeeds = ['https://a.vn/rss']\narticle_pattern = '('", [], 1, "hong.toml: article_pattern: "),
+        ("name = 'a'\ndomain = ", ["--source", "hong"], 1, "hong.toml: Invalid value"),
+        (
+            "name = 'a'\ndomain = 'a.vn'\nfeeds = ['https://a.vn/rss']\narticle_pattern = '('",
+            ["--source", "hong"],
+            1,
+            "hong.toml: article_pattern: ",
+        ),
         ("off", [], 1, "no source is enabled"),
     ],
 )
@@ -510,29 +521,6 @@ def test_a_wrong_call_says_what_to_do(
     assert raised.value.exit_code == code
     assert message in str(raised.value)
     assert not (office.home / "runs" / "wrong").exists()
-
-
-def test_a_failure_is_one_line_and_an_exit_code(tmp_path: Path) -> None:
-    office = Office(tmp_path)
-    office.source("bao", "bao.vn", feeds=["https://bao.vn/rss"])
-    done = office.crawl("wrong", "--source", "la")
-    assert (done.returncode, done.stderr) == (2, "crawl: unknown source: la. Known: bao\n")
-
-
-def test_two_crawls_at_the_same_time_are_refused(tmp_path: Path, slow_site: Site) -> None:
-    office = Office(tmp_path)
-    office.source("slow", slow_site.domain, feeds=[f"{slow_site.url}/rss"], delay=0.5)
-    process = subprocess.Popen(office.command("one"), env=office.environment, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and not (office.home / "runs/one").exists():
-            time.sleep(0.02)
-        done = office.crawl("two")
-    finally:
-        process.kill()
-        process.wait()
-    assert done.returncode == 1
-    assert "another crawl is at work" in done.stderr
 
 
 def test_articles_are_articles(first: CrawlRun) -> None:
