@@ -55,10 +55,8 @@ def test_a_new_step_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     package = tmp_path / "some_steps"
     package.mkdir()
     (package / "__init__.py").touch()
-    (package / "shout.py").write_text(
     code = "from nlp.step import Step\n\n\ndef shout(title: str) -> str:\n    return title.upper()\n\n\n"
     (package / "shout.py").write_text(code + "STEP = Step(shout, version=3, writes='section')\n")
-    )
     monkeypatch.syspath_prepend(str(tmp_path))
     (found,) = discover("some_steps")
     assert (found.name, found.version, found.fn(title="a")) == ("shout", 3, "A")
