@@ -33,6 +33,7 @@ COMMANDS = {
     "alerts": "cli.alerting:alerts",
     "digest": "cli.alerting:digest",
     "models": "cli.models:models",
+    "dashboards": "cli.dashboards:dashboards",
     "monitor": "cli.running:monitor",
     "schedule": "cli.running:schedule",
     "serve": "cli.running:serve",
