@@ -40,6 +40,10 @@ _LOOKALIKES = {ord("\u00f0"): "đ", ord("\u0256"): "đ"}
 """Old texts write Đ with the Icelandic or the African letter of the same shape; these are their small forms."""
 
 
+_NEVER_FOLDED = "ǧ"
+"""Lucene folds this one letter to a capital, so it stays as it is in both engines."""
+
+
 class Token(NamedTuple):
     """One word of a text.
 
@@ -86,7 +90,7 @@ def fold_letter(letter: str) -> str:
     if letter == "đ":
         return "d"
     base = unicodedata.normalize("NFD", letter)[0]
-    return base if "a" <= base <= "z" and ord(letter) < 0x1F00 else letter
+    return base if "a" <= base <= "z" and ord(letter) < 0x1F00 and letter not in _NEVER_FOLDED else letter
 
 
 @lru_cache(maxsize=10_000)

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from diembao.privacy import mask_personal_numbers
-
 from diembao.article import Article
 from diembao.clock import to_utc
 from diembao.errors import InputError, UsageError
@@ -109,6 +107,8 @@ def feedback_article(record: Mapping[str, Any], columns: Mapping[str, str], sour
     Raises:
         InputError: when the record has no number or no text, or a date that cannot be read; names the position.
     """
+    from diembao.privacy import mask_personal_numbers
+
     cells = {field: _cell(record.get(column)) for field, column in columns.items()}
     number, body = cells.get("number", ""), mask_personal_numbers(cells.get("body", ""))
     title = mask_personal_numbers(" ".join(cells.get("title", "").split()))

@@ -32,6 +32,8 @@ MAX_LEAVES = 500
 """Words, phrases and values of a query, abbreviations expanded."""
 MAX_DEPTH = 40
 """Parentheses, fields and negations inside each other."""
+MAX_TREE = 20
+"""Levels of the tree; Elasticsearch takes 30 and adds some of its own."""
 MAX_SLOP = 1000
 
 DEFAULT_FIELDS = ("title", "lead", "body")
@@ -161,7 +163,15 @@ Term(fields=('title', 'lead', 'body'), token='nẵng')))))
     node = _Reader(abbreviations).read(_grammar(query, _Arranger(tokens).arrange()), None, 0)
     if node is None:
         raise _no_words(0)
+    if _depth(node) > MAX_TREE:
+        raise _too_deep(None)
     return node
+
+
+def _depth(node: Node) -> int:
+    if isinstance(node, And | Or):
+        return 1 + max(map(_depth, node.parts))
+    return 1 + _depth(node.part) if isinstance(node, Not) else 1
 
 
 def leaves(node: Node, *, negated: bool = False) -> Iterator[tuple[Leaf, bool]]:
@@ -337,7 +347,23 @@ class _Arranger:
 
     def _with_suffixes(self, unit: list[Any]) -> list[Any]:
         while self._peek() is not None and self._peek().type in ("APPROX", "BOOST"):
-            unit.append(self._take())
+            suffix = self._take()
+            degree = str(suffix.value.value or "")
+            if suffix.type == "BOOST" and not re.fullmatch(r"[0-9]+(\.[0-9]+)?", degree):
+                raise QueryError("Sau ^ phải là một số", "^ needs a number", suffix.lexpos)
+            if suffix.type == "APPROX" and unit[-1].type == "TERM":
+                raise QueryError(
+                    'Không hỗ trợ tìm gần đúng từ~; hãy dùng từ* hoặc "cụm từ"~5',
+                    'Fuzzy search word~ is not supported; use word* or "a phrase"~5',
+                    unit[-1].lexpos,
+                )
+            if suffix.type == "APPROX" and not (degree.isdecimal() and len(degree) <= len(str(MAX_SLOP)) and int(degree) <= MAX_SLOP):
+                raise QueryError(
+                    f'Sau "cụm từ"~ phải là số nguyên từ 0 đến {MAX_SLOP}',
+                    f'"a phrase"~ needs a whole number from 0 to {MAX_SLOP}',
+                    suffix.lexpos,
+                )
+            unit.append(suffix)
         return unit
 
     def _is_field(self) -> bool:
@@ -409,7 +435,7 @@ class _Reader:
             case tree.Phrase():
                 return self._phrase(item, field, 0)
             case tree.Proximity():
-                return self._phrase(item.term, field, _slop(item))
+                return self._phrase(item.term, field, int(item.degree))
             case tree.Range() | tree.From() | tree.To():
                 return _range(item, field)
             case tree.SearchField():
@@ -427,12 +453,6 @@ class _Reader:
                 return _joined(And, [self.read(part, field, depth + 1) for part in item.children])
             case tree.OrOperation():
                 return _joined(Or, [self.read(part, field, depth + 1) for part in item.children])
-            case tree.Fuzzy():
-                raise QueryError(
-                    'Không hỗ trợ tìm gần đúng từ~; hãy dùng từ* hoặc "cụm từ"~5',
-                    'Fuzzy search word~ is not supported; use word* or "a phrase"~5',
-                    item.pos,
-                )
             case _:
                 raise QueryError("Không hỗ trợ cú pháp này", "This syntax is not supported", item.pos)
 
@@ -536,14 +556,6 @@ def _keyword(field: str, value: str) -> Node | None:
     if not value.strip():
         return None
     return Keyword(name, url_key(value) if name == "url" else value.strip() if name in EXACT_FIELDS else keyword(value))
-
-
-def _slop(item: tree.Proximity) -> int:
-    if item.degree is None or item.degree != int(item.degree) or not 0 <= item.degree <= MAX_SLOP:
-        raise QueryError(
-            f'Sau "cụm từ"~ phải là số nguyên từ 0 đến {MAX_SLOP}', f'"a phrase"~ needs a whole number from 0 to {MAX_SLOP}', item.pos
-        )
-    return int(item.degree)
 
 
 # -- dates ------------------------------------------------------------------------------------------------------------------------
