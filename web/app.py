@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -41,6 +42,7 @@ def create_app(settings: Settings, engine: SearchEngine, state: State, clock: Cl
     app = FastAPI(title="Điểm Báo", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.state.desk = Desk(settings, engine, state, clock)
     _ = settings.taxonomy
+    app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(Guard, office=settings.office)
     app.mount("/static", _Static(directory=Path(__file__).parent / "static"), name="static")
     for page in (search, article, alerts, api, health):

@@ -125,13 +125,17 @@ def count_coverage(
             return "day", []
         if len(filled) > 14:
             return "month", months
-        days = engine.count(address.q, _between(filters, begin or filled[0], end or _next_month(filled[-1])), "day", unit, fold)
+        counted_from = (begin or filled[0]) - timedelta(days=7)
+        counted_to = end or _next_month(filled[-1])
+        days = engine.count(address.q, _between(filters, begin or counted_from, counted_to), "day", unit, fold)
         found = [bucket.start for bucket in days if bucket.total]
         if not found:
             return "day", []
         end = end or max(start_of_day(vietnam_day(found[-1]) + timedelta(days=1)), min(now, found[-1] + timedelta(days=14)))
         # Hours are for a range that was asked for; two articles of one morning are better seen in their week.
         begin = begin or min(found[0], end - timedelta(days=7))
+        if choose_interval(begin, end) == "day" and end <= counted_to:
+            return "day", [bucket for bucket in days if begin <= bucket.start < end]
     interval = choose_interval(begin, end)
     return interval, engine.count(address.q, _between(filters, begin, end), interval, unit, fold)
 

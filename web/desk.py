@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,12 +13,14 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from diembao import __version__
 from diembao.clock import VIETNAM, Clock
 from diembao.engine import SearchEngine
 from diembao.errors import ConfigError
 from diembao.settings import Settings
 from diembao.source import read_source, source_files
 from diembao.state import State
+from diembao.taxonomy import Taxonomy
 from web.addresses import SearchAddress
 from web.marking import marked, unmarked, web_link
 from web.security import SECURITY_HEADERS
@@ -58,28 +60,34 @@ class Desk:
         environment.filters |= {"marked": marked, "unmarked": unmarked, "web_link": web_link}
         return environment
 
-    @cached_property
+    @property
     def source_names(self) -> Mapping[str, str]:
-        """Names of the sources by id; a broken source file costs its own name only."""
-        names = {}
-        for path in source_files(self.settings.sources_folder):
-            try:
-                names[path.stem] = read_source(path).name
-            except ConfigError as error:
-                _log.warning("%s", error)
-        return names
+        """Names of the sources by id, read anew when a file comes or goes; a broken file costs its own name only."""
+        folder = self.settings.sources_folder
+        return _read_names(folder, folder.stat().st_mtime_ns if folder.is_dir() else 0)
 
     def texts(self, request: Request) -> Texts:
         """The texts in the reader's language: `?lang=`, else the cookie, else the office's language."""
         kept = as_language(request.cookies.get(LANGUAGE_COOKIE), self.settings.office.language)
         return Texts(as_language(request.query_params.get("lang"), kept), self.clock())
 
-    def page(self, request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
-        """A page in the reader's language; an asked-for language is kept in a cookie."""
+    def page(
+        self, request: Request, template: str, status: int = 200, *, place_names: Mapping[str, str] | None = None, **context: Any
+    ) -> HTMLResponse:
+        """A page in the reader's language; an asked-for language is kept in a cookie.
+
+        Args:
+            request: what is answered.
+            template: file in templates/.
+            status: HTTP status.
+            place_names: names of administrative units by code, as far as the page knows them.
+            context: what the template shows.
+        """
         texts = self.texts(request)
         html = self.templates.get_template(template).render(
             t=texts,
-            names=Names(self, texts),
+            version=__version__,
+            names=Names(self.settings.taxonomy, self.source_names, place_names or {}, texts),
             office=self.settings.office,
             path=request.url.path,
             switches=[(language, _switch(request, language)) for language in LANGUAGES if language != texts.language],
@@ -90,8 +98,27 @@ class Desk:
         response = HTMLResponse(html, status, {"Content-Language": texts.language, "Vary": "Cookie", "Cache-Control": "private, no-cache"})
         response.headers.update(SECURITY_HEADERS)
         if request.query_params.get("lang") in LANGUAGES:
-            response.set_cookie(LANGUAGE_COOKIE, texts.language, max_age=_YEAR, httponly=True, samesite="lax", path="/")
+            response.set_cookie(
+                LANGUAGE_COOKIE,
+                texts.language,
+                max_age=_YEAR,
+                httponly=True,
+                secure=self.settings.office.base_url.startswith("https:"),
+                samesite="lax",
+                path="/",
+            )
         return response
+
+
+@lru_cache(maxsize=8)
+def _read_names(folder: Path, _changed: int) -> Mapping[str, str]:
+    names = {}
+    for path in source_files(folder):
+        try:
+            names[path.stem] = read_source(path).name
+        except ConfigError as error:
+            _log.warning("%s", error)
+    return names
 
 
 def _switch(request: Request, language: Language) -> str:
@@ -109,15 +136,17 @@ def desk_of(request: Request) -> Desk:
 class Names:
     """How codes are shown to people in one language."""
 
-    desk: Desk
+    taxonomy: Taxonomy
+    sources: Mapping[str, str]
+    places: Mapping[str, str]
     texts: Texts
 
     def __call__(self, facet: str, value: str) -> str:
         """The name of `value` of `facet` (topic, sentiment, critical_of, place, source, kind)."""
         if facet == "topic":
-            return self.desk.settings.taxonomy.topic_name(value, self.texts.language)
+            return self.taxonomy.topic_name(value, self.texts.language)
         if facet == "source":
-            return self.desk.source_names.get(value, value)
+            return self.sources.get(value, value)
         if facet in ("sentiment", "critical_of", "kind"):
             return self.texts(f"{facet}.{value}")
-        return value
+        return self.places.get(value, value) if facet == "place" else value

@@ -15,6 +15,7 @@ from httpx import Response
 from diembao.engine import EngineStatus, SearchRequest, SearchResult
 from diembao.errors import EngineError, StateError
 from tests.browser.press import HOSTILE_ID, LANDSLIDE, LANDSLIDE_BLAME, LANDSLIDE_ID, LANDSLIDE_TONE, articles, press
+from web.addresses import FILTERS
 from web.security import SECURITY_HEADERS
 
 
@@ -202,7 +203,7 @@ def test_a_copy_names_who_published_first(client: TestClient) -> None:
 )
 def test_hostile_text_is_text(client: TestClient, path: str) -> None:
     page = soup(client.get(path))
-    assert [script.get("src") for script in page.select("script")] == ["/static/desk.js"]
+    assert [str(script.get("src")).partition("?")[0] for script in page.select("script")] == ["/static/desk.js"]
     assert not page.select("iframe, object, embed, style, base, img, .article b, .article i, [style]")
     for element in page.find_all(True):
         for name, value in element.attrs.items():
@@ -358,6 +359,35 @@ def test_a_wrong_call_of_the_api_is_422_json(client: TestClient, path: str) -> N
     response = client.get(path)
     assert response.status_code == 422
     assert response.json()["error"]["hint"]
+
+
+def test_the_description_of_the_api_names_every_parameter_of_the_page(client: TestClient) -> None:
+    paths = client.get("/api/openapi.json").json()["paths"]
+    described = {parameter["name"] for parameter in paths["/api/search"]["get"]["parameters"]}
+    assert described == {*FILTERS, "q", "from", "to", "story", "sort", "copies", "after", "limit"}
+    assert set(paths) == {"/api/search", "/api/articles/{article_id}", "/api/coverage", "/health"}
+
+
+def test_the_examples_of_the_help_are_queries_that_work(client: TestClient) -> None:
+    examples = soup(client.get("/")).select(".help dt a")
+    assert len(examples) == 6
+    for example in examples:
+        assert client.get(str(example["href"])).status_code == 200, example.get_text()
+
+
+def test_a_chosen_place_is_shown_by_its_name(client: TestClient) -> None:
+    chip = soup(client.get("/search", params={"place": "82-cu"})).select_one(".chips a")
+    assert chip is not None
+    assert chip.get_text().strip().startswith("Tỉnh Tiền Giang")
+
+
+def test_a_new_source_is_named_without_a_restart(tmp_path: Path) -> None:
+    with press(tmp_path) as (app, _, _), TestClient(app, base_url="http://127.0.0.1") as client:
+        folder = app.state.desk.settings.sources_folder
+        (folder / "songtien.toml").unlink()
+        assert "Sông Tiền (soạn)" not in client.get("/search").text
+        (folder / "songtien.toml").write_text('name = "Sông Tiền mới"\ndomain = "songtien.example"\nenabled = false\n', encoding="utf-8")
+        assert "Sông Tiền mới" in client.get("/search").text
 
 
 def test_health_says_what_works(client: TestClient) -> None:

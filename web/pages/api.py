@@ -8,12 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 
-from diembao.engine import Hit, Interval, Unit
+from diembao.engine import MARK_END, MARK_START, Hit, Interval, Unit
 from diembao.errors import QueryError
 from web.addresses import LONGEST_QUERY, SearchAddress
 from web.chart import MOST_BUCKETS, count_by, count_coverage
 from web.desk import desk_of
-from web.marking import unmarked
 
 router = APIRouter(prefix="/api", tags=["search"])
 
@@ -69,7 +68,7 @@ def search(request: Request, asked: Wanted, limit: Annotated[int, Query(ge=0, le
         {
             "total": result.total,
             "took_ms": round(result.took_ms, 3),
-            "facets": {name: {count.value: count.count for count in counts} for name, counts in result.facets.items()},
+            "facets": {name: [{"value": count.value, "count": count.count} for count in counts] for name, counts in result.facets.items()},
             "hits": [hit_record(hit) for hit in result.hits],
             "cursor": result.cursor,
             "suggestions": list(result.suggestions),
@@ -77,13 +76,17 @@ def search(request: Request, asked: Wanted, limit: Annotated[int, Query(ge=0, le
     )
 
 
+_HIT_FIELDS = (
+    "id", "title", "lead", "url", "source", "kind", "published_at", "published_precision", "topics", "sentiment", "critical_of",
+    "places", "story_id", "copy_of", "similarity", "revision",
+)  # fmt: skip
+
+
 def hit_record(hit: Hit) -> dict[str, Any]:
-    """A hit as JSON: the article's fields without its body and its keys, with an excerpt that shows what matched."""
+    """A hit as JSON, as `diembao search --json` prints it: matches in `highlights` stand between two asterisks each."""
     record = hit.article.to_record()
-    for name in ("body", "copy_keys", "story_keys", "entities"):
-        del record[name]
-    excerpt = unmarked(hit.highlights.get("body", ""))
-    return {**record, "score": hit.score, "copies": hit.copies, "excerpt": excerpt}
+    highlights = {field: text.replace(MARK_START, "**").replace(MARK_END, "**") for field, text in hit.highlights.items()}
+    return {**{name: record[name] for name in _HIT_FIELDS}, "copies": hit.copies, "score": hit.score, "highlights": highlights}
 
 
 @router.get("/articles/{article_id}")

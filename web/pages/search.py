@@ -87,7 +87,8 @@ def _show(request: Request, desk: Desk, address: SearchAddress, problems: dict[s
         "next_href": address.changed(after=result.cursor).href() if result.cursor else None,
         "suggestions": [(suggestion, address.changed(q=suggestion).href()) for suggestion in result.suggestions],
     }
-    return desk.page(request, "search.html", 422 if problems else 200, **context)
+    place_names = {place.code: place.name for hit in result.hits for place in hit.article.places}
+    return desk.page(request, "search.html", 422 if problems else 200, place_names=place_names, **context)
 
 
 def _choices(address: SearchAddress, name: FilterName, result: SearchResult) -> list[Choice]:

@@ -50,6 +50,7 @@
       box.toggleAttribute("aria-invalid", isMistake);
       document.querySelector(".glance")?.remove();
       document.title = page.title;
+      document.getElementById("announce").textContent = results.querySelector("h2")?.textContent ?? "";
       history.replaceState(null, "", where);
     } catch (error) {
       if (error.name !== "AbortError") location.assign(where); // the server says what is wrong
