@@ -197,7 +197,7 @@ def _find(page: Page, source: Source | None, site: str, families: bool) -> tuple
     if elements:
         lead, _ = find_lead(page, headline.element, elements)
         if lead:
-            body = read_body(elements, title=headline.text, lead=lead, site=site, without=page.cards)
+            body = read_body(elements, title=headline.text, lead=lead, site=site, without=page.cards, descriptions=page.descriptions)
     return _Found(headline, lead, body, elements, None, profile=False, note="; ".join(notes)), None
 
 
@@ -232,7 +232,7 @@ def _assemble(page: Page, layout: Layout, headline: Headline, elements: list[Ele
         lead = lead_text(named[0]) if named else ""
     if not lead:
         lead, _ = find_lead(page, headline.element, elements)
-    body = read_body(elements, title=headline.text, lead=lead, remove=layout.remove, site=site)
+    body = read_body(elements, title=headline.text, lead=lead, remove=layout.remove, site=site, descriptions=page.descriptions)
     return _Found(headline, lead, body, elements, layout, profile=True)
 
 

@@ -27,7 +27,7 @@ _BLOCK_TAGS = frozenset(
     }
 )  # fmt: skip
 _NEVER = frozenset({"script", "style", "noscript", "iframe", "select", "button", "textarea", "input", "label", "nav", "head", "title"})
-_DEEPEST = 120
+_DEEPEST = 200
 _MOST_NODES = 60_000
 """Nodes taken over at most: a 10 MB page is cut, not waited for."""
 
@@ -180,6 +180,14 @@ def graft(elements: Sequence[Element], without: Collection[Element] = ()) -> Tag
             continue
         if not isinstance(item.tag, str) or item.tag in _NEVER or item in without:
             continue
+        while (
+            len(item) == 1
+            and not item.attrib
+            and not (item.text or "").strip()
+            and not (item[0].tail or "").strip()
+            and item[0].tag in _BLOCK_TAGS
+        ):
+            item = item[0]  # a wrapper without a meaning of its own
         if depth < _DEEPEST:
             tag = soup.new_tag(item.tag, attrs={str(key): str(value) for key, value in item.attrib.items()})
             parent.append(tag)
@@ -204,6 +212,7 @@ def read_body(
     remove: Sequence[str] = (),
     site: str = "",
     without: Collection[Element] = (),
+    descriptions: Sequence[str] = (),
 ) -> Body:
     """The text of the elements that hold an article.
 
@@ -214,6 +223,8 @@ def read_body(
         remove: selectors of the layout for what is to be cut out; one that cannot be read is passed over.
         site: names of the outlet (`bylines.site_names`), which are no authors.
         without: elements to leave out (`Page.cards`).
+        descriptions: what the head of the page says as its description: a first paragraph that is the same, and is marked
+            up unlike the others, is the lead.
     """
     root = graft(elements, without)
     for selector in remove:
@@ -223,7 +234,7 @@ def read_body(
         except (SelectorSyntaxError, NotImplementedError):
             continue
     blocks = list(_blocks(root))
-    return _choose(blocks, title, lead, site)
+    return _choose(blocks, title, lead, site, descriptions)
 
 
 @dataclass
@@ -428,7 +439,7 @@ def _squeeze(text: str) -> str:
     return re.sub(r"[\W_]+", "", text).lower()
 
 
-def _choose(blocks: list[Block], title: str, lead: str, site: str) -> Body:
+def _choose(blocks: list[Block], title: str, lead: str, site: str, descriptions: Sequence[str]) -> Body:
     body = Body()
     blocks = _after_title(blocks, title)
     body.images = list(dict.fromkeys(block.image for block in blocks if block.image and not block.boilerplate))
@@ -440,7 +451,7 @@ def _choose(blocks: list[Block], title: str, lead: str, site: str) -> Body:
     captions = [block for block in text if block.caption]
     paragraphs = [block for block in text if not block.caption]
     if not lead:
-        body.lead = _lead_of(paragraphs)
+        body.lead = _lead_of(paragraphs, descriptions)
         if body.lead:
             paragraphs = paragraphs[body.lead.count("\n") + 1 :]
     size, caption_size = sum(len(b.text) for b in paragraphs), sum(len(b.text) for b in captions)
@@ -598,6 +609,7 @@ def _take_byline(blocks: list[Block], body: Body, site: str) -> list[Block]:
             or bool(line.credits)
             or (block.bold + block.italic) * 10 >= len(block.text) * 6
             or bool(re.match(r"^\s*\(?(?:tin|bài|theo|nguồn|thực hiện|pv|phóng viên|ảnh|tác giả)\b", block.text, re.IGNORECASE))
+            or (bool(lines) and len(block.text) < 30)
             or (rank == 0 and (all(is_person(name) for name in line.authors) or len(block.text) < 30))
         )
         if not certain or (block.in_list and not marked) or block.tag in ("h2", "h3", "h4"):
@@ -645,7 +657,7 @@ def _cut_inline_byline(block: Block, body: Body, site: str) -> None:
             block.text = block.text[: found.start()].rstrip()
 
 
-def _lead_of(paragraphs: list[Block]) -> str:
+def _lead_of(paragraphs: list[Block], descriptions: Sequence[str]) -> str:
     """The summary at the beginning: a paragraph that is set apart from those after it; empty when none is."""
     if len(paragraphs) < 3:
         return ""
@@ -656,6 +668,9 @@ def _lead_of(paragraphs: list[Block]) -> str:
     if LEAD_CUE.search(first.cues) and not LEAD_CUE.search(rest[0].cues):
         return first.text
     if first.tag in ("h2", "h3", "h4", "h5") and size > 70 and all(block.tag != first.tag or len(block.text) < 70 for block in rest):
+        return first.text
+    squeezed = _squeeze(first.text)
+    if any(_squeeze(text).startswith(squeezed) for text in descriptions) and all((b.tag, b.cues) != (first.tag, first.cues) for b in rest):
         return first.text
     bold = first.bold * 10 >= size * 9
     if bold and size >= 60 and sum(1 for block in rest if block.bold * 10 >= len(block.text) * 9 and len(block.text) > 60) == 0:

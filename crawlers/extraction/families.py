@@ -254,9 +254,9 @@ FAMILIES: tuple[Family, ...] = (
         (".crawler-post", ".post"),
         Layout(
             title="#topic-title h1, h1",
-            body=".crawler-post:first-of-type .post",
-            authors=".crawler-post:first-of-type .creator",
-            published=".crawler-post:first-of-type time",
+            body="div.crawler-post:first-of-type .post",
+            authors="div.crawler-post:first-of-type .creator",
+            published="div.crawler-post:first-of-type time",
         ),
         "hint: the crawler view that Discourse ships (crawler-post, creator, post)",
         "forum",

@@ -190,7 +190,9 @@ def by_trafilatura(page: Page) -> str:
 def read_generally(page: Page, *, title_element: Element | None, title: str, lead: str, site: str) -> tuple[Body, list[Element]]:
     """The body of a page of unknown design, and the elements that it was read from (none when it is trafilatura's)."""
     elements = find_body(page, title_element)
-    body = read_body(elements, title=title, lead=lead, site=site, without=page.cards) if elements else Body()
+    body = (
+        read_body(elements, title=title, lead=lead, site=site, without=page.cards, descriptions=page.descriptions) if elements else Body()
+    )
     if len(body.text) >= 250:
         return body, elements
     other = by_trafilatura(page)

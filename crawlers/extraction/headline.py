@@ -199,6 +199,7 @@ def find_lead(page: Page, headline: Element | None, body: list[Element]) -> tupl
         if len(value) > 30
     ]
     inside = {element for part in body for element in part.iter()} if body else set()
+    plain: tuple[str, Element] | None = None
     candidates = page.elements[start + 1 : min(len(page.elements), max(end, start + 120))]
     for element in candidates:
         if element in inside or element.tag in ("a", "html", "head", "body", "meta", "link", "title", "img", "ul", "table"):
@@ -228,7 +229,13 @@ def find_lead(page: Page, headline: Element | None, body: list[Element]) -> tupl
             return text, element
         if heading and in_reach and len(text) > 60 and element.tag != "b":
             return text, element
-    return "", None
+        leaf = not any(
+            child.tag in ("div", "p", "table", "ul", "h1", "h2", "h3", "img") for child in element.iter() if child is not element
+        )
+        if plain is None and leaf and in_reach and len(text) >= 60 and element.tag in ("p", "div", "td") and text.rstrip()[-1] in '.!?…"”)':
+            plain = text, element
+    # Nothing is called a lead: the one block of sentences between the headline and the body is it.
+    return plain or ("", None)
 
 
 def lead_text(element: Element, *, links: bool = False) -> str:
@@ -386,10 +393,11 @@ def _printed(page: Page, headline: Element | None, body: list[Element]) -> Print
     inside = {element for part in body for element in part.iter()} if body else set()
     best: tuple[float, Printed] | None = None
     seen: set[Element] = set()
-    for element in page.elements:
+    reach = page.elements[max(0, start - 500) : start + 2500] if start >= 0 else page.elements[:20_000]
+    for element in reach:
         own = " ".join([element.text or "", *(child.tail or "" for child in element)])
         stamp = element.tag == "time" and bool(element.get("datetime"))
-        if not stamp and not (any(letter.isdigit() for letter in own) and has_day(own)) and not _DATE_CUE.search(cues(element)):
+        if not stamp and not has_day(own) and not _DATE_CUE.search(cues(element)):
             title = element.get("title") or ""
             if not (title and len(title) < 40 and has_day(title)):
                 continue

@@ -203,6 +203,11 @@ class Page:
         return index
 
     @cached_property
+    def descriptions(self) -> list[str]:
+        """What the head of the page gives as its description."""
+        return [text for name in ("og:description", "description") for text in self.metadata.meta.get(name, ()) if len(text) > 30]
+
+    @cached_property
     def cards(self) -> set[Element]:
         """Elements that advertise other articles: a linked title on a line of its own and a few words below it, one card beside another."""
         found: set[Element] = set()
@@ -222,6 +227,17 @@ class Page:
         except (SelectorError, etree.XPathError, SyntaxError):
             return []
         return [item for item in found if isinstance(item, lxml.html.HtmlElement)] if isinstance(found, list) else []
+
+    def check_selector(self, selector: str) -> None:
+        """Raise when `selector` cannot be read; `select` passes such a one over.
+
+        Raises:
+            ValueError: with what is wrong.
+        """
+        try:
+            _compiled(selector)
+        except (SelectorError, etree.XPathError, SyntaxError) as error:
+            raise ValueError(f"the selector {selector!r} cannot be read: {error}") from error
 
     def absolute(self, link: str) -> str:
         """`link` as an absolute http(s) address; empty when it is not one."""
