@@ -10,27 +10,34 @@ from cli.output import emit, json_option, say
 from diembao.errors import DiembaoError
 from diembao.settings import Settings
 
+prefect_port = click.option(
+    "--prefect-port", "port", type=click.IntRange(1, 65535), default=4200, show_default=True, help="Port of the Prefect server and page."
+)
+
 
 @click.command()
 @click.option("--once", is_flag=True, help="One round, then end; without it a round every --every seconds.")
 @click.option("--every", type=click.IntRange(30, 86400), default=300, show_default=True, help="Seconds between two rounds.")
 @click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be repeated.")
+@prefect_port
 @json_option
 @click.pass_obj
-def monitor(settings: Settings, once: bool, every: int, sources: tuple[str, ...], as_json: bool) -> None:
+def monitor(settings: Settings, once: bool, every: int, sources: tuple[str, ...], port: int, as_json: bool) -> None:
     """The whole chain as a Prefect flow: crawl → tag → link → index → alerts."""
-    from flows.local_prefect import prepare
+    from flows.local_prefect import prepare, server
 
+    if not once:
+        with server(settings.home, port) as address:
+            from flows.schedule import serve_monitor
+
+            say(f"Prefect: {address}  (Ctrl-C)")
+            serve_monitor(timedelta(seconds=every), list(sources))
+        return
     prepare(settings.home)
     import flows.monitor
 
-    if once:
-        say("Một vòng: crawl → tag → link → index → alerts / One round")
-        _print_round(flows.monitor.monitor(sources=list(sources)), as_json)
-        return
-    from flows.schedule import serve_monitor
-
-    serve_monitor(timedelta(seconds=every), list(sources))
+    say("Một vòng: crawl → tag → link → index → alerts / One round")
+    _print_round(flows.monitor.monitor(sources=list(sources)), as_json)
 
 
 def _print_round(result: dict[str, object], as_json: bool) -> None:
@@ -44,23 +51,26 @@ def _print_round(result: dict[str, object], as_json: bool) -> None:
 
 @click.command()
 @click.option("--every", type=click.IntRange(30, 86400), default=300, show_default=True, help="Seconds between two rounds of monitor.")
+@prefect_port
 @json_option
 @click.pass_obj
-def schedule(settings: Settings, every: int, as_json: bool) -> None:
-    """Serve every scheduled flow until Ctrl-C: monitor, and the morning briefing at 06:30."""
-    from flows.local_prefect import prepare
+def schedule(settings: Settings, every: int, port: int, as_json: bool) -> None:
+    """Serve every scheduled flow until Ctrl-C: monitor, and the morning briefing at 06:30.
 
-    prepare(settings.home)
-    from flows.schedule import deployments, serve_all
+    A Prefect server with its page is started beside it, unless PREFECT_API_URL names one.
+    """
+    from flows.local_prefect import server
 
-    planned = [
-        {"name": one.name, "schedule": str(one.schedules[0].schedule)} for one in deployments(timedelta(seconds=every)) if one.schedules
-    ]
-    if as_json:
-        emit(planned)
-    for one in planned:
-        say(f"{one['name']}: {one['schedule']}")
-    serve_all(timedelta(seconds=every))
+    with server(settings.home, port) as address:
+        from flows.schedule import deployments, schedule_in_words, serve_all
+
+        planned = [{"name": one.name, "schedule": schedule_in_words(one)} for one in deployments(timedelta(seconds=every))]
+        if as_json:
+            emit({"prefect": address, "deployments": planned})
+        for entry in planned:
+            say(f"{entry['name']}: {entry['schedule']}")
+        say(f"Prefect: {address}  (Ctrl-C)")
+        serve_all(timedelta(seconds=every))
 
 
 @click.command()

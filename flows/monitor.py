@@ -44,13 +44,17 @@ def crawl(settings: Settings, sources: list[str], now: datetime) -> str:
 
 @task(name="tag-link-index", retries=3, retry_delay_seconds=[2, 15, 60], retry_condition_fn=worth_a_retry)
 def index_runs(settings: Settings, now: datetime) -> list[stages.IndexedRun]:
-    """Tag, link and index every run that waits: this one, and what earlier ones left behind."""
+    """Tag, link and index every run that waits: this one, what earlier ones left behind, and what is in quarantine."""
     state, engine = State(settings.database), open_engine(settings)
     try:
         engine.prepare()
-        runs = stages.waiting_runs(settings, state, now)
-        tagger = Tagger(settings.config, settings.office.province) if runs else None
-        return [stages.index_run(settings, state, engine, tagger, run, now) for run in runs if tagger is not None]
+        waiting, quarantined = stages.waiting_runs(settings, state, now), stages.quarantined_runs(settings)
+        if not waiting and not quarantined:
+            return []
+        tagger = Tagger(settings.config, settings.office.province)
+        for run in quarantined:
+            stages.retry_quarantine(settings, state, engine, tagger, run)
+        return [stages.index_run(settings, state, engine, tagger, run, now) for run in waiting]
     finally:
         engine.close()
         state.close()

@@ -22,15 +22,15 @@ from alerts.evaluation import evaluate
 from alerts.log import record
 from alerts.outbox import send_due
 from alerts.rules_file import read_rules
-from crawlers.runs import CrawlRun, new_run_id, read_run
+from crawlers.runs import new_run_id, read_run
 from diembao.article import Article
 from diembao.engine import SearchEngine
 from diembao.errors import ConfigError, DiembaoError
-from diembao.fates import KEPT, Fate, FateLedger
-from diembao.jsonl import write_line
+from diembao.fates import KEPT, Fate, FateLedger, summarise
 from diembao.settings import Settings
 from diembao.source import choose_sources, read_sources, source_names
 from diembao.state import Run, State
+from flows.quarantine import QUARANTINE, Quarantined, read_quarantine, write_quarantine
 from index.ingest import ingest
 from nlp.linking import link
 from nlp.tagging import Tagger
@@ -109,6 +109,11 @@ def environment_of(settings: Settings) -> dict[str, str]:
     }
 
 
+def quarantined_runs(settings: Settings) -> list[str]:
+    """Ids of the runs that have articles in quarantine, oldest first."""
+    return sorted(path.parent.name for path in settings.runs_folder.glob(f"*/{QUARANTINE}"))
+
+
 def waiting_runs(settings: Settings, state: State, now: datetime) -> list[str]:
     """Ids of the crawl runs that are not indexed yet, oldest first; without those that are still being written."""
     with state.session() as session:
@@ -135,56 +140,88 @@ def index_run(settings: Settings, state: State, engine: SearchEngine, tagger: Ta
         if page.fate is not None:
             ledger.settle(page.page, page.fate)
     open_pages = set(ledger.open_pages())
-    result = IndexedRun(run, {}, problems=list(crawled.problems))
-    quarantine: list[tuple[Article, str]] = []
-    for batch in _batches((article for article in crawled.articles() if article.id in open_pages), BATCH):
+    processed = _process((article for article in crawled.articles() if article.id in open_pages), state, engine, tagger)
+    for identity, fate in processed.outcomes.items():
+        ledger.settle(identity, fate)
+    for page_without_article in ledger.open_pages():
+        ledger.settle(page_without_article, Fate.PARSE_ERROR)
+    ledger.check()
+    write_quarantine(crawled.folder, processed.quarantine)
+    fates = ledger.summary()
+    with state.session() as session:
+        record = session.get(Run, run) or Run(id=run, started_at=now)
+        record.started_at = crawled.started_at or record.started_at
+        record.ended_at = record.indexed_at = now
+        record.fates = fates
+        session.add(record)
+    return IndexedRun(run, fates, processed.revised, len(processed.quarantine), list(crawled.problems))
+
+
+def retry_quarantine(settings: Settings, state: State, engine: SearchEngine, tagger: Tagger, run: str) -> IndexedRun:
+    """Try the quarantined articles of one run again; those that can be indexed now leave the quarantine.
+
+    Returns:
+        The run with its corrected fates; `quarantined` is how many stay.
+
+    Raises:
+        DiembaoError: when the engine or the database fails, or the quarantine cannot be read (everything stays as it was).
+    """
+    folder = settings.runs_folder / run
+    waiting = read_quarantine(folder)
+    processed = _process((entry.article for entry in waiting), state, engine, tagger)
+    with state.session() as session:
+        record = session.get_one(Run, run)
+        fates = corrected_fates(record.fates, [(entry.fate, processed.outcomes[entry.article.id]) for entry in waiting])
+        record.fates = fates
+    write_quarantine(folder, processed.quarantine)
+    return IndexedRun(run, fates, processed.revised, len(processed.quarantine))
+
+
+def corrected_fates(fates: dict[str, Any], changes: Iterable[tuple[Fate, Fate]]) -> dict[str, Any]:
+    """The fates of a run after some pages changed theirs, each (before, after).
+
+    >>> corrected_fates({"fetched": 2, "indexed": 1, "unchanged": 0, "dropped": {"tag_failed": 1}}, [(Fate.TAG_FAILED, Fate.INDEXED)])
+    {'fetched': 2, 'indexed': 2, 'unchanged': 0, 'dropped': {}}
+    """
+    counts = Counter({Fate(name): count for name, count in fates["dropped"].items()})
+    counts.update({fate: fates[fate] for fate in KEPT})
+    for before, after in changes:
+        counts[before] -= 1
+        counts[after] += 1
+    return summarise(counts, fates["fetched"])
+
+
+@dataclass
+class _Processed:
+    outcomes: dict[str, Fate] = field(default_factory=dict)
+    quarantine: list[Quarantined] = field(default_factory=list)
+    revised: int = 0
+
+
+def _process(articles: Iterable[Article], state: State, engine: SearchEngine, tagger: Tagger) -> _Processed:
+    """Tag, link and index `articles` in batches; one that fails is quarantined and holds up no other."""
+    done = _Processed()
+    for batch in _batches(articles, BATCH):
         tagged = []
         for article in batch:
             try:
                 tagged.append(tagger.tag(article))
             except DiembaoError as error:
-                ledger.settle(article.id, Fate.TAG_FAILED)
-                quarantine.append((article, str(error)))
+                done.outcomes[article.id] = Fate.TAG_FAILED
+                done.quarantine.append(Quarantined(article, Fate.TAG_FAILED, str(error)))
         report = ingest(engine, state, link(tagged, engine))
-        result.revised += report.revised
+        done.revised += report.revised
         for article in tagged:
-            ledger.settle(article.id, report.outcomes[article.id])
+            done.outcomes[article.id] = report.outcomes[article.id]
             if article.id in report.reasons:
-                quarantine.append((article, report.reasons[article.id]))
-    for page_without_article in ledger.open_pages():
-        ledger.settle(page_without_article, Fate.PARSE_ERROR)
-    _write_quarantine(crawled, quarantine)
-    ledger.check()
-    result.fates = ledger.summary()
-    result.quarantined = len(quarantine)
-    _remember(state, crawled, result, now)
-    return result
+                done.quarantine.append(Quarantined(article, Fate.REJECTED, report.reasons[article.id]))
+    return done
 
 
 def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
-
-
-def _write_quarantine(crawled: CrawlRun, quarantine: list[tuple[Article, str]]) -> None:
-    path = crawled.folder / "quarantine.jsonl"
-    if not quarantine:
-        path.unlink(missing_ok=True)
-        return
-    with path.open("w", encoding="utf-8") as stream:
-        for article, reason in quarantine:
-            write_line(stream, {"reason": reason, "article": article.to_record()})
-
-
-def _remember(state: State, crawled: CrawlRun, result: IndexedRun, now: datetime) -> None:
-    with state.session() as session:
-        run = session.get(Run, crawled.id) or Run(id=crawled.id, started_at=now)
-        run.started_at = crawled.started_at or run.started_at
-        run.ended_at = now
-        run.indexed_at = now
-        run.fates = result.fates
-        session.add(run)
 
 
 def total_fates(runs: Iterable[IndexedRun]) -> dict[str, Any]:
