@@ -9,6 +9,7 @@ from crawlers.compression import BadCompression, TooMuch, decompress
 from crawlers.extraction import extract
 from diembao.article import ArchiveRecord, Article, Kind
 from diembao.fates import Fate
+from diembao.privacy import mask_personal_numbers
 from diembao.source import Source
 from diembao.urls import article_id
 
@@ -108,8 +109,6 @@ def read_page(page: FetchedPage, source: Source | None, body: bytes | None = Non
         first_seen_at=page.first_seen_at,
     )
     if article.kind in _VOICES_OF_PERSONS:
-        from diembao.privacy import mask_personal_numbers
-
         article = article.with_fields(
             title=mask_personal_numbers(article.title),
             lead=mask_personal_numbers(article.lead),

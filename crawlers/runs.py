@@ -175,6 +175,10 @@ class RunWriter:
         draft = path.with_suffix(".tmp")
         draft.write_text(json.dumps(summary, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         draft.replace(path)
+        self.close()
+
+    def close(self) -> None:
+        """Close the files; without `finish` before, the run counts as not ended."""
         self._articles.close()
         self._fates.close()
 
