@@ -58,10 +58,10 @@ class Office:
             writer.write_fate(PageFate(one.id, one.url, one.source, None))
         for page, fate in (dropped or {}).items():
             writer.write_fate(PageFate(page, f"https://bao.example/{page}", "bao", fate))
-        if ended:
-            writer.finish(
-                {"started_at": NOW.isoformat(), "problems": [{"source": "bao", "url": "https://bao.example/rss", "problem": "empty"}]}
-            )
+        problem = {"source": "bao", "url": "https://bao.example/rss", "problem": "empty"}
+        writer.finish({"started_at": NOW.isoformat(), "problems": [problem]})
+        if not ended:  # killed: no summary
+            (writer.folder / "summary.json").unlink()
 
     def index(self, run: str, tagger: Any = None, engine: Any = None) -> stages.IndexedRun:
         return stages.index_run(self.settings, self.state, engine or self.engine, tagger or self.tagger, run, NOW)
