@@ -24,7 +24,8 @@ _PUBLIC = re.compile(
     re.IGNORECASE,
 )
 _IDENTITY = re.compile(
-    r"""(\b(?:CMND|CMT(?:ND)?|CCCD|CMTND|căn\ cước(?:\ công\ dân)?|chứng\ minh\ (?:nhân\ dân|thư)|số\ định\ danh(?:\ cá\ nhân)?|thẻ\ căn\ cước|giấy\ tờ\ tùy\ thân)
+    r"""(\b(?:CMND|CMT(?:ND)?|CCCD|CMTND|căn\ cước(?:\ công\ dân)?
+    |chứng\ minh\ (?:nhân\ dân|thư)|số\ định\ danh(?:\ cá\ nhân)?|thẻ\ căn\ cước|giấy\ tờ\ tùy\ thân)
     [^\d\n.;]{0,25}?)((?<!\d)\d(?:[ .]?\d){11}(?!\d)|(?<!\d)\d(?:[ .]?\d){8}(?!\d))""",
     re.VERBOSE | re.IGNORECASE,
 )

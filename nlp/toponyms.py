@@ -293,87 +293,123 @@ def _behind_club_word(tokens: Sequence[_Token], before: int, words: list[str]) -
     return any(" ".join(words[-size:]) in _lists()["clubs"] for size in (1, 2, 3) if len(words) >= size)
 
 
+class _Surroundings(NamedTuple):
+    """A name without a rank, and what stands around it.
+
+    Attributes:
+        key: key of the name.
+        line: the line of text.
+        start: where the name begins in the line.
+        after: the next 40 characters.
+        words: up to three words directly before it, in small letters; nothing but spaces between.
+        previous: the last of them as it is written, or None.
+        begins: that word begins a sentence, or the line is all in capitals: its own capital says nothing.
+    """
+
+    key: Key
+    line: str
+    start: int
+    after: str
+    words: list[str]
+    previous: _Token | None
+    begins: bool
+
+    @property
+    def last(self) -> str:
+        """The word directly before the name."""
+        return self.words[-1] if self.words else ""
+
+    @property
+    def two(self) -> str:
+        """The two words directly before the name."""
+        return " ".join(self.words[-2:])
+
+    def behind(self, name: str) -> bool:
+        """Whether one of the list's phrases of one or two words stands directly before the name."""
+        words = _lists()[name]
+        return self.last in words or self.two in words
+
+    @property
+    def capital_before(self) -> bool:
+        """The word before has a capital of its own, as in a longer name; abbreviations do not count."""
+        return self.previous is not None and self.previous.text[0].isupper() and not self.previous.text.isupper() and not self.begins
+
+
 def _is_other(line: str, tokens: Sequence[_Token], index: int, count: int, words: list[str], key: Key, shouting: bool, text: str) -> bool:
     """Whether the surroundings say that the name is of a person, club, street, paper, dish or firm."""
     end = tokens[index + count - 1].end
     after = line[end : end + 40]
     if after[:1].isalpha():
         return False  # "Hà NộiCông an…": where the report comes from
-    last = words[-1] if words else ""
-    two = " ".join(words[-2:])
     previous = tokens[index - 1] if index and words else None
-    if _NAME_AFTER.match(after):
+    begins = shouting or (previous is not None and _begins_sentence(line, previous))
+    around = _Surroundings(key, line, tokens[index].start, after, words, previous, begins)
+    if _is_part(around) or _is_paper(around) or _is_street(around) or (around.behind("dishes")):
         return True
-    following = tokens[index + count] if index + count < len(tokens) else None
-    if following and line[end : following.start] == " ":
-        if key == name_key("Thái Bình") and following.key == syllable_key("Dương"):
+    if _is_person(around) or _is_firm(around):
+        return True
+    if around.two == "công an" or not around.behind("locative"):
+        return not _after_place_comma(line, tokens, index) and _is_about_clubs(text[:3000])
+    return False
+
+
+def _is_part(around: _Surroundings) -> bool:
+    """The name is part of a longer one ("Thái Bình Dương", "Hà Nội Mới"), or tells a time zone."""
+    if _NAME_AFTER.match(around.after):
+        return True
+    for name, continuation in (("Thái Bình", " Dương"), ("Điện Biên", " Phủ")):
+        if around.key == name_key(name) and around.after.lower().startswith(continuation.lower()):
             return True
-        if key == name_key("Điện Biên") and following.key == syllable_key("Phủ"):
-            return True
-        if key == name_key("Hòa Bình") and two.endswith("nobel"):
-            return True
-    if _MAGAZINE.search(line, max(0, tokens[index].start - 40), tokens[index].start):
+    if around.key == name_key("Hòa Bình") and around.last == "nobel":
         return True
-    if last == "giờ" and key == name_key("Hà Nội"):
+    return around.key == name_key("Hà Nội") and around.last == "giờ"
+
+
+def _is_paper(around: _Surroundings) -> bool:
+    papers = _lists()["papers"]
+    if around.two in papers or (around.last in papers and around.two not in _lists()["not_papers"]):
         return True
-    if two in _lists()["papers"] or (last in _lists()["papers"] and two not in _lists()["not_papers"]):
-        return True
-    if (
-        last in _lists()["streets"]
-        and two not in _lists()["not_streets"]
-        and not (last in ("sông", "cầu") and key in (name_key("Cần Thơ"), name_key("Sài Gòn")))
-        and not (last == "phố" and key in (name_key("Hà Nội"), name_key("Sài Gòn")))
-    ):
-        route = re.match(r"[ \u00a0]?[-–][ \u00a0]?[A-ZĐÀ-Ỹ]", after) and last in ("đường", "lộ", "tuyến")
-        if not route:
-            return True
-    if two in _lists()["dishes"] or (last in _lists()["dishes"] and two not in ("giống bưởi", "bao bia", "đội bún")):
-        return True
-    if key in _keys("personal") and previous is not None:
-        if (
-            last in _lists()["titles"]
-            and two not in _lists()["not_titles"]
-            and not (previous.text[0].islower() and last in ("viên", "sĩ", "nhân", "hậu") and two not in _lists()["person_words"])
-        ):
-            return True
-        if last in _lists()["firms"] or two in _lists()["firms"]:
-            return True
-        if (
-            not shouting
-            and previous.text[0].isupper()
-            and not previous.text.isupper()
-            and not _begins_sentence(line, previous)
-            and last in (_lists()["middle_names"] | _lists()["surnames"])
-        ):
-            return True
-    if (
-        previous is not None
-        and not shouting
-        and previous.text[0].isupper()
-        and last in _lists()["surnames"]
-        and line[previous.end : tokens[index].start] == " "
-        and key in _keys("personal")
-    ):
-        return True
-    if key == name_key("Hòa Bình") and _FIRM_HEADS.search(line[max(0, tokens[index].start - 40) : tokens[index].start]):
-        return True
-    if key == name_key("Sài Gòn") and (last in _lists()["firms"] or two in _lists()["firms"] or two in ("dự án", "căn hộ", "đô thị")):
-        return True
-    if key == name_key("Huế") and (
-        last in ("hoa", "thị")
-        or (
-            previous is not None
-            and previous.text[0].isupper()
-            and not previous.text.isupper()
-            and not _begins_sentence(line, previous)
-            and not shouting
-            and last not in _lists()["locative"]
-        )
-    ):
-        return True
-    if (last in _lists()["locative"] and two != "công an") or two in _lists()["locative"] or _after_place_comma(line, tokens, index):
+    return _MAGAZINE.search(around.line, max(0, around.start - 40), around.start) is not None
+
+
+def _is_street(around: _Surroundings) -> bool:
+    """A street, bridge or river that bears the name; not a route ("đường Hà Nội - Vinh") and not the streets of a city."""
+    if around.last not in _lists()["streets"] or around.two in _lists()["not_streets"]:
         return False
-    return _is_about_clubs(text[:3000])
+    if around.last in ("sông", "cầu") and around.key in (name_key("Cần Thơ"), name_key("Sài Gòn")):
+        return False
+    if around.last == "phố" and around.key in (name_key("Hà Nội"), name_key("Sài Gòn")):
+        return False
+    return not (around.last == "đường" and _ROUTE.match(around.after))
+
+
+def _is_person(around: _Surroundings) -> bool:
+    if around.previous is None or around.key not in _keys("personal"):
+        return False
+    lists = _lists()
+    if around.last in lists["titles"] and around.two not in lists["not_titles"]:
+        # "ca sĩ Hà Giang" is one, "chiến sĩ Hà Giang" are many
+        return around.last not in ("viên", "sĩ", "nhân", "hậu") or around.two in lists["person_words"]
+    if not around.capital_before:
+        return around.previous.text[0].isupper() and not around.previous.text.isupper() and around.last in lists["surnames"]
+    if around.last in lists["middle_names"] or around.last in lists["surnames"]:
+        return True
+    if around.words[-2:-1] and around.words[-2] in lists["titles"] and around.words[-2] not in ("viên", "nhân"):
+        return True  # "ông Phí Thái Bình"
+    return around.key == name_key("Huế")
+
+
+def _is_firm(around: _Surroundings) -> bool:
+    if around.key == name_key("Sài Gòn"):
+        return around.behind("firms") or around.two in ("dự án", "căn hộ", "đô thị")
+    if around.key == name_key("Hòa Bình") and _FIRM_HEADS.search(around.line, max(0, around.start - 40), around.start):
+        return True
+    if around.key not in _keys("personal") or not around.behind("firms"):
+        return False
+    return not _lists()["offices"].intersection(around.words[:-2])  # "Sở Xây dựng Hòa Bình"
+
+
+_ROUTE = re.compile(r"[ \u00a0]?[-–][ \u00a0]?[^\W\d_]")
 
 
 def _after_place_comma(line: str, tokens: Sequence[_Token], index: int) -> bool:

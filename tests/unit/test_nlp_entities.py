@@ -1,0 +1,49 @@
+"""Names of people, organisations and locations, and where they stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diembao.article import Article
+from nlp.step import discover
+from nlp.tagging import Tagger
+
+CONFIG = Path(__file__).parent.parent.parent / "config"
+TAGGER = Tagger(CONFIG, steps=[step for step in discover() if step.name == "entities"])
+
+
+def names(body: str, title: str = "", lead: str = "") -> list[tuple[str, str]]:
+    tagged = TAGGER.tag(Article(title=title, lead=lead, body=body))
+    for entity in tagged.entities:
+        assert tagged.body[entity.start : entity.end] == entity.text
+        assert entity.text == entity.text.strip()
+    return [(entity.text, entity.type) for entity in tagged.entities]
+
+
+def test_names_of_a_sentence() -> None:
+    found = names("Ông Lê Văn Hưởng, Chủ tịch UBND tỉnh Tiền Giang, nói tại Hà Nội.")
+    assert ("Lê Văn Hưởng", "PER") in found
+    assert ("Hà Nội", "LOC") in found
+
+
+def test_title_and_lead_are_read_but_not_counted() -> None:
+    assert names("", title="Ông Putin ở Hà Nội") == []
+    assert names("Bà An về.", title="Ông Putin ở Hà Nội", lead="Ông Trump đến.") == names("Bà An về.")
+
+
+def test_offsets_hold_behind_emoji_disguises_and_odd_spaces() -> None:
+    found = names("😀😀 Ông  Nguyễn\u00a0Văn Ba ở ʜà ɴội.\n\n\u200bBà Trần Thị Tư ở TP.HCM.")
+    assert ("Hà Nội", "LOC") in found or ("hà nội", "LOC") not in found
+    assert any(text.startswith("Trần Thị Tư") for text, kind in found if kind == "PER")
+
+
+PIECES = ["Ông ", "Nguyễn ", "Văn", "Hà Nội", "UBND ", "tỉnh ", ". ", "\n", "  ", "😀", "nghành ", "ð", "\u0301", "…", "Putin ", ", "]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join) | st.text(max_size=60))
+def test_offsets_hold_in_any_text(body: str) -> None:
+    names(body)

@@ -1,0 +1,159 @@
+"""Places: units of today and before the merger, and what is named after them."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from nlp.gazetteer import gazetteer, name_key
+from nlp.repair import repair
+from nlp.steps.places import places
+from nlp.toponyms import find_places
+
+HEADLINES = Path(__file__).parent.parent / "data" / "places" / "headlines.jsonl"
+
+
+def provinces(text: str, office: str | None = None) -> set[str]:
+    return {gazetteer().province_name(mention.unit.province) for mention in find_places(text, office)}
+
+
+def units(text: str, office: str | None = None, published: date | None = None) -> list[str]:
+    return [mention.unit.name for mention in find_places(text, office, published)]
+
+
+def test_the_gazetteer_is_complete() -> None:
+    every = [unit for found in gazetteer().by_key.values() for unit in found]
+    today = {unit.code for unit in every if unit.valid_to is None}
+    assert len(gazetteer().provinces) == 34
+    assert len(today) == 34 + 3321
+    former = {unit.name for unit in every if unit.level == "province" and unit.valid_to == date(2025, 6, 30)}
+    kept = {unit.name for unit in every if unit.level == "province" and unit.valid_to is None and not unit.former}
+    assert len(former) == 52
+    assert len(kept) == 11  # were not merged
+    assert {unit.province for unit in every} == set(gazetteer().provinces)
+    assert {len(unit.former) for unit in gazetteer().provinces.values()} == {0, 2, 3}
+
+
+def test_a_former_province_leads_to_todays_and_keeps_its_own_record() -> None:
+    (place,) = places("Nông dân Tiền Giang được mùa", None, None)
+    assert (place.code, place.name, place.level, place.province) == ("82", "Tỉnh Tiền Giang", "province", "Đồng Tháp")
+    assert (place.valid_from, place.valid_to, place.former) == (None, date(2025, 6, 30), [])
+    (place,) = places("Nông dân Đồng Tháp được mùa", None, None)
+    assert (place.code, place.province, place.valid_from, place.valid_to) == ("82", "Đồng Tháp", date(2025, 7, 1), None)
+    assert place.former == ["Tỉnh Tiền Giang", "Tỉnh Đồng Tháp"]
+
+
+def test_provinces_bear_their_names_of_the_data() -> None:
+    names = {unit.short for unit in gazetteer().provinces.values()}
+    assert {"Đồng Tháp", "Hồ Chí Minh", "Thanh Hoá", "Khánh Hoà", "Huế", "Đắk Lắk"} <= names
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("TP.HCM, TPHCM, TP HCM, Tp. Hồ Chí Minh, Sài Gòn, T.P Hồ Chí Minh", {"Hồ Chí Minh"}),
+        ("BR-VT và Bà Rịa - Vũng Tàu, Bà Rịa-Vũng Tàu", {"Hồ Chí Minh"}),
+        ("Thừa Thiên - Huế, Thừa Thiên-Huế, TT-Huế, TT. Huế, TP Huế", {"Huế"}),
+        ("Đắk Lắk, Đắc Lắc, Đăk Lăk, Daklak", {"Đắk Lắk"}),
+        ("Thanh Hoá và Thanh Hóa, Khánh Hòa và Khánh Hoà", {"Thanh Hoá", "Khánh Hoà"}),
+        ("Bắc Cạn, Kontum, Hà Tây", {"Thái Nguyên", "Quảng Ngãi", "Hà Nội"}),
+        ("HÀ NỘI MƯA LỚN, NGẬP KHẮP NƠI TỐI NAY", {"Hà Nội"}),
+        ("Hà NộiCông an bắt nhóm cướp", {"Hà Nội"}),
+        ("TP HCMNghệ sĩ Vũ Xuân Trang", {"Hồ Chí Minh"}),
+        ("quận 1, Q.3, Quận 12", {"Hồ Chí Minh"}),
+        ("Quận Thủ Đức, TP Thủ Đức, TP. Vũng Tàu", {"Hồ Chí Minh"}),
+        ("Đà Lạt, Nha Trang, Phú Quốc, Hội An", {"Lâm Đồng", "Khánh Hoà", "An Giang", "Đà Nẵng"}),
+        ("cao tốc Hà Nội - Hải Phòng", {"Hà Nội", "Hải Phòng"}),
+        ("Chặng Hà Nội - Hồ Chí Minh", {"Hà Nội", "Hồ Chí Minh"}),
+        ("bay tới Quy Nhơn, Vinh, Thanh Hóa", {"Gia Lai", "Nghệ An", "Thanh Hoá"}),
+        ("Sở Xây dựng Hòa Bình, Báo cáo Hòa Bình", {"Phú Thọ"}),
+        ("yêu cầu Hà Nội, đường phố Hà Nội, tin báo Hà Nội", {"Hà Nội"}),
+        ("(Nghi Xuân-Hà Tĩnh)", {"Hà Tĩnh"}),
+        ("Công an huyện Nông Sơn", {"Đà Nẵng"}),
+        ("huyện Việt Yên", {"Bắc Ninh"}),
+    ],
+)
+def test_names_of_places(text: str, expected: set[str]) -> None:
+    assert provinces(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CLB Hà Nội gặp CLB TP.HCM",
+        "Hà Nội FC và Hà Nội T&T",
+        "Sông Lam Nghệ An, Than Quảng Ninh, SHB Đà Nẵng, Becamex Bình Dương, FLC Thanh Hóa",
+        "Không ai cứu nổi Long An: HLV Minh Phương và toàn đội Long An vẫn thua ở V-League",
+        "đường Hà Nội, phố Huế, xa lộ Hà Nội, cầu Đồng Nai, đường Củ Chi, đường Hồ Chí Minh",
+        "Chủ tịch Hồ Chí Minh, tư tưởng Hồ Chí Minh",
+        "Phó Thủ tướng Trương Hòa Bình và ông Phí Thái Bình, ca sĩ Hà Giang, chị Khánh Hòa",
+        "Báo Đồng Nai, Tạp chí doanh nhân Sài Gòn, Báo Sài Gòn Giải Phóng, Hà Nội Mới",
+        "bún bò Huế, bưởi Năm Roi, phở Hà Nội, bia Sài Gòn",
+        "Thái Bình Dương, châu Á - Thái Bình Dương",
+        "giải Nobel Hòa bình, vì hòa bình",
+        "Tập đoàn Xây dựng Hòa Bình",
+        "tỉnh Hà Nam (Trung Quốc)",
+        "lúc 2h (giờ Hà Nội) ngày 7/2",
+        "chiến dịch Điện Biên Phủ",
+        "Nguyễn Trãi, Trần Hưng Đạo, Hai Bà Trưng",
+        "xã hội, huyện ủy, quận trưởng, phường hội, tỉnh táo, thành phố",
+        "",
+        "123 456 789",
+    ],
+)
+def test_what_is_only_named_after_a_place(text: str) -> None:
+    assert provinces(text) == set()
+
+
+def test_an_address_settles_common_names_from_its_end() -> None:
+    assert units("xã Hòa Bình, huyện Vĩnh Bảo, TP Hải Phòng") == ["Xã Hòa Bình", "Huyện Vĩnh Bảo", "Thành phố Hải Phòng"]
+    assert provinces("xã Tân Lập, huyện Mộc Châu, tỉnh Sơn La") == {"Sơn La"}
+    assert provinces("huyện Châu Thành (Tiền Giang)") == {"Đồng Tháp"}
+    assert provinces("huyện Châu Thành, tỉnh Bến Tre") == {"Vĩnh Long"}
+    assert provinces("phường Hòa Hiệp, Liên Chiểu, Đà Nẵng") == {"Đà Nẵng"}
+
+
+def test_a_common_name_is_left_open_unless_text_or_office_settle_it() -> None:
+    assert units("Cháy chợ ở huyện Châu Thành") == []
+    assert provinces("Cháy chợ ở huyện Châu Thành", "Đồng Tháp") == {"Đồng Tháp"}
+    assert provinces("Cháy chợ ở huyện Châu Thành. Công an Trà Vinh vào cuộc") == {"Vĩnh Long"}
+    assert units("ông Nguyễn Trãi ở Hà Nội") == ["Thành phố Hà Nội"]
+    assert units("phường Nguyễn Trãi, TP Hà Giang")[0] == "Phường Nguyễn Trãi"
+
+
+def test_a_commune_of_another_province_does_not_slip_in() -> None:
+    assert provinces("thành phố Phủ Lý phong tỏa xã Tiên Hải") == {"Ninh Bình"}
+
+
+def test_mentions_stand_where_they_say() -> None:
+    text = "Ngày 2/9, tại P.Tân Định, Q.1 (TP.HCM) và H. Cái Bè, tỉnh Tiền Giang"
+    found = find_places(text)
+    assert [text[mention.start : mention.end] for mention in found] == ["P.Tân Định", "Q.1", "TP.HCM", "H. Cái Bè", "tỉnh Tiền Giang"]
+
+
+def test_the_day_of_publication_chooses_between_old_and_new() -> None:
+    before, after = date(2025, 6, 30), date(2025, 7, 1)
+    assert find_places("Lào Cai", published=before)[0].unit.code == "10"
+    assert find_places("Lào Cai", published=after)[0].unit.code == "15"
+    assert find_places("Yên Bái", published=after)[0].unit.valid_to == before
+
+
+def test_keys_ignore_how_a_name_is_spelt() -> None:
+    assert name_key("Thị xã Hoà Thành") == name_key("HÒA THÀNH") == name_key("Hòa  Thành")
+    assert name_key("Huyện M'Drắk") == name_key("M’Drắk")
+
+
+def test_provinces_of_the_labelled_headlines() -> None:
+    right = wrong = missed = 0
+    for record in map(json.loads, HEADLINES.read_text(encoding="utf-8").splitlines()):
+        found = provinces(repair(f"{record['title']}\n{record['lead']}").text)
+        expected = set(record["provinces"])
+        assert expected <= {unit.short for unit in gazetteer().provinces.values()}
+        right += len(found & expected)
+        wrong += len(found - expected)
+        missed += len(expected - found)
+    assert right / (right + wrong) >= 0.97
+    assert right / (right + missed) >= 0.95
