@@ -174,7 +174,7 @@ def _landslide() -> list[Article]:
     copies = [
         origin.model_copy(
             update={
-                "id": f"landslide-copy-{number}",
+                "id": f"copy-{3 - number}",
                 "url": f"https://{source}.example/tin/sat-lo-{number}",
                 "source": source,
                 "published_at": published + timedelta(hours=hours),

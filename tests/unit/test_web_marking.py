@@ -52,7 +52,8 @@ def test_the_place_of_a_mistake(position: int | None, parts: tuple[str, str, str
 @pytest.mark.parametrize(
     "url",
     [
-        "javascript:alert(1)", "JavaScript:alert(1)", "java\nscript:alert(1)", "data:text/html,x", "vbscript:x", "//host/x", "/x", "", "http://",
+        "javascript:alert(1)", "JavaScript:alert(1)", "javascript://bao.example/%0aalert(1)", "ftp://bao.example/",
+        "java\nscript:alert(1)", "data:text/html,x", "vbscript:x", "//host/x", "/x", "", "http://",
         "https://a b/", "http://a\x00b/", "http://[::1", "http://a:99999999/", "http://a/\u202e", " https://a/",
     ],
 )  # fmt: skip

@@ -191,7 +191,7 @@ def test_the_article_shows_reasons_copies_revisions_and_evidence(client: TestCli
 
 
 def test_a_copy_names_who_published_first(client: TestClient) -> None:
-    page = soup(client.get("/articles/landslide-copy-1"))
+    page = soup(client.get("/articles/copy-2"))
     note = page.select_one(".note a")
     assert note is not None
     assert note["href"] == f"/articles/{LANDSLIDE_ID}"

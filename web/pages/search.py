@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -52,7 +53,7 @@ def search(request: Request) -> HTMLResponse:
 
 def _show(request: Request, desk: Desk, address: SearchAddress, problems: dict[str, str], *, is_overview: bool) -> HTMLResponse:
     texts = desk.texts(request)
-    context: dict[str, object] = {
+    context: dict[str, Any] = {
         "address": address,
         "problems": problems,
         "is_overview": is_overview,
