@@ -6,10 +6,11 @@ Nothing here knows how Kibana stores a panel (`dashboards.lens`, `dashboards.sav
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from diembao.errors import ConfigError
 from diembao.taxonomy import Name, Taxonomy
 
 Form = Literal["number", "bars", "lines", "horizontal_bars", "table"]
@@ -165,12 +166,25 @@ _BY_SENTIMENT = (
 _NEGATIVE_SHARE = Share(_SHARE, NEGATIVE, RED)
 
 
+def _groups(label: Name, groups: Sequence[tuple[Name, str]]) -> Groups:
+    for language in ("vi", "en"):
+        names = [name.in_language(language) for name, _ in groups]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError(f"taxonomy.toml gives two entries the name {twice[0]!r}", "Kibana tells groups apart by name: rename one")
+    return Groups(label, tuple(groups))
+
+
 def daily_picture(taxonomy: Taxonomy) -> Dashboard:
-    """The dashboard for the daily picture, with the topics and fields as the office names and groups them."""
-    topics = Groups(Name(vi="Chủ đề", en="Topic"), tuple((name, one_of("topic", [code])) for code, name in taxonomy.topics.items()))
-    fields = Groups(
+    """The dashboard for the daily picture, with the topics and fields as the office names and groups them.
+
+    Raises:
+        ConfigError: when two topics or two fields have the same name.
+    """
+    topics = _groups(Name(vi="Chủ đề", en="Topic"), [(name, one_of("topic", [code])) for code, name in taxonomy.topics.items()])
+    fields = _groups(
         Name(vi="Lĩnh vực", en="Field"),
-        tuple((entry.name, one_of("topic", entry.topics)) for entry in taxonomy.fields.values() if entry.topics),
+        [(entry.name, one_of("topic", entry.topics)) for entry in taxonomy.fields.values() if entry.topics],
     )
     by_source = Values(Name(vi="Nguồn", en="Source"), "source", 20)
     by_place = Values(Name(vi="Địa phương", en="Place"), "place", 20)

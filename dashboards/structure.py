@@ -613,6 +613,9 @@ def _check_lens(attributes: _LensAttributes, where: str) -> None:
         for key, column in shaped.items():
             if isinstance(column, FormulaColumn | MathColumn):
                 _need(set(column.references) <= numbers[name] - {key}, here, f"column {key} refers to what is not there")
+            if isinstance(column, Filters):
+                labels = [entry.label for entry in column.params.filters]
+                _need(len(set(labels)) == len(labels), here, f"column {key} has two groups of the same name")
             if isinstance(column, MathColumn):
                 _need(column.params.tinymathAst.args == column.references, here, f"column {key} computes with other columns than it names")
             if isinstance(column, Terms) and isinstance(column.params.orderBy, _OrderByColumn):
