@@ -14,7 +14,7 @@ from alerts.wording import count_words, hours_between, number
 from diembao.alert import Alert, Evidence
 from diembao.article import Article
 from diembao.clock import start_of_day, vietnam_day
-from diembao.engine import CountBucket, Filters, Hit, SearchEngine, SearchRequest
+from diembao.engine import CountBucket, Filters, Hit, SearchEngine, SearchRequest, Unit
 from diembao.taxonomy import Taxonomy
 
 RECENT = timedelta(days=7)
@@ -50,7 +50,11 @@ def replay(rule: Rule, engine: SearchEngine, now: datetime, taxonomy: Taxonomy, 
     found: list[Alert] = []
     for series in watched:
         span = replace(series.filters, published_from=begin, published_to=now)
-        buckets = hours_of(engine.count(series.query, span, "hour", rule.unit, fold_copies=not rule.copies), begin, now)
+        if rule.unit == "articles":
+            counts = engine.count(series.query, span, "hour", fold_copies=not rule.copies)
+        else:
+            counts = distinct_by_hour(engine, series.query, replace(span, sentiments=("negative",)), rule.unit)
+        buckets = hours_of(counts, begin, now)
         found.extend(_alert(rule, series, finding, engine, now) for finding in find_jumps(rule, buckets, len(watched), since))
     return sorted(found, key=lambda alert: (alert.window_start, alert.id))
 
@@ -67,6 +71,26 @@ def collecting_since(engine: SearchEngine, begin: datetime, now: datetime) -> da
         if filled[index] and sum(week) >= min(3, len(week)):
             return max(begin, bucket.start)
     return begin
+
+
+def distinct_by_hour(engine: SearchEngine, query: str, filters: Filters, unit: Unit) -> list[CountBucket]:
+    """Hours with how many outlets or stories appeared in them that had not appeared in the 24 hours before.
+
+    The engine counts what is distinct within one hour; a sum of such counts would tell one story of ten hours ten times.
+    """
+    seen = [
+        (article.published_at, article.source if unit == "outlets" else _story_of(article))
+        for article in engine.scan(query, filters)
+        if article.published_at is not None
+    ]
+    counts: dict[datetime, int] = {}
+    last: dict[str, datetime] = {}
+    for at, key in sorted(seen):
+        if key not in last or at - last[key] >= timedelta(hours=24):
+            last[key] = at
+            hour = at.replace(minute=0, second=0, microsecond=0)
+            counts[hour] = counts.get(hour, 0) + 1
+    return [CountBucket(hour, count, count) for hour, count in sorted(counts.items())]
 
 
 def hours_of(buckets: Sequence[CountBucket], begin: datetime, now: datetime) -> list[CountBucket]:

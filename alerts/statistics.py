@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -36,21 +37,31 @@ YEAR = 365.25 * DAY
 _LONGEST = max(WINDOWS)
 _COUNT_LIMIT = 30.0
 """Above this level per step a series is a volume: its variation is not that of counting."""
-_LEVEL_MEMORY = 28.0
+_LEVEL_MEMORY = 50.0
 _PROFILE_MEMORY = 120.0
 _MODEL_MEMORY = 120.0
 """Memories in days: the age at which a day's weight has fallen to 1/e."""
-_PRIOR_HOUR, _PRIOR_WEEKDAY, _PRIOR_HOLIDAY, _PRIOR_WEEK = 3.0, 40.0, 8.0, 25.0
+_PRIOR_HOUR, _PRIOR_WEEKDAY, _PRIOR_HOLIDAY, _PRIOR_WEEK = 3.0, 25.0, 8.0, 25.0
 """Precisions (1 / variance) of the factors before any data: the larger, the nearer to 1 they stay."""
-_PRIOR_DISPERSION_COUNT, _PRIOR_DISPERSION_VOLUME = 0.15, 0.10
-"""Squared coefficient of variation, beyond counting, before any data."""
-_PRIOR_DISPERSION_WEIGHT = 12.0
+_PRIOR_DISPERSION_COUNT = {1: 0.40, 2: 0.36, 3: 0.32, 6: 0.26, 12: 0.22, 18: 0.20, 24: 0.18}
+_PRIOR_DISPERSION_VOLUME = 0.10
+"""Squared coefficient of variation, beyond counting, before any data; short windows are burstier."""
+_PRIOR_DISPERSION_WEIGHT = 25.0
 _TAIL_FROM = 2.5
 """Surprise (in nats) from which the tail of past surprises is fitted."""
 _TAIL_CLIP = 5.0
 _TAIL_PRIOR = 30.0
 _NULL_SHARE = 0.16
 """Share of rows whose smallest probability is below exp(-_TAIL_FROM) by chance, given the windows' overlap (simulated)."""
+_TAIL_TOLERANCE, _SHARE_TOLERANCE = 0.4, 1.5
+"""How much wilder than the model past surprises may be before they are corrected."""
+_MANY_WINDOWS = 0.7
+"""Nats taken off every surprise: the smallest of several overlapping probabilities, once per run of rows (simulated)."""
+_VOLUME_SCALE = 2.0
+"""How much heavier the tail of a volume is believed to be before its own is known."""
+_MAXIMA_DAYS = 90
+_MAXIMA_PRIOR_COUNT, _MAXIMA_PRIOR_VOLUME = 60.0, 4.0
+"""Days of daily maxima that are remembered, and how many days the belief in the model weighs against them."""
 _QUIET = 3.0
 """An alert ends after _CALM steps whose surprise stays below this."""
 _CALM = 6
@@ -114,7 +125,6 @@ class Detector:
         self.horizon = max(_LONGEST, min(per_day, 288))
         shape = (series,)
         self._day: int | None = None
-        self._days = 0
         self._level_observed, self._level_base = np.zeros(shape), np.zeros(shape)
         self._level_information = np.zeros(shape)
         self._hour = _Factor(self.bins, series, _PRIOR_HOUR)
@@ -123,9 +133,14 @@ class Detector:
         self._week = _Factor(7 * self.bins, series, _PRIOR_WEEK)
         kinds = len(self.windows)
         self._excess, self._square, self._noise = (np.zeros((kinds, series)) for _ in range(3))
-        self._dispersion = np.full((kinds, series), _PRIOR_DISPERSION_COUNT)
+        self._prior_dispersion = np.array([[_PRIOR_DISPERSION_COUNT[window]] for window in self.windows.tolist()])
+        self._dispersion = np.tile(self._prior_dispersion, (1, series))
         self._tail_sum, self._tail_rows, self._rows = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self._maxima, self._days_kept = np.zeros((_MAXIMA_DAYS, series)), 0
+        self._wildness = _Factor(self.bins, series, 8.0)
         self._whole = np.ones(shape, bool)
+        self._past_v = np.zeros((_LONGEST, series))
+        self._spread_x, self._spread_e = np.zeros((_LONGEST, series)), np.zeros((_LONGEST, series))
         self._past_x, self._past_e = np.zeros((_LONGEST, series)), np.zeros((_LONGEST, series))
         self._today: list[tuple[Integers, Floats, Floats, Floats, Floats, Booleans]] = []
         self._peak = np.full(shape, -np.inf)
@@ -171,23 +186,56 @@ class Detector:
         self._level = np.where(known, np.where(self._is_count, np.maximum(self._level, floor), np.maximum(self._level, 1e-12)), np.nan)
         self._doubt = 1.0 / (self._level_information + 1.0)
         scale = np.where(self._tail_rows > 0, (self._tail_sum + _TAIL_PRIOR) / (self._tail_rows + _TAIL_PRIOR), 1.0)
-        self._tail_scale = np.maximum(scale, 1.0)
+        self._tail_scale = np.maximum(scale - _TAIL_TOLERANCE, 1.0)
         share = (self._tail_rows + _NULL_SHARE * 500) / (self._rows + 500)
-        self._tail_shift = np.log(np.maximum(share / _NULL_SHARE, 1.0))
+        self._tail_shift = np.log(np.maximum(share / (_NULL_SHARE * _SHARE_TOLERANCE), 1.0)) + _MANY_WINDOWS
+        if self._days_kept < 14 or self._days_kept % 4 == 0:
+            self._day_location, self._day_scale = self._daily_tail()
+
+    def _daily_tail(self) -> tuple[Floats, Floats]:
+        """Location and scale of the Gumbel distribution of a day's largest surprise, at least those that the model implies.
+
+        From the median and the 80 % quantile, so that a few real spikes do not teach that spikes are ordinary.
+        """
+        rows = max(1.0, DAY / self.step)
+        location = np.full(self.series, np.log(rows))
+        scale = np.where(self._is_count, 1.0, _VOLUME_SCALE)
+        kept = min(self._days_kept, _MAXIMA_DAYS)
+        if kept < 2:
+            return location, scale
+        days = float(kept)
+        ordered = np.sort(self._maxima[:kept], axis=0)
+        middle, high = ordered[kept // 2], ordered[int(0.8 * (kept - 1) + 0.5)]
+        told_scale = (high - middle) / 1.1332
+        told_location = middle - 0.3665 * told_scale
+        prior = np.where(self._is_count, _MAXIMA_PRIOR_COUNT, _MAXIMA_PRIOR_VOLUME)
+        scale = (days * told_scale + prior * scale) / (days + prior)
+        told = (days * told_location + prior * location) / (days + prior)
+        # Small counts follow the model closely: only a clear departure is believed.
+        scale = np.maximum(1.0, np.where(self._is_count, scale - 0.6, scale))
+        location = np.maximum(location, np.where(self._is_count, told - 1.5, told))
+        return location, scale
 
     def _judge(self, starts: Integers, values: Floats) -> Judgement:
         rows = len(starts)
         bins = (starts % DAY) * self.bins // DAY if self.step < DAY else np.zeros(rows, np.int64)
-        base = self._profile[bins]
+        base = self._profile[bins] if self.bins == rows_a_day(self.step) else self._between(starts)
         expected = base * self._level
         known = np.isfinite(values) & np.isfinite(expected)
         x = np.where(known, np.maximum(values, 0.0), 0.0)
         e = np.where(known, expected, 0.0)
         all_x, all_e = np.concatenate([self._past_x, x]), np.concatenate([self._past_e, e])
         sums_x, sums_e = _window_sums(all_x, rows, self.windows), _window_sums(all_e, rows, self.windows)
+        volumes = not self._is_count.all()
+        if volumes:
+            all_v = np.concatenate([self._past_v, e * e * self._wildness.values[bins]])
+            self._past_v = all_v[-_LONGEST:]
+            wildness = _window_sums(all_v, rows, self.windows) / np.maximum(_window_sums(all_e**2, rows, self.windows), 1e-300)
         surprise = np.zeros((len(self.windows), rows, self.series))
         for column in range(self.series):
             inverse = self._dispersion[:, column, None] + self._doubt[column]
+            if not self._is_count[column]:
+                inverse = np.maximum(self._dispersion[:, column, None] * wildness[:, :, column], 1e-10) + self._doubt[column]
             one_x, one_e = sums_x[:, :, column], sums_e[:, :, column]
             judge = _count_surprise if self._is_count[column] else _volume_surprise
             surprise[:, :, column] = judge(one_x, one_e, np.broadcast_to(inverse, one_x.shape))
@@ -199,6 +247,8 @@ class Detector:
         pick = (best, *np.indices(best.shape))
         raw = np.where(known, surprise[pick], 0.0)
         corrected = np.where(raw > _TAIL_FROM, _TAIL_FROM + np.maximum((raw - _TAIL_FROM) / self._tail_scale - self._tail_shift, 0.0), raw)
+        by_day = (raw - self._day_location) / self._day_scale + np.log(max(1.0, DAY / self.step))
+        corrected = np.where(raw > _TAIL_FROM, np.minimum(corrected, np.maximum(by_day, min(_TAIL_FROM, 2.0))), corrected)
         alert, is_open = self._follow(corrected, known)
         score = self._novelty(corrected)
         self._today.append((bins, np.where(known, x, np.nan), base, e, raw, is_open))
@@ -214,6 +264,13 @@ class Detector:
             dispersion=np.broadcast_to(self._dispersion[min(3, len(self.windows) - 1)] + self._doubt, expected.shape),
             is_count=np.broadcast_to(self._is_count, expected.shape),
         )  # fmt: skip
+
+    def _between(self, starts: Integers) -> Floats:
+        """The profile interpolated between the middles of its bins, for steps shorter than a bin."""
+        place = ((starts % DAY) + self.step / 2) / DAY * self.bins - 0.5
+        low = np.floor(place).astype(np.int64)
+        share = (place - low)[:, None]
+        return np.asarray(self._profile[low % self.bins] * (1 - share) + self._profile[(low + 1) % self.bins] * share)
 
     def _follow(self, surprise: Floats, known: Booleans) -> tuple[Booleans, Booleans]:
         """Where alerts begin, and while which rows they last."""
@@ -271,39 +328,41 @@ class Detector:
         information = np.where(use, e * e / np.maximum(variance, 1e-300), 0.0)
         quiet = self._holiday_now == 1
         # Level. Holidays do not teach it: the press is quiet then, and its return is no spike.
+        observed, total = clipped.sum(axis=0), e_used.sum(axis=0)
+        day_variance = np.where(self._is_count, total, 0.0) + total**2 * self._dispersion[-1]
+        day_information = np.where(total > 0, total**2 / np.maximum(day_variance, 1e-300), 0.0)
         if not quiet or new.any():
             fade = np.exp(-1.0 / _LEVEL_MEMORY)
-            self._level_observed = self._level_observed * fade + clipped.sum(axis=0)
+            self._level_observed = self._level_observed * fade + observed
             self._level_base = self._level_base * fade + base_used.sum(axis=0)
-            longest = np.where(self._is_count, e_used.sum(axis=0), 0.0) + e_used.sum(axis=0) ** 2 * self._dispersion[-1]
-            day_information = e_used.sum(axis=0) ** 2 / np.maximum(longest, 1e-300)
-            self._level_information = self._level_information * fade + np.where(e_used.sum(axis=0) > 0, day_information, 0.0)
+            self._level_information = self._level_information * fade + day_information
         # Factors.
         fade = np.exp(-1.0 / _PROFILE_MEMORY)
         by_bin_x, by_bin_e, by_bin_i = (_sum_by(bins, values, self.bins) for values in (clipped, e_used, information))
         row = 6 if quiet else self._weekday_now
         if self.bins > 1 and not quiet:
             self._hour.learn(slice(0, self.bins), by_bin_x, by_bin_e, by_bin_i, fade, smooth=True)
-            self._week.learn(slice(row * self.bins, (row + 1) * self.bins), by_bin_x, by_bin_e, by_bin_i, fade, all_fade=False)
-        if not quiet and self.step <= DAY:
-            total = e_used.sum(axis=0)
-            day_variance = np.where(self._is_count, total, 0.0) + total**2 * self._dispersion[-1]
-            day_i = total**2 / np.maximum(day_variance, 1e-300)
-            self._weekday.learn(slice(row, row + 1), clipped.sum(axis=0)[None], total[None], day_i[None], fade, all_fade=False)
+            # What the hours of the day explain must not be learned as a Monday's own.
+            if self._days_kept >= 7:
+                part = slice(row * self.bins, (row + 1) * self.bins)
+                self._week.learn(part, by_bin_x, by_bin_e, by_bin_i, fade)
         if quiet:
-            total = e_used.sum(axis=0)
-            day_variance = np.where(self._is_count, total, 0.0) + total**2 * self._dispersion[-1]
-            day_i = total**2 / np.maximum(day_variance, 1e-300)
-            self._holiday.learn(slice(1, 2), clipped.sum(axis=0)[None], total[None], day_i[None], 0.999, all_fade=False)
+            self._holiday.learn(slice(1, 2), observed[None], total[None], day_information[None], 0.999)
+        elif self.step <= DAY:
+            self._weekday.learn(slice(row, row + 1), observed[None], total[None], day_information[None], fade, whole=True)
         # Spread: per window, over the windows that end on this day.
         if not new.all() and not quiet:
             self._learn_spread(clipped, e_used, raw, use & ~new)
-        self._days += 1
+            self._maxima[self._days_kept % _MAXIMA_DAYS] = np.where(present, raw, 0.0).max(axis=0)
+            self._days_kept += 1
+            if not self._is_count.all():
+                squared = np.where(use, (clipped - e_used) ** 2, 0.0)
+                normal = e_used**2 * self._dispersion[0]
+                by_bin = [_sum_by(bins, v, self.bins) for v in (squared, normal * self._wildness.values[bins], np.where(use, 0.5, 0.0))]
+                self._wildness.learn(slice(0, self.bins), by_bin[0], by_bin[1], by_bin[2], fade)
 
     def _learn_spread(self, x: Floats, e: Floats, raw: Floats, use: Booleans) -> None:
         rows = len(x)
-        if not hasattr(self, "_spread_x"):
-            self._spread_x, self._spread_e = np.zeros((_LONGEST, self.series)), np.zeros((_LONGEST, self.series))
         all_x, all_e = np.concatenate([self._spread_x, np.where(use, x, 0.0)]), np.concatenate([self._spread_e, np.where(use, e, 0.0)])
         sums_x, sums_e = _window_sums(all_x, rows, self.windows), _window_sums(all_e, rows, self.windows)
         self._spread_x, self._spread_e = all_x[-_LONGEST:], all_e[-_LONGEST:]
@@ -315,7 +374,7 @@ class Detector:
         self._excess = self._excess * fade + (deviation - counting).sum(axis=1) / lengths
         self._square = self._square * fade + (sums_e**2).sum(axis=1) / lengths
         self._noise = self._noise * fade + (2 * sums_e**2 + counting).sum(axis=1) / lengths
-        prior = np.where(self._is_count, _PRIOR_DISPERSION_COUNT, _PRIOR_DISPERSION_VOLUME)
+        prior = np.where(self._is_count, self._prior_dispersion, _PRIOR_DISPERSION_VOLUME)
         weight = self._square**2 / np.maximum(self._noise, 1e-300)
         weight = np.where(self._is_count, weight, np.minimum(weight, 1e9))
         estimate = self._excess / np.maximum(self._square, 1e-300)
@@ -327,6 +386,11 @@ class Detector:
         self._tail_sum = self._tail_sum * fade + np.minimum(tail, _TAIL_CLIP).sum(axis=0)
         self._tail_rows = self._tail_rows * fade + over.sum(axis=0)
         self._rows = self._rows * fade + use.sum(axis=0)
+
+
+def rows_a_day(step: int) -> int:
+    """How many steps a day has; at least 1."""
+    return max(1, round(DAY / step))
 
 
 class _Factor:
@@ -346,29 +410,48 @@ class _Factor:
         fade: float,
         *,
         smooth: bool = False,
-        all_fade: bool = True,
+        whole: bool = False,
     ) -> None:
-        """Add a day to the factors of `part`. `expected` contains the present factor, which is divided out."""
+        """Add a day to the factors of `part`. `expected` contains the present factor, which is divided out.
+
+        Args:
+            part: which factors the day tells about.
+            observed: sums of what was seen, per factor.
+            expected: sums of what was to be expected.
+            information: 1 / squared relative error of their ratio.
+            fade: what a day leaves of the older ones.
+            smooth: the factors stand on a clock and resemble their neighbours.
+            whole: shrink all factors anew, not only those of `part`.
+        """
         without = expected / self.values[part]
-        target = slice(None) if all_fade else part
         for store, new in ((self._observed, observed), (self._expected, without), (self._information, information)):
-            store[target] *= fade if all_fade else fade**7
+            store[part] *= fade if smooth else fade**7
             store[part] += new
+        target = slice(None) if whole else part
         observed, expected, information = self._observed[target], self._expected[target], self._information[target]
         ratio = np.where(expected > 0, observed / np.where(expected > 0, expected, 1.0), 1.0)
         centre = np.ones_like(ratio)
         if smooth and len(ratio) >= 12:
-            near, told = _smooth(information), _smooth(information * ratio)
+            matrix = _neighbours(len(ratio))
+            near, told = matrix @ information, matrix @ (information * ratio)
             centre = (told + self.prior) / (near + self.prior)
             values = (information * ratio + 4 * self.prior * centre) / (information + 4 * self.prior)
         else:
-            values = (information * ratio + self.prior * centre) / (information + self.prior)
+            # How far the factors really differ from 1 is told by how far they differ beyond their own noise.
+            known = information > 0
+            beyond = np.where(known, (ratio - 1.0) ** 2 - 1.0 / np.where(known, information, 1.0), 0.0)
+            spread = beyond.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+            prior = np.maximum(self.prior, 1.0 / np.maximum(spread, 1e-6))
+            values = (information * ratio + prior * centre) / (information + prior)
         self.values[target] = np.clip(values, 0.02, 50.0)
 
 
-def _smooth(values: Floats) -> Floats:
-    """Each value with its neighbours two to the left and right, as on a clock."""
-    return np.asarray(values + sum((w * np.roll(values, s, axis=0) for s, w in ((-2, 0.5), (-1, 1.0), (1, 1.0), (2, 0.5))), np.zeros(1)))
+@lru_cache(maxsize=8)
+def _neighbours(size: int) -> Floats:
+    """Matrix that adds to each of `size` values on a clock its neighbours two to the left and right."""
+    near = np.zeros(size)
+    near[[0, 1, 2, -1, -2]] = 1.0, 1.0, 0.5, 1.0, 0.5
+    return np.stack([np.roll(near, shift) for shift in range(size)])
 
 
 def _window_sums(values: Floats, rows: int, windows: Integers) -> Floats:
@@ -388,9 +471,9 @@ def _sum_by(bins: Integers, values: Floats, size: int) -> Floats:
 
 
 def _count_surprise(x: Floats, e: Floats, inverse: Floats) -> Floats:
-    """-ln P(X >= x) for a negative binomial X with mean e and variance e + inverse·e²; 0 where x <= e."""
+    """-ln P(X >= x) for a negative binomial X with mean e and variance e + inverse·e²; 0 where x is ordinary."""
     out = np.zeros(x.shape)
-    high = (x > e) & (x > 0) & (e > 0)
+    high = (x > e + 0.7 * np.sqrt(e + inverse * e * e)) & (x > 0) & (e > 0)
     if high.any():
         k = 1.0 / inverse[high]
         out[high] = -np.log(np.maximum(betainc(np.ceil(x[high]), k, e[high] / (e[high] + k)), 1e-300))
@@ -398,10 +481,14 @@ def _count_surprise(x: Floats, e: Floats, inverse: Floats) -> Floats:
 
 
 def _volume_surprise(x: Floats, e: Floats, inverse: Floats) -> Floats:
-    """-ln of the probability of a value as far from e as x, on its side, for a gamma distribution with squared variation `inverse`."""
+    """-ln of the probability of a value as far from e as x, on its side, for a gamma distribution with squared variation `inverse`.
+
+    0 within one standard deviation: most rows are there, and need no exact tail.
+    """
     out = np.zeros(x.shape)
     shape = 1.0 / inverse
-    for side, judge in ((x > e, gammaincc), (x < e, gammainc)):
+    reach = np.sqrt(inverse) * e
+    for side, judge in ((x > e + reach, gammaincc), (x < e - reach, gammainc)):
         here = side & (e > 0)
         if here.any():
             out[here] = -np.log(np.maximum(judge(shape[here], shape[here] * x[here] / e[here]), 1e-300))

@@ -3,8 +3,8 @@
     python -m benchmarks.spikes [--years 3] [--series 40] [--seed 1]
 
 Each series is hourly at 0.5 to 20 negatives a day, with hours of the day, weekdays, Tết, growth and over-dispersion (a gamma-distributed
-busyness of each day, and of each stretch of three hours), and has three spikes that last 6 to 24 hours and add at least 10 articles and 5 times
-the expectation. A year of 60 days comes before, without spikes and not judged. Alerts within a spike or until 6 hours behind it find it.
+busyness of each day, and of each stretch of three hours), and has three spikes that last 6 to 24 hours and add at least 10 articles
+and 5 times the expectation. Sixty days come before, not judged. Alerts within a spike or until 6 hours behind it find it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ START = date(2026, 1, 1)
 
 @dataclass
 class Year:
+    """Hourly local seconds, counts and true rates (hours, series), spikes [first, last) and the shapes of the noise by series."""
+
     starts: np.ndarray
     values: np.ndarray
     rates: np.ndarray
@@ -93,7 +95,7 @@ def oracle_surprise(year: Year) -> np.ndarray:
     """-ln of the smallest window probability with the true rates and the true spread of each series."""
     pad = max(WINDOWS)
     x, e = (np.concatenate([np.zeros((pad, v.shape[1])), v]) for v in (year.values, year.rates))
-    sx, se = _window_sums(x, len(year.values)), _window_sums(e, len(year.values))
+    sx, se = (_window_sums(v, len(year.values), np.array(WINDOWS)) for v in (x, e))
     out = np.zeros(year.values.shape)
     for index, window in enumerate(WINDOWS):
         parts = max(1.0, window / 3)
@@ -109,7 +111,7 @@ def begins_of(surprise: np.ndarray, threshold: float) -> np.ndarray:
     for column in range(surprise.shape[1]):
         calm, is_open = 0, False
         for row in np.flatnonzero(surprise[:, column] > threshold).tolist():
-            if is_open and (surprise[calm : row, column] < 3).sum() < 6:
+            if is_open and (surprise[calm:row, column] < 3).sum() < 6:
                 calm = row
                 continue
             begins[row, column], is_open, calm = True, True, row
