@@ -98,6 +98,11 @@ class FetchMemory:
     def close_host(self, host: str, seconds: float, now: datetime) -> None:
         """Keep with the next `commit` that `host` wants to be left alone for `seconds`."""
         until = now + timedelta(seconds=min(seconds, LONGEST.total_seconds()))
+        known = self.look_up([f"host:{host}"]).get(f"host:{host}")
+        if known is not None:
+            known.fetched_at, known.next_fetch_at, known.failures = now, until, known.failures + 1
+            self.remember(known)
+            return
         self.remember(
             FetchState(
                 url=f"host:{host}", address=host, source="", role="host", first_seen_at=now, fetched_at=now, next_fetch_at=until, failures=1
@@ -113,8 +118,10 @@ class FetchMemory:
         if not self._changed:
             return
         with self._state.session() as session:
-            for entry in self._changed.values():
-                session.merge(entry)
+            session.add_all(self._changed.values())
+            session.flush()
+            # Detached before the end of the transaction, which would empty them: they are used on.
+            session.expunge_all()
         self._changed.clear()
 
 

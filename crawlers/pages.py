@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from crawlers.compression import BadCompression, TooMuch, decompress
@@ -115,6 +115,19 @@ def read_page(page: FetchedPage, source: Source | None, body: bytes | None = Non
             body=mask_personal_numbers(article.body),
         )
     return ReadPage(page, article, extracted.problem, extracted.detail if extracted.problem else "")
+
+
+def without_personal_numbers(page: FetchedPage, source: Source, body: bytes) -> tuple[FetchedPage, bytes]:
+    """The page as it may be stored, and its body: where private persons write, their numbers are masked in the page itself.
+
+    Such a page is kept decompressed; everything but the digits stays as it was sent, so also the length.
+    """
+    if source.kind not in _VOICES_OF_PERSONS:
+        return page, body
+    # Bytes that are not UTF-8 pass through unchanged.
+    masked = mask_personal_numbers(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    headers = tuple((name, value) for name, value in page.headers if name.lower() not in ("content-encoding", "content-length"))
+    return replace(page, payload=masked, headers=headers), masked
 
 
 def _is_html(content_type: str | None, body: bytes) -> bool:

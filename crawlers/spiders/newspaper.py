@@ -19,7 +19,7 @@ from crawlers.entrances import EntranceError, Link, Role, candidates, read_feed,
 from crawlers.memory import EXTRACTED, FetchMemory, new_entry, schedule
 from crawlers.middlewares import hosts_of
 from crawlers.outcomes import NO_ANSWER, fate_of_failure, fate_of_status
-from crawlers.pages import FetchedPage, ReadPage, read_page
+from crawlers.pages import FetchedPage, ReadPage, read_page, without_personal_numbers
 from crawlers.runs import PageFate, RunWriter
 from crawlers.sites import is_front_page, is_on_site
 from diembao.article import Article
@@ -348,7 +348,8 @@ class NewspaperSpider(Spider):
             request_headers=_pairs(response.request.headers) if response.request else (),
             ip=str(response.ip_address or ""),
         )
-        item = read_page(page, visit.source, response.body)
+        page, body = without_personal_numbers(page, visit.source, response.body)
+        item = read_page(page, visit.source, body)
         if item.problem is Fate.NOT_HTML:
             self._settle(visit, Fate.NOT_HTML, item.detail)
             return None

@@ -21,7 +21,7 @@ from crawlers.compression import BadCompression, TooMuch, decompress
 from crawlers.entrances import EntranceError, Link, candidates, read_feed, read_listing, read_sitemap
 from crawlers.memory import FetchMemory, new_entry, schedule
 from crawlers.outcomes import PageFailure, fate_of_failure
-from crawlers.pages import FetchedPage, ReadPage, read_page
+from crawlers.pages import FetchedPage, ReadPage, read_page, without_personal_numbers
 from crawlers.pipelines import ArchivePipeline
 from crawlers.runs import PageFate, RunWriter, new_run_id, read_run
 from diembao.article import ArchiveRecord, Article
@@ -117,12 +117,15 @@ PAYLOAD = "Đồng Tháp ".encode() * 1000
         (brotli.compress(gzip.compress(PAYLOAD)), "gzip, br"),
         (PAYLOAD, "identity"),
     ],
+    ids=["gzip", "two members", "rubbish behind", "deflate", "raw deflate", "brotli", "two encodings", "identity"],
 )
 def test_each_encoding_is_undone(data: bytes, encodings: str) -> None:
     assert decompress(data, encodings, len(PAYLOAD)) == PAYLOAD
 
 
-@pytest.mark.parametrize(("pack", "encoding"), [(gzip.compress, "gzip"), (zlib.compress, "deflate"), (brotli.compress, "br")])
+@pytest.mark.parametrize(
+    ("pack", "encoding"), [(gzip.compress, "gzip"), (zlib.compress, "deflate"), (brotli.compress, "br")], ids=["gzip", "deflate", "br"]
+)
 def test_a_bomb_is_stopped_and_a_cut_is_named(pack: Any, encoding: str) -> None:
     with pytest.raises(TooMuch):
         decompress(pack(b"a" * 2_000_000), encoding, 100_000)
@@ -170,7 +173,9 @@ def test_entities_are_not_expanded_in_a_sitemap() -> None:
     assert all(len(url) < 100 for url in urls)
 
 
-@pytest.mark.parametrize("body", [b"", b"\x00\x01", b"<html></html>", b"not xml", b'<?xml version="1.0"?>'])
+@pytest.mark.parametrize(
+    "body", [b"", b"\x00\x01", b"<html></html>", b"not xml", b'<?xml version="1.0"?>'], ids=["empty", "binary", "page", "text", "no root"]
+)
 def test_what_is_no_sitemap_is_named(body: bytes) -> None:
     with pytest.raises(EntranceError):
         read_sitemap(body, "https://bao.vn/s.xml")
@@ -405,6 +410,7 @@ def test_run_ids_sort_by_time_and_differ() -> None:
         (RuntimeError("unknown"), Fate.NETWORK_ERROR),
         (None, Fate.NETWORK_ERROR),
     ],
+    ids=["ours", "timeout", "cancelled", "unknown", "none"],
 )
 def test_every_failure_has_a_fate_and_a_reason(error: Exception | None, fate: Fate) -> None:
     found, detail = fate_of_failure(error)
@@ -431,3 +437,9 @@ def test_numbers_of_private_persons_are_masked_where_they_write() -> None:
     assert "0912345678" in printed.body
     assert "0912345678" not in said.body
     assert "phản ánh đường ngập" in said.body
+    kept, body_kept = without_personal_numbers(_page(8, gzip.compress(page.payload), **{"Content-Encoding": "gzip"}), forum, page.payload)
+    assert b"0912345678" not in kept.payload
+    assert (kept.body(), len(body_kept)) == (body_kept, len(page.payload))
+    assert without_personal_numbers(page, SOURCE, page.payload) == (page, page.payload)
+    odd = b"<html>\xff 0912345678 \xe0"
+    assert without_personal_numbers(page, forum, odd)[1] == b"<html>\xff 091xxxxxxx \xe0"
