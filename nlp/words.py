@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from diembao.errors import ConfigError
 
@@ -133,11 +135,11 @@ def split_words(sentence: str) -> Words:
     if not matches:
         return Words([], [])
     syllables = [segmenter.spelling.get(normal[start:end], normal[start:end]) for start, end in matches]
-    tags = segmenter.tagger.tag(segmenter.features.process([[[syllable] for syllable in syllables]])[0])
+    inside = segmenter.model.inside(syllables)
     words: list[str] = []
     spans: list[tuple[int, int]] = []
-    for tag, syllable, (start, end) in zip(tags, syllables, matches, strict=True):
-        if tag == "I-W" and words:
+    for continues, syllable, (start, end) in zip(inside, syllables, matches, strict=True):
+        if continues and words:
             words[-1] += " " + syllable
             spans[-1] = (spans[-1][0], end)
         else:
@@ -165,23 +167,18 @@ class _Segmenter(NamedTuple):
     pattern: re.Pattern[str]
     letters: dict[int, str]
     spelling: dict[str, str]
-    features: Any
-    tagger: Any
+    model: _SegmentationModel
 
 
 @cache
 def _segmenter() -> _Segmenter:
-    import joblib
     from underthesea.pipeline.text_normalize.text_normalizer import character_map, token_map
     from underthesea.pipeline.word_tokenize.regex_tokenize import patterns
-    from underthesea_core import CRFFeaturizer, CRFTagger
 
-    folder = _folder("word_tokenize/models/ws_crf_vlsp2013_20230727")
-    tagger = CRFTagger()
-    tagger.load(str(folder / "models.bin"))
-    features = CRFFeaturizer(joblib.load(folder / "features.bin"), joblib.load(folder / "dictionary.bin"))
     spelling = {wrong: right for wrong, right in token_map.items() if len(wrong) <= _LONGEST_MISSPELT}
-    return _Segmenter(patterns, str.maketrans(character_map), spelling, features, tagger)
+    return _Segmenter(
+        patterns, str.maketrans(character_map), spelling, _SegmentationModel(_folder("word_tokenize/models/ws_crf_vlsp2013_20230727"))
+    )
 
 
 class _Models(NamedTuple):
@@ -294,6 +291,137 @@ class _Model:
         return self._index.get(kind, {}).get(value, ())
 
 
+_Weights = tuple[float, ...]
+
+
+class _SegmentationModel:
+    """underthesea's model of word segmentation, evaluated here.
+
+    It has two labels, so of each feature only one number matters: how much it speaks for going on with the word rather than beginning
+    one. For a syllable, a pair or a triple the numbers of all its features are added up once, per place from which it is seen.
+    Which syllables are titles, numbers or in the dictionary is asked of underthesea's own featurizer, once per syllable.
+
+    Args:
+        folder: models.bin, features.bin and dictionary.bin.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import joblib
+        from underthesea_core import CRFFeaturizer
+
+        self._dictionary: frozenset[str] = frozenset(joblib.load(folder / "dictionary.bin"))
+        self._featurizer = CRFFeaturizer(joblib.load(folder / "features.bin"), set(self._dictionary))
+        path = folder / "models.bin"
+        labels, features, transitions = _weights(path)
+        if sorted(labels) != ["B-W", "I-W"]:
+            raise ConfigError(f"{path}: labels {labels} are not understood", _REINSTALL)
+        begin, go_on = labels.index("B-W"), labels.index("I-W")
+        self._transitions = tuple(transitions.get((a, b), 0.0) for a in (begin, go_on) for b in (begin, go_on))
+        table: dict[tuple[int, str], dict[str, list[float]]] = {}
+        for feature, weights in features.items():
+            match = _SYNTAX.fullmatch(feature)
+            if match is None:
+                raise ConfigError(f"{path}: feature {feature!r} is not understood", _REINSTALL)
+            first, last, _, function, value = match.groups()
+            width = int(last) - int(first) + 1 if last else 1
+            numbers = table.setdefault((width, function or ""), {}).setdefault(value, [0.0] * len(_PLACES[width]))
+            numbers[int(first) + 2] += weights.get(go_on, 0.0) - weights.get(begin, 0.0)
+        self._table = {kind: {value: tuple(numbers) for value, numbers in values.items()} for kind, values in table.items()}
+        self._edges = {edge: {width: self._sum(width, dict.fromkeys(_ASKED, edge)) for width in _PLACES} for edge in ("BOS", "EOS")}
+        self._flags = {
+            (width, title, known): self._sum(width, {"istitle": str(title), "is_in_dict": str(known)})
+            for width in (2, 3)
+            for title in (True, False)
+            for known in (True, False)
+        }
+        self._syllables: dict[str, tuple[str, bool, _Weights]] = {}
+
+    def inside(self, syllables: list[str]) -> list[bool]:
+        """For each syllable of a sentence whether it goes on with the word before it."""
+        count = len(syllables)
+        known = [self._syllable(syllable) for syllable in syllables]
+        scores = [0.0] * (count + 6)  # two places before the sentence, four behind: what falls there is not read
+        for position, (_, _, (a, b, c, d, e)) in enumerate(known):
+            # a is what this syllable says when it stands two to the left of the place, e two to the right
+            scores[position + 4] += a
+            scores[position + 3] += b
+            scores[position + 2] += c
+            scores[position + 1] += d
+            scores[position] += e
+        in_dictionary, flags, nothing2, nothing3 = self._dictionary, self._flags, (0.0,) * 4, (0.0,) * 3
+        pairs, lower_pairs = self._table.get((2, ""), {}), self._table.get((2, "lower"), {})
+        triples, lower_triples = self._table.get((3, ""), {}), self._table.get((3, "lower"), {})
+        for position in range(count - 1):
+            first, second = known[position], known[position + 1]
+            written, lower, title = f"{syllables[position]} {syllables[position + 1]}", f"{first[0]} {second[0]}", first[1] and second[1]
+            p, q, r = pairs.get(written, nothing2), lower_pairs.get(lower, nothing2), flags[2, title, lower in in_dictionary]
+            scores[position + 4] += p[0] + q[0] + r[0]
+            scores[position + 3] += p[1] + q[1] + r[1]
+            scores[position + 2] += p[2] + q[2] + r[2]
+            scores[position + 1] += p[3] + q[3] + r[3]
+            if position + 2 < count:
+                third = known[position + 2]
+                written, lower = f"{written} {syllables[position + 2]}", f"{lower} {third[0]}"
+                p, q = triples.get(written, nothing3), lower_triples.get(lower, nothing3)
+                r = flags[3, title and third[1], lower in in_dictionary]
+                scores[position + 4] += p[0] + q[0] + r[0]
+                scores[position + 3] += p[1] + q[1] + r[1]
+                scores[position + 2] += p[2] + q[2] + r[2]
+        scores = scores[2 : count + 2]
+        for width, places in _PLACES.items():
+            for number, place in enumerate(places):
+                for position in range(min(count, -place)):
+                    scores[position] += self._edges["BOS"][width][number]
+                for position in range(max(0, -place, count - place - width + 1), count):
+                    scores[position] += self._edges["EOS"][width][number]
+        return self._best(scores)
+
+    def _best(self, scores: list[float]) -> list[bool]:
+        """Viterbi over two labels; a score speaks for going on, the other label has 0."""
+        begin_begin, begin_on, on_begin, on_on = self._transitions
+        begin, on = 0.0, scores[0]
+        back: list[tuple[bool, bool]] = []
+        for score in scores[1:]:
+            from_on_to_begin, from_on_to_on = on + on_begin > begin + begin_begin, on + on_on > begin + begin_on
+            back.append((from_on_to_begin, from_on_to_on))
+            begin, on = (
+                on + on_begin if from_on_to_begin else begin + begin_begin,
+                (on + on_on if from_on_to_on else begin + begin_on) + score,
+            )
+        label = on > begin
+        labels = [label]
+        for step in reversed(back):
+            label = step[label]
+            labels.append(label)
+        return labels[::-1]
+
+    def _syllable(self, syllable: str) -> tuple[str, bool, _Weights]:
+        """(small letters, is it a title, weights) of a syllable."""
+        found = self._syllables.get(syllable)
+        if found is None:
+            if len(self._syllables) >= _CACHED_WORDS:
+                self._syllables.clear()
+            values: dict[str, str] = {}
+            for feature in self._featurizer.process([[[syllable]]])[0][0]:
+                if feature.startswith("T[0]"):
+                    name, _, value = feature.partition("=")
+                    values[name[5:]] = value
+            found = self._syllables[syllable] = (values["lower"], values["istitle"] == "True", self._sum(1, values))
+        return found
+
+    def _sum(self, width: int, values: dict[str, str]) -> _Weights:
+        """The weights of the features with these values, by function, added up per place."""
+        total = [0.0] * len(_PLACES[width])
+        for function, value in values.items():
+            for number, weight in enumerate(self._table.get((width, function), {}).get(value, ())):
+                total[number] += weight
+        return tuple(total)
+
+
+_PLACES = {1: (-2, -1, 0, 1, 2), 2: (-2, -1, 0, 1), 3: (-2, -1, 0)}
+"""Where a feature of one, two or three syllables begins, as seen from the place that it speaks about."""
+
+_ASKED = ("", "lower", "isdigit", "istitle", "is_in_dict")
 _FUNCTIONS = ("", "lower", "istitle")
 _REINSTALL = "Install the version of underthesea that requirements.lock names (make setup)"
 
@@ -303,23 +431,55 @@ def _istitle(word: str) -> bool:
 
 
 def _attributes(path: Path) -> list[str]:
-    """The features that a CRFsuite model has weights for: the strings of the constant database (CQDB) inside the file.
+    """The features that a CRFsuite model has weights for. Raises ConfigError when the file is none."""
+    with _reading(path):
+        data = path.read_bytes()
+        return list(_strings(data, _header(data)[2]).values())
 
-    Layout: github.com/chokkan/crfsuite, `lib/crf/src/crf1d_model.c` (header) and `lib/cqdb/src/cqdb.c`.
-    """
-    data = path.read_bytes()
+
+def _weights(path: Path) -> tuple[list[str], dict[str, dict[int, float]], dict[tuple[int, int], float]]:
+    """Labels, {feature: {label: weight}} and {(label, next label): weight} of a CRFsuite model. Raises ConfigError."""
+    with _reading(path):
+        data = path.read_bytes()
+        at_features, at_labels, at_attributes = _header(data)
+        labels, attributes = _strings(data, at_labels), _strings(data, at_attributes)
+        chunk, count = struct.unpack_from("<4s4xI", data, at_features)
+        if chunk != b"FEAT":
+            raise ValueError(f"features begin with {chunk!r}")
+        features: dict[str, dict[int, float]] = {}
+        transitions: dict[tuple[int, int], float] = {}
+        for kind, source, target, weight in struct.iter_unpack("<IIId", data[at_features + 12 : at_features + 12 + 20 * count]):
+            if kind == 0:
+                features.setdefault(attributes[source], {})[target] = weight
+            else:
+                transitions[source, target] = weight
+        return [labels[number] for number in sorted(labels)], features, transitions
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
-        magic, attributes = struct.unpack_from("<4s32xI", data)
-        (database,) = struct.unpack_from("<4s", data, attributes)
-        count, back = struct.unpack_from("<16xII", data, attributes)
-        if magic != b"lCRF" or database != b"CQDB":
-            raise ValueError(f"begins with {magic!r}, {database!r}")
-        found = []
-        for offset in struct.unpack_from(f"<{count}I", data, attributes + back):
-            if offset:
-                _, size = struct.unpack_from("<II", data, attributes + offset)
-                start = attributes + offset + 8
-                found.append(data[start : start + size - 1].decode())
-    except (struct.error, ValueError) as error:
+        yield
+    except (struct.error, ValueError, KeyError) as error:
         raise ConfigError(f"{path} is not a CRFsuite model: {error}", _REINSTALL) from error
+
+
+def _header(data: bytes) -> tuple[int, int, int]:
+    """Where features, labels and attributes begin (github.com/chokkan/crfsuite, `lib/crf/src/crf1d_model.c`)."""
+    magic, features, labels, attributes = struct.unpack_from("<4s24xIII", data)
+    if magic != b"lCRF":
+        raise ValueError(f"begins with {magic!r}")
+    return features, labels, attributes
+
+
+def _strings(data: bytes, start: int) -> dict[int, str]:
+    """The strings of a constant database by number (`lib/cqdb/src/cqdb.c` there)."""
+    magic, count, back = struct.unpack_from("<4s12xII", data, start)
+    if magic != b"CQDB":
+        raise ValueError(f"a table begins with {magic!r}")
+    found = {}
+    for number, offset in enumerate(struct.unpack_from(f"<{count}I", data, start + back)):
+        if offset:
+            _, size = struct.unpack_from("<II", data, start + offset)
+            found[number] = data[start + offset + 8 : start + offset + 7 + size].decode()
     return found
