@@ -406,13 +406,19 @@ def test_what_did_not_change_is_asked_for_conditionally(landscape: Landscape, se
     assert entrance["outcome"] == "unchanged"
 
 
-def test_a_private_address_is_refused(tmp_path: Path) -> None:
+def test_a_page_waits_for_robots_txt_and_a_private_address_is_refused(tmp_path: Path) -> None:
     site = Site()
     office = Office(tmp_path)
     site.routes["/rss"] = rss([f"{site.url}/a.html"])
     office.source("inside", site.domain, feeds=[f"{site.url}/rss"])
     site.routes["/a.html"] = Answer(article_page(1))
     assert office.crawl("open").returncode == 0
+    asked = len(site.seen)
+    site.routes["/robots.txt"] = Answer("later", 503)
+    assert office.crawl("waiting", *FAST).returncode == 0
+    (fate,) = read_run(office.home / "runs" / "waiting").fates()
+    assert (fate.fate, fate.detail) == (Fate.BLOCKED_BY_ROBOTS, "robots.txt unreachable: HTTP 503")
+    assert set(site.paths()[asked:]) == {"/robots.txt"}
     asked = len(site.seen)
     (tmp_path / "config/office.toml").write_text("[crawl]\nallow_private_addresses = false\n")
     done = office.crawl("closed")
