@@ -37,9 +37,9 @@ def tell_why(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> N
 
 
 @task(name="crawl", retries=2, retry_delay_seconds=[5, 30], retry_condition_fn=worth_a_retry)
-def crawl(settings: Settings, sources: list[str], now: datetime) -> str:
-    """One crawl in a process of its own; the id of its run."""
-    return stages.crawl(settings, sources, now)
+def crawl(settings: Settings, sources: list[str]) -> str:
+    """One crawl in a process of its own; the id of its run, by the real time also where the round's moment stands still."""
+    return stages.crawl(settings, sources, utc_now())
 
 
 @task(name="tag-link-index", retries=3, retry_delay_seconds=[2, 15, 60], retry_condition_fn=worth_a_retry)
@@ -98,7 +98,7 @@ def monitor(sources: list[str] | None = None, at: datetime | None = None) -> dic
 
 
 def _round(settings: Settings, sources: list[str], now: datetime) -> dict[str, Any]:
-    crawled = crawl(settings, sources, now, return_state=True)
+    crawled = crawl(settings, sources, return_state=True)
     runs = index_runs(settings, now)
     alerts = alert(settings, now)
     crawled.result(raise_on_failure=True)

@@ -18,11 +18,16 @@ from demo.landscape import ExpectedPage, Landscape
 from diembao.article import Article
 from diembao.clock import utc_now
 from diembao.engine import SearchRequest
-from diembao.settings import read_settings
+from diembao.settings import Settings, read_settings
 from diembao.state import AlertRecord, OutboxMessage, Revision, Run, State
 from index import open_engine
 
-pytestmark = [pytest.mark.xdist_group("chain"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
+
+ENGINES = [
+    pytest.param("sqlite", marks=pytest.mark.xdist_group("chain-sqlite")),
+    pytest.param("elasticsearch", marks=[pytest.mark.xdist_group("chain-elasticsearch"), pytest.mark.elasticsearch]),
+]
 
 
 @dataclass(frozen=True)
@@ -35,14 +40,11 @@ class Demonstration:
     mails: list[Path]
     articles: dict[str, Article]
     landscape: Landscape
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {"DIEMBAO_HOME": self.first["home"], "DIEMBAO_CONFIG": self.first["config"]}
+    settings: Settings
 
 
-def run_demo(home: Path) -> dict[str, Any]:
-    environment = {**os.environ, "DIEMBAO_HOME": str(home)}
+def run_demo(home: Path, index: str) -> dict[str, Any]:
+    environment = {**os.environ, "DIEMBAO_HOME": str(home), "DIEMBAO_INDEX": index}
     done = subprocess.run(
         [sys.executable, "-m", "cli", "demo", "--no-serve", "--json"],
         env=environment,
@@ -56,19 +58,21 @@ def run_demo(home: Path) -> dict[str, Any]:
     return result
 
 
-@pytest.fixture(scope="module")
-def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
+@pytest.fixture(scope="module", params=ENGINES)
+def demonstration(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
+    index = "sqlite" if request.param == "sqlite" else request.getfixturevalue("elasticsearch_index")
     home = tmp_path_factory.mktemp("chain")
     folder = home / "demo"
     # Ports of our own, so that a demonstration open on this machine is not disturbed.
     landscape = Landscape.open(folder, utc_now(), preferred_ports=[])
-    first, second = run_demo(home), run_demo(home)
-    settings = read_settings({"DIEMBAO_HOME": first["home"], "DIEMBAO_CONFIG": first["config"]})
+    first, second = run_demo(home, index), run_demo(home, index)
+    settings = read_settings({"DIEMBAO_HOME": first["home"], "DIEMBAO_CONFIG": first["config"], "DIEMBAO_INDEX": index})
     engine = open_engine(settings)
     engine.prepare()
     articles = {article.id: article for article in engine.scan()}
     engine.close()
-    return Demonstration(home, first, second, sorted((folder / "mail").glob("*.eml")), articles, Landscape.open(folder, landscape.anchor))
+    mails = sorted((folder / "mail").glob("*.eml"))
+    return Demonstration(home, first, second, mails, articles, Landscape.open(folder, landscape.anchor), settings)
 
 
 def pages_after_both_stages(demonstration: Demonstration) -> list[ExpectedPage]:
@@ -192,8 +196,7 @@ def test_the_second_run_doubles_nothing(demonstration: Demonstration) -> None:
 
 
 def test_staff_find_it_with_and_without_accents(demonstration: Demonstration) -> None:
-    settings = read_settings(demonstration.environment)
-    engine = open_engine(settings)
+    engine = open_engine(demonstration.settings)
     engine.prepare()
     with_accents = engine.search(SearchRequest("nước thải", limit=100))
     without = engine.search(SearchRequest("nuoc thai", limit=100))
