@@ -6,6 +6,7 @@ Every field is defined here and nowhere else; `docs/fields.md` is generated from
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -24,6 +25,9 @@ EntityType = Literal["PER", "ORG", "LOC"]
 PlaceLevel = Literal["province", "district", "ward"]
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 def _text(value: object) -> object:
     """None is empty text; lone surrogates cannot be stored or sent, so they become U+FFFD."""
     if value is None:
@@ -34,7 +38,7 @@ def _text(value: object) -> object:
 
 
 def _has_surrogate(value: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in value)
+    return _SURROGATE.search(value) is not None
 
 
 def _moment(value: object) -> object:

@@ -25,7 +25,7 @@ _MARKS = (
     "\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u064b-\u065f\u0900-\u0903\u093a-\u094f"
     "\u0e31\u0e34-\u0e4e\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f"
 )
-_WORD = re.compile(rf"\d+(?:[.,]\d+)+|[^\W_](?:[^\W_]|[{_MARKS}{_IGNORED}])*")
+_WORD = re.compile(rf"\d+(?:[.,]\d+)+|[^\W_]+(?:[{_MARKS}{_IGNORED}]+[^\W_]*)*")
 _DROPPED = re.compile(rf"[\u0300-\u036f{_IGNORED}]")
 
 _TONES = "\u0300\u0301\u0309\u0303\u0323"
@@ -69,6 +69,20 @@ def analyse(text: str) -> list[Token]:
     ['dong', 'thap']
     """
     return [Token(*forms(match.group()), match.start(), match.end()) for match in _WORD.finditer(text)]
+
+
+def exact_words(text: str) -> str:
+    """The exact tokens of `text`, joined by spaces: what `analyse` gives, without the places.
+
+    >>> exact_words("Thủy điện Hòa Bình.")
+    'thuỷ điện hoà bình'
+    """
+    return " ".join(map(_exact, _WORD.findall(text)))
+
+
+@lru_cache(maxsize=200_000)
+def _exact(word: str) -> str:
+    return forms(word)[0]
 
 
 @lru_cache(maxsize=200_000)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from diembao.article import Article
 from diembao.urls import normalise_url
-from index.analysis import analyse, fold_letter, keyword
+from index.analysis import exact_words, fold_letter, keyword
 from index.proximity import GAP, GAP_TOKEN
 
 TEXT_COLUMNS = ("title", "lead", "body", "author", "section", "tag", "place")
@@ -28,22 +28,17 @@ def words_of(article: Article) -> dict[str, list[str]]:
     """The exact tokens of each value of each text field, joined by spaces; one value for most fields."""
     places: list[str] = []
     for place in article.places:
-        places += [analyse_to_text(part) for part in dict.fromkeys((place.name, place.province, place.code)) if part]
+        places += [exact_words(part) for part in dict.fromkeys((place.name, place.province, place.code)) if part]
     values: dict[str, Iterable[str]] = {
-        "title": (analyse_to_text(article.title),),
-        "lead": (analyse_to_text(article.lead),),
-        "body": (analyse_to_text(article.body),),
-        "author": map(analyse_to_text, article.authors),
-        "section": (analyse_to_text(article.section),),
-        "tag": map(analyse_to_text, article.tags),
+        "title": (exact_words(article.title),),
+        "lead": (exact_words(article.lead),),
+        "body": (exact_words(article.body),),
+        "author": map(exact_words, article.authors),
+        "section": (exact_words(article.section),),
+        "tag": map(exact_words, article.tags),
         "place": dict.fromkeys(places),
     }
     return {field: [value for value in values[field] if value] for field in TEXT_COLUMNS}
-
-
-def analyse_to_text(text: str) -> str:
-    """The exact tokens of `text`, joined by spaces."""
-    return " ".join(token.exact for token in analyse(text))
 
 
 def joined(values: list[str]) -> str:
@@ -85,7 +80,7 @@ def keys_of(article: Article) -> dict[str, dict[str, str]]:
 
 def place_key(name: str) -> str:
     """The form in which names and codes of places are compared: Hoà Bình and Hòa Bình are one."""
-    return analyse_to_text(name) or keyword(name)
+    return exact_words(name) or keyword(name)
 
 
 def url_key(url: str) -> str:

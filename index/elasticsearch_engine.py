@@ -365,7 +365,6 @@ class ElasticsearchEngine:
             "sort": [{"_score": "desc"}, {"id": "asc"}]
             if request.sort == "relevance"
             else [{"published_at": {"order": "desc", "missing": "_last"}}, {"id": "asc"}],
-            "track_scores": True,
         }
         if request.after:
             key, last = read_cursor(request.after, request.sort)

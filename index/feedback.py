@@ -13,6 +13,7 @@ from typing import Any
 from diembao.article import Article
 from diembao.clock import to_utc
 from diembao.errors import InputError, UsageError
+from diembao.privacy import mask_personal_numbers
 from diembao.urls import article_id
 from index.analysis import keyword, strip_accents
 
@@ -107,8 +108,6 @@ def feedback_article(record: Mapping[str, Any], columns: Mapping[str, str], sour
     Raises:
         InputError: when the record has no number or no text, or a date that cannot be read; names the position.
     """
-    from diembao.privacy import mask_personal_numbers
-
     cells = {field: _cell(record.get(column)) for field, column in columns.items()}
     number, body = cells.get("number", ""), mask_personal_numbers(cells.get("body", ""))
     title = mask_personal_numbers(" ".join(cells.get("title", "").split()))

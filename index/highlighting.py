@@ -27,6 +27,9 @@ class _Wanted:
     patterns: list[re.Pattern[str]] = field(default_factory=list)
     phrases: list[Phrase] = field(default_factory=list)
 
+    def nothing(self) -> bool:
+        return not (self.tokens or self.prefixes or self.patterns or self.phrases)
+
 
 class Highlighter:
     """Marks the matches of one query.
@@ -62,6 +65,8 @@ class Highlighter:
         found: dict[str, str] = {}
         for name in _FIELDS:
             text = str(getattr(article, name)).translate(_MARKS)
+            if not text or self._wanted[name].nothing():
+                continue
             tokens = analyse(text)
             spans = _spans(text, tokens, self._matching(tokens, self._wanted[name]))
             if spans:
@@ -69,19 +74,24 @@ class Highlighter:
         return found
 
     def _matching(self, tokens: Sequence[Token], wanted: _Wanted) -> list[bool]:
-        hit = [
-            token.exact in wanted.tokens
-            or token.folded in wanted.tokens
-            or any(token.exact.startswith(prefix) or token.folded.startswith(prefix) for prefix in wanted.prefixes)
-            or any(pattern.match(token.exact) or pattern.match(token.folded) for pattern in wanted.patterns)
-            for token in tokens
-        ]
+        hit = [token.exact in wanted.tokens or token.folded in wanted.tokens for token in tokens]
+        if wanted.prefixes or wanted.patterns:
+            prefixes = tuple(wanted.prefixes)
+            for place, token in enumerate(tokens):
+                hit[place] = hit[place] or any(
+                    form.startswith(prefixes) or any(pattern.match(form) for pattern in wanted.patterns) for form in token[:2]
+                )
+        if not wanted.phrases:
+            return hit
         exact = [token.exact for token in tokens]
         folded = [token.folded for token in tokens]
         for phrase in wanted.phrases:
             accented = [has_accents(token) for token in phrase.tokens]
             size = len(phrase.tokens)
+            first = phrase.tokens[0]
             for start in range(len(tokens) - size + 1):
+                if not (phrase.prefix and size == 1) and (exact if accented[0] else folded)[start] != first:
+                    continue
                 if phrase_occurs(exact[start : start + size], folded[start : start + size], phrase.tokens, accented, prefix=phrase.prefix):
                     hit[start : start + size] = [True] * size
         return hit

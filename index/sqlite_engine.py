@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import math
 import sqlite3
 import threading
 import time
@@ -430,23 +431,53 @@ class SqliteEngine:
         connection.executemany("DELETE FROM temp.hit WHERE number = ?", surplus)
 
     def _page(self, connection: sqlite3.Connection, query: Node, request: SearchRequest) -> tuple[list[tuple[str, int, float]], str | None]:
-        """The page of (id, number, score), and the cursor behind it."""
+        """The page of (id, number, score), and the cursor behind it. Sorted by time nothing is scored."""
         limit = max(0, min(request.limit, 1000))
-        scores = self._scores(connection, query) if request.sort == "relevance" else {}
         after = read_cursor(request.after, request.sort) if request.after else None
-        rows: Iterable[tuple[float, str, int]]
-        if request.sort == "relevance":
-            found = connection.execute("SELECT number, id FROM temp.hit JOIN article USING (number)")
-            rows = ((-scores.get(number, 0.0), article_id, number) for number, article_id in found)
+        if request.sort == "time":
+            rows = self._newest(connection, limit + 1, after)
         else:
-            found = connection.execute("SELECT published, id, number FROM temp.hit JOIN article USING (number)")
-            rows = ((float("inf") if published is None else -published, article_id, number) for published, article_id, number in found)
-        if after is not None:
-            rows = (row for row in rows if (row[0], row[1]) > after)
-        page = heapq.nsmallest(limit + 1, rows)
-        more, page = len(page) > limit, page[:limit]
+            rows = self._most_relevant(connection, query, limit + 1, after)
+        more, page = len(rows) > limit, rows[:limit]
         cursor = write_cursor(request.sort, page[-1][0], page[-1][1]) if more and page else None
-        return [(article_id, number, scores.get(number, 0.0)) for _, article_id, number in page], cursor
+        relevance = request.sort == "relevance"
+        return [(article_id, number, -key if relevance else 0.0) for key, article_id, number in page], cursor
+
+    def _newest(self, connection: sqlite3.Connection, limit: int, after: tuple[float, str] | None) -> list[tuple[float, str, int]]:
+        """(minus the publication or infinity, id, number), newest first."""
+        condition = "1"
+        values: tuple[object, ...] = ()
+        if after is not None and math.isinf(after[0]):
+            condition, values = "published IS NULL AND id > ?", (after[1],)
+        elif after is not None:
+            condition, values = "(published IS NULL OR published < ? OR (published = ? AND id > ?))", (-after[0], -after[0], after[1])
+        rows = connection.execute(
+            f"SELECT published, id, number FROM temp.hit JOIN article USING (number) WHERE {condition}"  # noqa: S608 - our words
+            " ORDER BY published IS NULL, published DESC, id LIMIT ?",
+            (*values, limit),
+        )
+        return [(math.inf if published is None else -published, article_id, number) for published, article_id, number in rows]
+
+    def _most_relevant(
+        self, connection: sqlite3.Connection, query: Node, limit: int, after: tuple[float, str] | None
+    ) -> list[tuple[float, str, int]]:
+        """(minus the score, id, number), best first. The ids, by which ties are ordered, are read only where they may matter."""
+        keys = self._scores(connection, query)
+        total = connection.execute("SELECT count(*) FROM temp.hit").fetchone()[0]
+        if len(keys) < total:
+            keys = {row[0]: 0.0 for row in connection.execute("SELECT number FROM temp.hit")} | keys
+        if after is not None:
+            keys = {number: key for number, key in keys.items() if key >= after[0]}
+            ties = sum(1 for key in keys.values() if key == after[0])
+        else:
+            ties = 0
+        best = heapq.nsmallest(limit + ties, keys.values())
+        if not best:
+            return []
+        wanted = [number for number, key in keys.items() if key <= best[-1]]
+        found = connection.execute("SELECT number, id FROM article WHERE number IN (SELECT value FROM json_each(?))", (json.dumps(wanted),))
+        rows = sorted((keys[number], article_id, number) for number, article_id in found)
+        return [row for row in rows if after is None or (row[0], row[1]) > after][:limit]
 
     def _scores(self, connection: sqlite3.Connection, query: Node) -> dict[int, float]:
         compiler = _Compiler(connection)
@@ -456,7 +487,7 @@ class SqliteEngine:
             return {}
         return dict(
             connection.execute(
-                f"SELECT rowid, -bm25(fts, {_FTS_WEIGHTS}) FROM fts WHERE fts MATCH ? AND rowid IN temp.hit",  # noqa: S608 - our numbers
+                f"SELECT rowid, bm25(fts, {_FTS_WEIGHTS}) FROM fts WHERE fts MATCH ? AND +rowid IN temp.hit",  # noqa: S608 - our numbers
                 (expression,),
             )
         )
