@@ -252,6 +252,82 @@ DEVELOPMENT: tuple[Callable[[Text], Composed], ...] = (table_2004, bootstrap, li
 HELD_OUT: tuple[Callable[[Text], Composed], ...] = (blog, builder, provincial_2015, hashed_classes, board, webforms_portal, magazine)
 
 
+def update_2012(t: Text) -> Composed:
+    body = "".join(f"<p>{e(p)}</p>" for p in t.paragraphs[1:])
+    page = f"""<html><head><meta charset=utf-8><title>{e(t.title)} - Xã hội - Báo Mạng</title><meta name=description content="{html.escape(t.lead[:90])}"></head><body><div id=top><div id=clock>Thứ Năm, 27/12/2012</div>{_links(t, 6, 60, "<a class=m href=m{n}>{title}</a>")}</div><div class=left>
+    <div class=cat><a href=/xahoi>Xã hội</a></div><h1 class=tit>{e(t.title)}</h1><div class=upd><span>Cập nhật</span> {t.moment:%d/%m/%Y %I:%M:%S %p} (GMT+7)</div><div id=vmtext><p><span class=b1><strong>- {e(t.lead)}</strong></span></p><table align=center class=img><tr><td><img src=/1.jpg></td></tr><tr><td class=ct>{e(t.captions[0])}</td></tr></table>
+    <p>{e(t.paragraphs[0])}</p><p><strong>TIN BÀI KHÁC:</strong></p><ul>{_links(t, 3, 4, "<li><strong><a href=k{n}>{title}</a></strong></li>")}</ul>{body}<ul><li><strong>{e(t.author)}</strong></li></ul></div><div class=fb>Thích và chia sẻ bài này trên:</div><div class=cm><b>Gửi ý kiến của bạn</b></div></div></body></html>"""
+    gold = _gold(t, [t.captions[0], t.teaser(4)[0], "Thích và chia sẻ"])
+    gold["lead"] = f"- {t.lead}"
+    return Composed(page, gold)
+
+
+def cells(t: Text) -> Composed:
+    body = "".join(f"<P class=Nor>{e(p)}</P>" for p in t.paragraphs)
+    picture = f"<TABLE cellPadding=3 width=1 align=center><TBODY><TR><TD><IMG src=/Files/1.jpg></TD></TR><TR><TD class=Img>{e(t.captions[0])}</TD></TR></TBODY></TABLE>"
+    page = f"""<HTML><HEAD><meta http-equiv=Content-Type content='text/html; charset=utf-8'><TITLE>Ngôi Nhà - {e(t.title)}</TITLE></HEAD><BODY><TABLE><TR><TD class=date>Thứ tư, {t.moment:%d/%m/%Y}, {t.moment:%H:%M} GMT+7</TD></TR><TR><TD><H1>{e(t.title)}</H1><H2>{e(t.lead)}</H2>{_links(t, 2, 0, "<DIV>&gt; <A href=l{n}>{title}</A></DIV>")}
+    {picture}{body}<P class=Nor align=right><B>{e(t.author)}</B><BR>Theo <I>Dailymail</I></P></TD></TR><TR><TD>{_links(t, 7, 9, "<LI><A href=x{n}>{title}</A> (25/12)</LI>")}</TD></TR></TABLE></BODY></HTML>"""
+    return Composed(page, _gold(t, [t.captions[0], t.teaser(0)[0], t.teaser(9)[0], "Dailymail"]))
+
+
+def inline_author(t: Text) -> Composed:
+    body = "".join(f"<p>{e(p)}</p>" for p in t.paragraphs[:-1])
+    page = f"""<html><head><meta charset=utf-8><title>{e(t.title)} | Lao Động Trẻ</title></head><body><div class=head><a href=/>Lao Động Trẻ</a></div><div class=ct><div class=dt>{t.moment:%H:%M}, {t.moment.day} tháng {t.moment.month} năm {t.moment.year}</div><h2 class=tieude-bai>{e(t.title)}</h2><p class=gioithieu>(LĐT) - {e(t.lead)}</p>
+    <div class=nd><div class=anh><img src=/p.jpg width=480><p>{e(t.captions[0])}</p></div>{body}<p>{e(t.paragraphs[-1])}<br><strong>{e(t.author)}</strong></p></div></div><div class=kh>{_links(t, 6, 11, "<p><a href=q{n}>{title}</a></p>")}</div><p class=bq>{FOOTER}</p></body></html>"""
+    gold = _gold(t, [t.captions[0], t.teaser(11)[0]])
+    gold["lead"] = f"(LĐT) - {t.lead}"
+    return Composed(page, gold)
+
+
+def credits_2013(t: Text) -> Composed:
+    body = "".join(f"<div>{e(p)}</div><div><br></div>" for p in t.paragraphs)
+    page = f"""<html><head><meta charset=utf-8><title>{e(t.title)} | Kinh doanh</title><meta property=og:title content="{html.escape(t.title)}"><meta property=article:published_time content=""><meta name=author content="VCX"></head><body><div class=newstitle><h1>{e(t.title)}</h1><p class=d>{t.moment:%H:%M} | {t.moment:%d/%m/%Y}</p></div>
+    <h2 class=chapo>{e(t.lead)}</h2><div class=lq><ul>{_links(t, 2, 5)}</ul></div><div class=bd>{body}<p style="text-align:right"><em>Theo </em><strong>{e(t.author)}</strong><br><em>Trí Thức Trẻ</em></p></div><div class=hot><div>Tin nóng</div>{_links(t, 5, 15, "<div><a href=h{n}>{title}</a></div>")}</div></body></html>"""
+    gold = _gold(t, [t.teaser(5)[0], t.teaser(15)[0], "Trí Thức Trẻ"])
+    return Composed(page, gold)
+
+
+def top_byline_2021(t: Text) -> Composed:
+    body = [f"<p>{e(p)}</p>" for p in t.paragraphs]
+    body.insert(1, f"<div class=wrap-img><img src=/1.webp><p class=note>{e(t.captions[1])}</p></div>")
+    body.insert(3, f"<div class=box-doc><div class=box-doc-title>ĐỌC NHIỀU</div><ul>{_links(t, 3, 6)}</ul></div>")
+    page = f"""<html lang=vi><head><meta charset=utf-8><title>{e(t.title)} - Báo Đồng Quê</title><meta property="og:site_name" content="Báo Đồng Quê"><meta property="og:description" content="{html.escape(t.lead)}"><script type="application/ld+json">{{"@type":"NewsArticle","headline":{_json(t.title)},"datePublished":"{t.moment:%Y-%m-%d}","author":{{"@type":"Organization","name":"Báo Đồng Quê"}}}}</script></head>
+    <body><header><ul>{_menu()}</ul></header><div class=page><h1 class=art-t>{e(t.title)}</h1><div class=art-by>{e(t.author)} <span>Thứ Tư, ngày {t.moment:%d/%m/%Y} {t.moment:%H:%M} {"PM" if t.moment.hour > 11 else "AM"} (GMT+7)</span></div><div class=art-s>{e(t.lead)}</div><div class=art-c>{"".join(body)}<p><em>Nguồn: Tổng hợp</em></p></div>
+    <div class=art-f><a href=tag1>#nông thôn</a> <a href=tag2>#mùa lũ</a></div><div class=art-cm><div>Bình luận (2)</div><p>{e(t.teaser(33)[1])}</p><p>{e(t.teaser(34)[1])}</p></div></div></body></html>"""
+    return Composed(page, _gold(t, [t.captions[1], t.teaser(6)[0], t.teaser(33)[1]]))
+
+
+def photo_story(t: Text) -> Composed:
+    lines = [" ".join(p.split()[:26]) + "." for p in t.paragraphs][:12]
+    pairs = "".join(
+        f"<div class=ph><img src=/g{n}.jpg></div><p style='text-align:center'><em>{e(line)}</em></p>" for n, line in enumerate(lines)
+    )
+    page = f"""<html><head><meta charset=utf-8><title>{e(t.title)} - Ảnh - Báo</title></head><body><div><h1>{e(t.title)}</h1><div class=date>{t.moment:%d/%m/%Y - %H:%M}</div><div class=sapo>{e(t.lead)}</div><div class=photos>{pairs}<p align=right><b>{e(t.author)}</b></p></div><div class=lienquan>{_links(t, 5, 0)}</div></div></body></html>"""
+    gold = _gold(t, [t.teaser(0)[0]])
+    gold["body"] = "\n".join(lines)
+    return Composed(page, gold)
+
+
+def nuke(t: Text) -> Composed:
+    body = "".join(f"<div style='text-align: justify;'>{e(p)}</div>" for p in t.paragraphs)
+    page = f"""<!DOCTYPE html><html lang=vi><head><meta charset=utf-8><title>{e(t.title)} - Tin tức - Cổng thông tin xã</title><meta name=description content="{html.escape(t.title)}"></head><body><nav class=menu>{_menu()}</nav><ol class=breadcrumb><li><a href=/><span>Trang chủ</span></a></li><li><a href=/news><span>Tin nông thôn mới</span></a></li></ol>
+    <div class="news_column panel"><div class=panel-body><h1 class="title margin-bottom-lg">{e(t.title)}</h1><div class="row margin-bottom-lg"><div class=col-md-12><span class=h5>Thứ sáu - {t.moment:%d/%m/%Y %H:%M}</span></div><div class=col-md-12><ul class="list-inline text-right"><li><a class=dimgray href=#>In ra</a></li></ul></div></div>
+    <div class=clearfix><div class="hometext m-bottom">{e(t.lead)}</div></div><div id=news-bodyhtml class="bodytext margin-bottom-lg">{body}</div><div class=margin-bottom-lg><p class="h5 text-right"><strong>Tác giả bài viết: </strong>{e(t.author)}</p></div></div></div><div class=news_column><p>Tổng số điểm của bài viết là: 0 trong 0 đánh giá</p></div>
+    <div class="news_column other-news"><p class=h3><strong>Những tin mới hơn</strong></p><ul class=related>{_links(t, 4, 3)}</ul><p class=h3><strong>Những tin cũ hơn</strong></p><ul class=related>{_links(t, 4, 13)}</ul></div></body></html>"""
+    return Composed(page, _gold(t, [t.teaser(3)[0], "Tổng số điểm"]))
+
+
+SECOND_HELD_OUT: tuple[Callable[[Text], Composed], ...] = (
+    update_2012,
+    cells,
+    inline_author,
+    credits_2013,
+    top_byline_2021,
+    photo_story,
+    nuke,
+)
+
+
 def _json(text: str) -> str:
     import json
 

@@ -127,9 +127,9 @@ def measure(name: str, read: Callable[[bytes, str], Answer], cases: list[Case], 
     seconds = min(_seconds(read, cases) for _ in range(3))
     size = len(cases)
     print(
-        f"{name:28} body F1 {sum(scores) / size:.3f} (lowest {min(scores):.3f})  title {counts['title']}/{size}  lead {counts['lead']}/{size} "
-        f"(or empty {counts['lead or empty']})  minute {counts['minute']}/{asked['minute']}  authors {counts['authors']}/{size} "
-        f"(or empty {counts['authors or empty']})  rest {counts['rest']}  {size / seconds:.1f} pages/s"
+        f"{name:28} body F1 {sum(scores) / size:.3f} (lowest {min(scores):.3f})  title {counts['title']}/{size}  "
+        f"lead {counts['lead']}/{size} (or empty {counts['lead or empty']})  minute {counts['minute']}/{asked['minute']}  "
+        f"authors {counts['authors']}/{size} (or empty {counts['authors or empty']})  rest {counts['rest']}  {size / seconds:.1f} pages/s"
     )
 
 
@@ -189,6 +189,7 @@ def main() -> None:
             sets.append(("composed, development designs", composed(options.composed, options.count, composed_pages.DEVELOPMENT)))
         if options.held_out != "no":
             sets.append(("composed, held-out designs", composed(options.composed, options.count, composed_pages.HELD_OUT)))
+            sets.append(("composed, second held-out designs", composed(options.composed, options.count, composed_pages.SECOND_HELD_OUT)))
     if not sets:
         parser.error("give --pages or --composed")
     rivals: dict[str, Callable[[bytes, str], Answer]] = {

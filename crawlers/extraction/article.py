@@ -12,7 +12,7 @@ from lxml import etree
 
 from crawlers.extraction.body import Body, read_body
 from crawlers.extraction.bylines import Byline, is_name, is_outlet, is_person, read_byline, site_names
-from crawlers.extraction.dates import Printed
+from crawlers.extraction.dates import Printed, has_day
 from crawlers.extraction.families import Match, recognise
 from crawlers.extraction.general import find_body, read_generally
 from crawlers.extraction.headline import (
@@ -251,7 +251,7 @@ def _byline(page: Page, found: _Found, site: str) -> Byline:
                         result.add(line)
     result.add(found.body.byline)
     if not result.authors:
-        for read in (_following_lines, _marked_authors, _json_ld_authors, _meta_authors):
+        for read in (_following_lines, _leading_lines, _marked_authors, _json_ld_authors, _meta_authors):
             line = read(page, found, site)
             if line.authors:
                 result.add(line)
@@ -287,9 +287,34 @@ def _following_lines(page: Page, found: _Found, site: str) -> Byline:
         style = (element.get("style") or "").replace(" ", "").lower()
         right = "text-align:right" in style or (element.get("align") or "").lower() == "right"
         line = read_byline(text, site, _link(page, element))
-        if line and (right or line.credits or element.tag in ("strong", "b", "em", "i") or all(is_person(name) for name in line.authors)):
+        if line and (
+            right
+            or line.credits
+            or element.tag in ("strong", "b", "em", "i")
+            or _NAMED_ROLE.match(text)
+            or all(map(is_person, line.authors))
+        ):
             result.add(line)
     return result
+
+
+_NAMED_ROLE = re.compile(r"^\W*(?:tác giả|bài viết|bài|tin|thực hiện|người viết|phóng viên|pv|biên tập)\b[^:]{0,20}:", re.IGNORECASE)
+"""A line that says itself that it is a byline."""
+
+
+def _leading_lines(page: Page, found: _Found, site: str) -> Byline:
+    """A byline between the headline and the body that no class names: persons only, perhaps with the date beside them."""
+    if found.headline.element is None or not found.elements:
+        return Byline()
+    start, end = page.position[found.headline.element], page.position[found.elements[0]]
+    for element in page.elements[start + 1 : min(end, start + 60)]:
+        text = text_of(element)
+        if not 4 <= len(text) <= 110 or element.tag in ("a", "li", "h1", "h2", "h3", "time") or element in page.cards:
+            continue
+        line = read_byline(text, site)
+        if line and line.authors and (has_day(text) or all(is_person(name) for name in line.authors)):
+            return line
+    return Byline()
 
 
 _AUTHOR_MARKS = (

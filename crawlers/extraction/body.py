@@ -15,8 +15,8 @@ from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString
 from soupsieve.util import SelectorSyntaxError
 
-from crawlers.extraction.bylines import Byline, is_person, read_byline
-from crawlers.extraction.dates import is_stamp
+from crawlers.extraction.bylines import Byline, is_name, is_outlet, is_person, read_byline
+from crawlers.extraction.dates import has_day, is_stamp
 from crawlers.extraction.page import Element, fold
 
 _BLOCK_TAGS = frozenset(
@@ -86,7 +86,15 @@ _LEAD_IN = re.compile(
 )
 """How Vietnamese pages begin what is not the article. Short blocks only."""
 
-_CLOSING = re.compile(
+_IMPRINT = re.compile(
+    r"cơ quan chủ quản|giấy phép (?:số|hoạt động|xuất bản|thiết lập)|chịu trách nhiệm (?:chính|nội dung|xuất bản)|"
+    r"ghi rõ nguồn|bản quyền thuộc|liên hệ quảng cáo|©|®",
+    re.IGNORECASE,
+)
+_CONTACT = re.compile(r"điện thoại|địa chỉ|email|fax|hotline|trụ sở|tòa soạn|toà soạn|tổng biên tập|giấy phép|copyright", re.IGNORECASE)
+"""What stands at the foot of every page of an outlet; one of each kind in a short block is the foot."""
+
+CLOSING = re.compile(
     r"^\W{0,4}(?:tin liên quan|bài liên quan|bài viết liên quan|tin bài liên quan|tin cùng chuyên mục|các tin khác|tin khác|bài khác|"
     r"các bài khác|các tin đã đưa|tin đã đưa|ý kiến bạn đọc|bình luận|gửi (?:bình luận|ý kiến)|viết bình luận|phản hồi|có thể bạn quan tâm|"
     r"theo dòng sự kiện|tin mới nhất|tin đọc nhiều|đọc nhiều nhất|cùng chuyên mục|từ khóa|từ khoá|tags?\s*:?$|tin nổi bật|xem thêm|"
@@ -372,7 +380,7 @@ def _inside(child: Tag, context: _Context, style: str, reader: _Reader) -> _Cont
             inner.boilerplate = True
         if not context.caption and CAPTION.search(words) and len(child.get_text()) < 700:
             inner.caption = True
-    if name in ("figure", "figcaption", "caption"):
+    if name in ("figure", "figcaption", "caption") or (name == "div" and _is_picture_box(child)):
         inner.caption = True
     elif name in ("aside", "footer") and len(child.get_text()) * 2 < reader.total:
         inner.boilerplate = True
@@ -407,6 +415,22 @@ def _inside(child: Tag, context: _Context, style: str, reader: _Reader) -> _Cont
     if name in ("ul", "ol"):
         inner.in_list = True
     return inner
+
+
+def _is_picture_box(box: Tag) -> bool:
+    """A picture and below it, in an element of its own, one short text."""
+    if len(box.get_text()) > 260 or box.find(["img", "amp-img"]) is None:
+        return False
+    parts = [part for part in box.children if isinstance(part, Tag) or str(part).strip()]
+    if not 2 <= len(parts) <= 4 or not all(isinstance(part, Tag) for part in parts):
+        return False
+    first, rest = parts[0], [part for part in parts[1:] if part.get_text(strip=True)]
+    return (
+        isinstance(first, Tag)
+        and not first.get_text(strip=True)
+        and len(rest) == 1
+        and (first.name in ("img", "amp-img") or first.find("img") is not None)
+    )
 
 
 def _is_wrapper(table: Tag, reader: _Reader) -> bool:
@@ -540,6 +564,7 @@ def _drop_related(blocks: list[Block], body: Body, lead: str) -> list[Block]:
             or (_LEAD_IN.match(block.text) and (size < 90 or block.link > 10 or block.text.lstrip().startswith((">>", "»"))))
             or (lead_lines and len(kept) < 12 and (squeezed in lead_lines or (len(squeezed) > 30 and squeezed in whole_lead)))
             or is_stamp(block.text)
+            or (size < 600 and _IMPRINT.search(block.text) is not None and _CONTACT.search(block.text) is not None)
             or bool(
                 re.fullmatch(
                     r"(?:\d+\s*)?(?:bình luận|like|share|chia sẻ|thích|tweet|in trang|print|email|aa|quay lại|\[quay lại\])\W*",
@@ -571,7 +596,7 @@ def _cut_tail(blocks: list[Block], body: Body) -> list[Block]:
         usual[block.tag, block.cues] = usual.get((block.tag, block.cues), 0) + weight
     text_like = max(usual, key=lambda key: usual[key]) if usual else ("", "")
     for place, block in enumerate(blocks):
-        if block.text and len(block.text) < 60 and _CLOSING.match(block.text) and not block.text.rstrip().endswith((".", ",")):
+        if block.text and len(block.text) < 60 and CLOSING.match(block.text) and not block.text.rstrip().endswith((".", ",")):
             comments = bool(_COMMENT_HEADING.match(block.text))
             if above * 10 > total * 4 and (
                 comments
@@ -616,8 +641,13 @@ def _take_byline(blocks: list[Block], body: Body, site: str) -> list[Block]:
             break
         removed.add(place)
         lines.append(line)
-    for line in reversed(lines):
-        body.byline.add(line)
+    lines.reverse()
+    for place, line in enumerate(lines):
+        # "Theo Thu Hằng" above "Trí Thức Trẻ": two lines of one credit, the first is the person.
+        following = lines[place + 1] if place + 1 < len(lines) else Byline()
+        person = len(line.credits) == 1 and " " in line.credits[0] and is_name(line.credits[0]) and not is_outlet(line.credits[0], site)
+        named = person and not line.authors and following.credits and not following.authors
+        body.byline.add(Byline(authors=line.credits) if named else line)
     for place in texts:
         block = blocks[place]
         if place in removed or not _AUTHOR_CUE.search(block.cues) or len(block.text) > 100 or block.caption:
@@ -628,16 +658,10 @@ def _take_byline(blocks: list[Block], body: Body, site: str) -> list[Block]:
             body.byline.add(line)
     for place in texts[:2]:
         block = blocks[place]
-        if (
-            place in removed
-            or len(block.text) > 60
-            or block.caption
-            or _ENDS_AS_SENTENCE.search(block.text)
-            or block.tag in ("h2", "h3", "h4")
-        ):
+        if place in removed or len(block.text) > 90 or block.caption or block.tag in ("h2", "h3", "h4"):
             continue
         line = read_byline(block.text, site, block.href)
-        if line is not None and line.authors and all(is_person(name) for name in line.authors):
+        if line is not None and line.authors and (has_day(block.text) or all(is_person(name) for name in line.authors)):
             removed.add(place)
             body.byline.add(line)
     if texts and not removed:

@@ -22,6 +22,14 @@ _SURNAMES = _names_in(
 )
 """First syllables of Vietnamese names: the common surnames, and the given names that bylines begin with."""
 
+_PLACES = _names_in(
+    "hà nội|hà giang|hà nam|hà tĩnh|hải dương|hải phòng|hưng yên|thanh hóa|thanh hoá|nam định|an giang|bình dương|bình định|bình phước|"
+    "bình thuận|long an|lâm đồng|cao bằng|phú yên|phú thọ|kiên giang|khánh hòa|khánh hoà|vĩnh long|vĩnh phúc|lai châu|lào cai|hồ chí minh|"
+    "thái bình|thái nguyên|đồng nai|đồng tháp|quảng nam|tiền giang|trà vinh|tây ninh|bảo lộc|hải châu|thanh xuân|long biên|hồng kông|"
+    "hồng ngự|tân bình|bình tân|việt nam|trung quốc|nam phi|an ninh|an toàn|thanh niên|văn hóa|văn hoá|quốc tế|quốc phòng|kim cương|bảo vệ"
+)
+"""Places and sections whose first syllable begins names too."""
+
 OUTLETS = _names_in(
     "vnexpress|ione|ngôi sao|dân trí|tuổi trẻ|tuổi trẻ online|thanh niên|thanh niên online|tiền phong|lao động|người lao động|nld|"
     "nlđ|vietnamnet|vietnam net|vnn|infonet|zing|zing news|znews|24h|vtc|vtc news|vtv|vov|vov news|ttxvn|vietnam+|vietnamplus|"
@@ -43,7 +51,8 @@ OUTLETS = _names_in(
 """Names of outlets and agencies in lower case, as credits print them; they are no authors."""
 
 _ROLE = (
-    r"(?:phóng viên|biên tập viên|biên tập|btv|ctv|cộng tác viên|tác giả|bài viết|thực hiện|người viết|người dịch|nhà báo|dịch|biên dịch|"
+    r"(?:phóng viên|biên tập viên|biên tập|btv|ctv|cộng tác viên|tác giả bài viết|tác giả|bài viết|thực hiện|người viết|"
+    r"người dịch|nhà báo|dịch|biên dịch|"
     r"lược dịch|ghi|tổng hợp|written by|author|by|ths\.?|ts\.?)"
 )
 _PHOTO = re.compile(
@@ -244,6 +253,8 @@ def is_name(text: str) -> bool:
 def is_person(text: str) -> bool:
     """Whether `text` is surely a person's name: a Vietnamese one with its surname or a usual first part."""
     words = text.split()
+    if text.lower() in _PLACES:
+        return False
     return is_name(text) and len(words) >= 2 and words[0].lower().strip(".") in _SURNAMES and not _ORGANISATION.search(text)
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import trafilatura
 
-from crawlers.extraction.body import BOILERPLATE, Body, read_body
+from crawlers.extraction.body import BOILERPLATE, CLOSING, Body, read_body
+from crawlers.extraction.dates import has_day
 from crawlers.extraction.page import Element, Page, cues, fold, text_of
 
 _INLINE = frozenset(
@@ -53,7 +54,41 @@ def find_body(page: Page, title: Element | None) -> list[Element]:
             best, best_gain = element, gain
     if best is None:
         return []
-    return [_first_post(_narrow(best, gains, best_gain))]
+    return [_first_post(_core(_narrow(best, gains, best_gain), gains, page, title))]
+
+
+def _core(element: Element, gains: dict[Element, float], page: Page, title: Element | None) -> Element:
+    """Below an element that also holds the headline: the part with the text, when just one block (the lead) stands above it."""
+    if title is None or not _holds(title, element):
+        return element
+    core = element
+    while True:
+        children = [
+            child for child in core if isinstance(child.tag, str) and gains.get(child, 0) > 0 and child.tag not in ("p", "tr", "li")
+        ]
+        big = max(children, key=lambda child: gains[child], default=None)
+        if big is None or gains[big] < 0.6 * gains.get(core, 0):
+            break
+        core = big
+    if core is element:
+        return element
+    first, end = page.position[core], page.position[core] + sum(1 for _ in core.iter())
+    last = page.position[element] + sum(1 for _ in element.iter())
+    above = [node for node in page.elements[page.position[title] + 1 : first] if _is_paragraph(node, gains) and not _holds(title, node)]
+    stop = next((place for place in range(end, last) if _closes(page.elements[place])), last)
+    below = [node for node in page.elements[end:stop] if _is_paragraph(node, gains)]
+    return core if len(above) <= 1 and not below else element
+
+
+def _closes(node: Element) -> bool:
+    return len(node) < 3 and CLOSING.match(text := text_of(node)) is not None and len(text) < 60
+
+
+def _is_paragraph(node: Element, gains: dict[Element, float]) -> bool:
+    """Whether `node` itself (not a part of it) holds running text."""
+    if has_day(text := text_of(node)) and len(text) < 90:
+        return False
+    return gains.get(node, 0) > _SHORT and not any(gains.get(child, 0) > 0 for child in node if isinstance(child.tag, str))
 
 
 _POST = re.compile(r"^(?:post|comment|msg|message|reply|entry)[-_]?\d+", re.IGNORECASE)
@@ -122,7 +157,7 @@ def _gains(page: Page, title: Element | None) -> dict[Element, float]:
             links[element] = inline_text if element.tag == "a" else inline_links
             continue
         total += _value(inline_text, inline_links, element)
-        if title_place >= 0 and page.position[element] < title_place and total > 0 and not _holds(element, title):
+        if title_place >= 0 and page.position[element] < title_place and total > 0 and title is not None and not _holds(title, element):
             total *= 0.4
         words = cues(element)
         if words.strip() and _COMMENTS.search(words) and total > 0:
@@ -138,16 +173,17 @@ def _outside(page: Page) -> set[Element]:
     for element in page.elements:
         parent = element.getparent()
         style = (element.get("style") or "").replace(" ", "").lower()
-        if (parent is not None and parent in hidden) or "display:none" in style or element.tag in ("nav", "input"):
+        if (parent is not None and parent in hidden) or "display:none" in style or element.tag in ("nav", "input", "footer"):
             hidden.add(element)
     return hidden
 
 
-def _holds(element: Element, title: Element | None) -> bool:
-    while title is not None:
-        if title is element:
+def _holds(inner: Element, outer: Element) -> bool:
+    node: Element | None = inner
+    while node is not None:
+        if node is outer:
             return True
-        title = title.getparent()
+        node = node.getparent()
     return False
 
 

@@ -20,6 +20,7 @@ _CLOCK_CUE = re.compile(
     r"(?:^|[\s_-])(?:timenow|clock|today|current\w*|now|header\w*|top\w*|footer\w*|calendar|lich\w*|weather|\w*datenow)(?=$|[\s_-])"
 )
 _SUFFIX = re.compile(r"\s+[-–—|»:•]+\s+|\s*[|»•]\s*")
+_SITE = re.compile(r"^(?:cổng|trang|báo|tạp chí|diễn đàn|đài|sở|ubnd|ủy ban|website|công ty|blog|chuyên trang|bộ)\b", re.IGNORECASE)
 _HOME = re.compile(r"^(?:trang chủ|trang nhất|home|trangchu|diễn đàn|forums?|›|>|»|/|\||tin tức)$", re.IGNORECASE)
 
 
@@ -80,7 +81,7 @@ def find_headline(page: Page, chosen: Element | None = None) -> Headline:
             score += 3
         elif any(value.endswith(squeezed) for value in known):
             # Behind the headline stands the outlet's name, in a heading around the logo; or the site's name came first.
-            if not any(value.endswith(squeezed) and len(squeezed) * 2 > len(value) for value in known) or tag == "h1":
+            if not any(value.endswith(squeezed) and len(squeezed) * 2 > len(value) for value in known) or _SITE.match(text):
                 continue
             score += 5
         elif any(_overlap(text, value) > 0.75 for value in declared):
