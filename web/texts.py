@@ -54,8 +54,8 @@ class Texts:
     def percent(self, part: float, whole: float = 1) -> str:
         """The share of `part` in `whole`, whole per cent; one decimal below 1 per cent; "–" of nothing.
 
-        >>> Texts("vi", datetime.now(VIETNAM)).percent(3, 400)
-        '0,8 %'
+        >>> Texts("vi", datetime.now(VIETNAM)).percent(3, 400).split()
+        ['0,8', '%']
         """
         if not whole:
             return "–"

@@ -206,7 +206,7 @@ def _landslide() -> list[Article]:
 
 def alert() -> Alert:
     """An open alert on the landslide."""
-    window_start = NOW - timedelta(days=2)
+    window_start = NOW - timedelta(days=10)
     days = [NOW - timedelta(days=number) for number in range(20, 0, -1)]
     return Alert(
         id="a1b2c3",
@@ -214,15 +214,15 @@ def alert() -> Alert:
         kind="negative_coverage",
         series="environment × Đồng Tháp",
         title="Tin tiêu cực về tài nguyên và môi trường ở Đồng Tháp tăng vọt",
-        query="sạt lở",
+        query="topic:environment AND sentiment:negative",
         window_start=window_start,
         window_end=NOW,
         evaluated_at=NOW,
-        observed=6,
+        observed=5,
         expected=0.7,
         probability=0.00004,
         points=[
-            SeriesPoint(start=day, observed=number % 3 if day < window_start else 3, expected=0.7, upper=3.0)
+            SeriesPoint(start=day, observed=number % 2 if day < window_start else number % 4, expected=0.7, upper=3.0)
             for number, day in enumerate(days)
         ],
         evidence=[

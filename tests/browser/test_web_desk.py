@@ -59,6 +59,8 @@ def test_typing_shows_results_with_marks_without_leaving_the_page(
     expect(page.locator(".hits h3", has_text=LANDSLIDE)).to_be_visible()
     assert page.locator(".hits h3 mark").count() >= 2
     assert page.evaluate("window.stayed") is True
+    expect(page.locator("nav [aria-current]")).to_have_text("Tìm kiếm")
+    expect(page.locator("#announce")).to_have_text("2 bài")
     assert parse_qs(urlsplit(page.url).query)["q"] == ["sat lo"]
     expect(page.locator("#q")).to_be_focused()
     # The address shows the same to whoever gets it.

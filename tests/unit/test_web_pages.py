@@ -14,7 +14,7 @@ from httpx import Response
 
 from diembao.engine import EngineStatus, SearchRequest, SearchResult
 from diembao.errors import EngineError, StateError
-from tests.browser.press import HOSTILE_ID, LANDSLIDE, LANDSLIDE_BLAME, LANDSLIDE_ID, LANDSLIDE_TONE, articles, press
+from tests.browser.press import HOSTILE_ID, LANDSLIDE, LANDSLIDE_BLAME, LANDSLIDE_ID, LANDSLIDE_TONE, alert, articles, press
 from web.addresses import FILTERS
 from web.security import SECURITY_HEADERS
 
@@ -224,7 +224,9 @@ def test_alerts_with_their_numbers_and_links(client: TestClient) -> None:
     assert "1 lần trong 25.000 khoảng như vậy" in one.text
     link = soup(one).select_one("a.original")
     assert link is not None
-    assert LANDSLIDE in titles(client.get(str(link["href"])))
+    behind = titles(client.get(str(link["href"])))
+    assert LANDSLIDE in behind
+    assert len(behind) == alert().observed
 
 
 @pytest.mark.parametrize(
