@@ -344,7 +344,7 @@ def _is_other(line: str, tokens: Sequence[_Token], index: int, count: int, words
     previous = tokens[index - 1] if index and words else None
     begins = shouting or (previous is not None and _begins_sentence(line, previous))
     around = _Surroundings(key, line, tokens[index].start, after, words, previous, begins)
-    if _is_part(around) or _is_paper(around) or _is_street(around) or (around.behind("dishes")):
+    if _is_part(around) or _is_paper(around) or _is_street(around) or _is_dish(around):
         return True
     if _is_person(around) or _is_firm(around):
         return True
@@ -381,6 +381,10 @@ def _is_street(around: _Surroundings) -> bool:
     if around.last == "phố" and around.key in (name_key("Hà Nội"), name_key("Sài Gòn")):
         return False
     return not (around.last == "đường" and _ROUTE.match(around.after))
+
+
+def _is_dish(around: _Surroundings) -> bool:
+    return around.behind("dishes") and around.words[0] not in ("quán", "tiệm", "chuỗi", "hàng", "giống")
 
 
 def _is_person(around: _Surroundings) -> bool:

@@ -74,6 +74,7 @@ def test_provinces_bear_their_names_of_the_data() -> None:
         ("(Nghi Xuân-Hà Tĩnh)", {"Hà Tĩnh"}),
         ("Công an huyện Nông Sơn", {"Đà Nẵng"}),
         ("huyện Việt Yên", {"Bắc Ninh"}),
+        ("quán cà phê Hà Nội chật kín", {"Hà Nội"}),
     ],
 )
 def test_names_of_places(text: str, expected: set[str]) -> None:
@@ -95,6 +96,7 @@ def test_names_of_places(text: str, expected: set[str]) -> None:
         "Thái Bình Dương, châu Á - Thái Bình Dương",
         "giải Nobel Hòa bình, vì hòa bình",
         "Tập đoàn Xây dựng Hòa Bình",
+        "cổ phiếu Quốc Cường Gia Lai giảm sàn, Hoàng Anh Gia Lai báo lãi",
         "tỉnh Hà Nam (Trung Quốc)",
         "lúc 2h (giờ Hà Nội) ngày 7/2",
         "chiến dịch Điện Biên Phủ",
