@@ -127,7 +127,7 @@ class Detector:
         self._day: int | None = None
         self._level_observed, self._level_base = np.zeros(shape), np.zeros(shape)
         self._level_information = np.zeros(shape)
-        self._hour = _Factor(self.bins, series, _PRIOR_HOUR)
+        self._hour = _Factor(self.bins, series, _PRIOR_HOUR, smooth=True)
         self._weekday = _Factor(7, series, _PRIOR_WEEKDAY)
         self._holiday = _Factor(2, series, _PRIOR_HOLIDAY)
         self._week = _Factor(7 * self.bins, series, _PRIOR_WEEK)
@@ -140,8 +140,10 @@ class Detector:
         self._wildness = _Factor(self.bins, series, 8.0)
         self._whole = np.ones(shape, bool)
         self._past_v = np.zeros((_LONGEST, series))
-        self._spread_x, self._spread_e = np.zeros((_LONGEST, series)), np.zeros((_LONGEST, series))
-        self._past_x, self._past_e = np.zeros((_LONGEST, series)), np.zeros((_LONGEST, series))
+        self._spread_past = np.zeros((_LONGEST, 2 * series))
+        self._unlearned: list[tuple[Floats, Floats, Floats, Booleans]] = []
+        self._unsettled = 0
+        self._past = np.zeros((_LONGEST, 2 * series))
         self._today: list[tuple[Integers, Floats, Floats, Floats, Floats, Booleans]] = []
         self._peak = np.full(shape, -np.inf)
         self._is_open, self._calm, self._open_rows = np.zeros(shape, bool), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
@@ -224,13 +226,16 @@ class Detector:
         known = np.isfinite(values) & np.isfinite(expected)
         x = np.where(known, np.maximum(values, 0.0), 0.0)
         e = np.where(known, expected, 0.0)
-        all_x, all_e = np.concatenate([self._past_x, x]), np.concatenate([self._past_e, e])
-        sums_x, sums_e = _window_sums(all_x, rows, self.windows), _window_sums(all_e, rows, self.windows)
+        both = np.concatenate([self._past, np.concatenate([x, e], axis=1)])
+        self._past = both[-_LONGEST:]
+        sums_x, sums_e = np.split(_window_sums(both, rows, self.windows), 2, axis=2)
         volumes = not self._is_count.all()
         if volumes:
             all_v = np.concatenate([self._past_v, e * e * self._wildness.values[bins]])
             self._past_v = all_v[-_LONGEST:]
-            wildness = _window_sums(all_v, rows, self.windows) / np.maximum(_window_sums(all_e**2, rows, self.windows), 1e-300)
+            wildness = _window_sums(all_v, rows, self.windows) / np.maximum(
+                _window_sums(both[:, self.series :] ** 2, rows, self.windows), 1e-300
+            )
         surprise = np.zeros((len(self.windows), rows, self.series))
         for column in range(self.series):
             inverse = self._dispersion[:, column, None] + self._doubt[column]
@@ -244,7 +249,7 @@ class Detector:
                     one_x >= self.minimum, surprise[:, :, column], np.minimum(surprise[:, :, column], _TAIL_FROM)
                 )
         best = surprise.argmax(axis=0)
-        pick = (best, *np.indices(best.shape))
+        pick = (best, np.arange(rows)[:, None], np.arange(self.series)[None, :])
         raw = np.where(known, surprise[pick], 0.0)
         corrected = np.where(raw > _TAIL_FROM, _TAIL_FROM + np.maximum((raw - _TAIL_FROM) / self._tail_scale - self._tail_shift, 0.0), raw)
         by_day = (raw - self._day_location) / self._day_scale + np.log(max(1.0, DAY / self.step))
@@ -257,7 +262,6 @@ class Detector:
             seen = np.isfinite(values)
             self._today[-1] = (bins, np.where(seen, np.maximum(values, 0.0), np.nan), base, np.where(seen, expected, np.nan), raw, is_open)
         self._whole &= ~np.any(np.isfinite(values) & (values != np.floor(np.where(np.isfinite(values), values, 0.0))), axis=0)
-        self._past_x, self._past_e = all_x[-_LONGEST:], all_e[-_LONGEST:]
         return Judgement(
             expected=expected, score=score, alert=alert, open=is_open, probability=np.exp(-corrected),
             window=self.windows[best], window_observed=sums_x[pick], window_expected=sums_e[pick],
@@ -338,18 +342,24 @@ class Detector:
             self._level_information = self._level_information * fade + day_information
         # Factors.
         fade = np.exp(-1.0 / _PROFILE_MEMORY)
-        by_bin_x, by_bin_e, by_bin_i = (_sum_by(bins, values, self.bins) for values in (clipped, e_used, information))
+        by_bin = [_sum_by(bins, values, self.bins) for values in (clipped, e_used, information)]
         row = 6 if quiet else self._weekday_now
-        if self.bins > 1 and not quiet:
-            self._hour.learn(slice(0, self.bins), by_bin_x, by_bin_e, by_bin_i, fade, smooth=True)
-            # What the hours of the day explain must not be learned as a Monday's own.
-            if self._days_kept >= 7:
-                part = slice(row * self.bins, (row + 1) * self.bins)
-                self._week.learn(part, by_bin_x, by_bin_e, by_bin_i, fade)
         if quiet:
-            self._holiday.learn(slice(1, 2), observed[None], total[None], day_information[None], 0.999)
-        elif self.step <= DAY:
-            self._weekday.learn(slice(row, row + 1), observed[None], total[None], day_information[None], fade, whole=True)
+            self._holiday.add(slice(1, 2), observed[None], total[None], day_information[None], 0.999)
+            self._holiday.settle()
+        else:
+            if self.bins > 1:
+                self._hour.add(slice(0, self.bins), by_bin[0], by_bin[1], by_bin[2], fade)
+                # What the hours of the day explain must not be learned as a Monday's own.
+                if self._days_kept >= 7:
+                    self._week.add(slice(row * self.bins, (row + 1) * self.bins), by_bin[0], by_bin[1], by_bin[2], fade**7)
+            if self.step <= DAY:
+                self._weekday.add(slice(row, row + 1), observed[None], total[None], day_information[None], fade**7)
+            self._unsettled += 1
+            if self._is_time(self._unsettled):
+                for factor in (self._hour, self._week, self._weekday, self._wildness):
+                    factor.settle()
+                self._unsettled = 0
         # Spread: per window, over the windows that end on this day.
         if not new.all() and not quiet:
             self._learn_spread(clipped, e_used, raw, use & ~new)
@@ -359,17 +369,28 @@ class Detector:
                 squared = np.where(use, (clipped - e_used) ** 2, 0.0)
                 normal = e_used**2 * self._dispersion[0]
                 by_bin = [_sum_by(bins, v, self.bins) for v in (squared, normal * self._wildness.values[bins], np.where(use, 0.5, 0.0))]
-                self._wildness.learn(slice(0, self.bins), by_bin[0], by_bin[1], by_bin[2], fade)
+                self._wildness.add(slice(0, self.bins), by_bin[0], by_bin[1], by_bin[2], fade)
+
+    def _is_time(self, waiting: int) -> bool:
+        """Whether so many days that wait are to be learned from now: every day at first, then four at once, which is quicker."""
+        return self._days_kept < 28 or waiting >= 4
 
     def _learn_spread(self, x: Floats, e: Floats, raw: Floats, use: Booleans) -> None:
+        """Learn the dispersion of window sums and the tail of surprises."""
+        self._unlearned.append((np.where(use, x, 0.0), np.where(use, e, 0.0), raw, use))
+        days = len(self._unlearned)
+        if not self._is_time(days):
+            return
+        x, e, raw, use = (np.concatenate([day[i] for day in self._unlearned]) for i in range(4))
+        self._unlearned = []
         rows = len(x)
-        all_x, all_e = np.concatenate([self._spread_x, np.where(use, x, 0.0)]), np.concatenate([self._spread_e, np.where(use, e, 0.0)])
-        sums_x, sums_e = _window_sums(all_x, rows, self.windows), _window_sums(all_e, rows, self.windows)
-        self._spread_x, self._spread_e = all_x[-_LONGEST:], all_e[-_LONGEST:]
+        both = np.concatenate([self._spread_past, np.concatenate([x, e], axis=1)])
+        self._spread_past = both[-_LONGEST:]
+        sums_x, sums_e = np.split(_window_sums(both, rows, self.windows), 2, axis=2)
         dispersion = self._dispersion[:, None, :] + self._doubt
         counting = np.where(self._is_count, sums_e, 0.0)
         deviation = np.minimum((sums_x - sums_e) ** 2, 16.0 * (counting + sums_e**2 * dispersion) + np.where(self._is_count, 4.0, 0.0))
-        fade = np.exp(-1.0 / _MODEL_MEMORY)
+        fade = np.exp(-days / _MODEL_MEMORY)
         lengths = self.windows[:, None]
         self._excess = self._excess * fade + (deviation - counting).sum(axis=1) / lengths
         self._square = self._square * fade + (sums_e**2).sum(axis=1) / lengths
@@ -394,44 +415,40 @@ def rows_a_day(step: int) -> int:
 
 
 class _Factor:
-    """Multiplicative factors around 1, shrunk by what is known about each."""
+    """Multiplicative factors around 1, shrunk by what is known about each.
 
-    def __init__(self, size: int, series: int, prior: float) -> None:
-        self.prior = prior
+    Args:
+        size: how many factors.
+        series: of how many series.
+        prior: precision (1 / variance) of the factors before any data.
+        smooth: the factors stand on a clock and resemble their neighbours.
+    """
+
+    def __init__(self, size: int, series: int, prior: float, *, smooth: bool = False) -> None:
+        self.prior, self.smooth = prior, smooth and size >= 12
         self.values = np.ones((size, series))
-        self._observed, self._expected, self._information = (np.zeros((size, series)) for _ in range(3))
+        self._sums = np.zeros((3, size, series))
 
-    def learn(
-        self,
-        part: slice,
-        observed: Floats,
-        expected: Floats,
-        information: Floats,
-        fade: float,
-        *,
-        smooth: bool = False,
-        whole: bool = False,
-    ) -> None:
-        """Add a day to the factors of `part`. `expected` contains the present factor, which is divided out.
+    def add(self, part: slice, observed: Floats, expected: Floats, information: Floats, fade: float) -> None:
+        """Add a day to what is known of the factors of `part`.
 
         Args:
             part: which factors the day tells about.
             observed: sums of what was seen, per factor.
-            expected: sums of what was to be expected.
+            expected: sums of what was to be expected, the present factor included.
             information: 1 / squared relative error of their ratio.
-            fade: what a day leaves of the older ones.
-            smooth: the factors stand on a clock and resemble their neighbours.
-            whole: shrink all factors anew, not only those of `part`.
+            fade: what is left of the older days of these factors.
         """
-        without = expected / self.values[part]
-        for store, new in ((self._observed, observed), (self._expected, without), (self._information, information)):
-            store[part] *= fade if smooth else fade**7
-            store[part] += new
-        target = slice(None) if whole else part
-        observed, expected, information = self._observed[target], self._expected[target], self._information[target]
-        ratio = np.where(expected > 0, observed / np.where(expected > 0, expected, 1.0), 1.0)
-        centre = np.ones_like(ratio)
-        if smooth and len(ratio) >= 12:
+        self._sums[:, part] *= fade
+        self._sums[0, part] += observed
+        self._sums[1, part] += expected / self.values[part]
+        self._sums[2, part] += information
+
+    def settle(self) -> None:
+        """Compute the factors anew from what was added."""
+        observed, expected, information = self._sums
+        ratio = np.divide(observed, expected, out=np.ones_like(observed), where=expected > 0)
+        if self.smooth:
             matrix = _neighbours(len(ratio))
             near, told = matrix @ information, matrix @ (information * ratio)
             centre = (told + self.prior) / (near + self.prior)
@@ -442,8 +459,8 @@ class _Factor:
             beyond = np.where(known, (ratio - 1.0) ** 2 - 1.0 / np.where(known, information, 1.0), 0.0)
             spread = beyond.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
             prior = np.maximum(self.prior, 1.0 / np.maximum(spread, 1e-6))
-            values = (information * ratio + prior * centre) / (information + prior)
-        self.values[target] = np.clip(values, 0.02, 50.0)
+            values = (information * ratio + prior) / (information + prior)
+        self.values = np.minimum(np.maximum(values, 0.02), 50.0)
 
 
 @lru_cache(maxsize=8)
