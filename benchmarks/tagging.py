@@ -114,7 +114,8 @@ def main() -> None:
     theirs = seconds(lambda: [underthesea.ner(text) for text in few]) / len(few)
     ours = stages["tags and names"] / len(articles)
     print(
-        f"underthesea.ner: {theirs:.2f} s an article; the same labels here: {1000 * ours:.1f} ms, {theirs / ours:.0f} x faster; all steps: {theirs * rate:.0f} x"
+        f"underthesea.ner: {theirs:.2f} s an article; the same labels here: {1000 * ours:.1f} ms, {theirs / ours:.0f} x faster; "
+        f"all steps: {theirs * rate:.0f} x"
     )
 
     if arguments.sentences:
