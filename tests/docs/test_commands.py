@@ -62,5 +62,5 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
 
 
 def test_wrong_usage_ends_with_2() -> None:
-    assert CliRunner().invoke(diembao, ["search", "--nosuchoption"]).exit_code == 2
+    assert CliRunner().invoke(diembao, ["crawl", "--nosuchoption"]).exit_code == 2
     assert CliRunner().invoke(diembao, ["nosuchcommand"]).exit_code == 2
