@@ -180,9 +180,20 @@ def _find(page: Page, source: Source | None, site: str, families: bool) -> tuple
     if source is not None and source.layout:
         for layout in _layouts(source, page):
             try:
-                return _by_source(page, layout, site), None
+                found = _by_source(page, layout, site)
             except LayoutMismatchError as error:
                 notes.append(str(error))
+                continue
+            if len(found.body.text) >= MIN_BODY:
+                return found, None
+            other, match = _find_without_source(page, site, families, notes)
+            if len(other.body.text) < 3 * len(found.body.text) or len(other.body.text) < MIN_BODY:
+                return found, None  # it is a short article; otherwise the selectors hit a part of it only
+            return other, match
+    return _find_without_source(page, site, families, notes)
+
+
+def _find_without_source(page: Page, site: str, families: bool, notes: list[str]) -> tuple[_Found, Match | None]:
     match = recognise(page) if families else None
     if match is not None:
         found = _by_family(page, match, site)

@@ -78,6 +78,25 @@ def read_machine(value: str) -> Printed | None:
     return Printed(moment, "minute" if clock else "day")
 
 
+_MONTHS = ("một", "hai", "ba", "tư", "năm", "sáu", "bảy", "tám", "chín", "mười", "mười một", "mười hai")
+_MONTH_WORD = re.compile(
+    r"(?:(?P<before>\d{1,2})\s+)?(?:tháng\s+(?P<word>mười một|mười hai|mười|một|hai|ba|tư|năm|sáu|bảy|tám|chín)|th(?P<short>\d{1,2}))"
+    r"(?:\s+(?P<after>\d{1,2}))?\s*,?\s+(?P<year>(?:19|20)\d{2})",
+    re.IGNORECASE,
+)
+
+
+def _with_numbers(text: str) -> str:
+    """Months in words ("Tháng Mười Hai 26, 2012", "26 Th12 2012", as content systems print them) as numbers."""
+
+    def number(match: re.Match[str]) -> str:
+        month = match["short"] or _MONTHS.index(match["word"].lower()) + 1
+        day = match["before"] or match["after"]
+        return f"{day}/{month}/{match['year']}" if day else match[0]
+
+    return _MONTH_WORD.sub(number, text) if "th" in text.lower() else text
+
+
 def read_printed(text: str) -> Printed | None:
     """The first date in a short text, with the time of day that stands beside it.
 
@@ -95,6 +114,7 @@ def read_printed(text: str) -> Printed | None:
 
 def all_printed(text: str) -> Iterator[Printed]:
     """Every date in a short text, in order; see `read_printed`."""
+    text = _with_numbers(text)
     days = list(_DAY.finditer(text))
     times = list(_TIME.finditer(text))
     for match in days:
@@ -115,7 +135,7 @@ def all_printed(text: str) -> Iterator[Printed]:
 
 def has_day(text: str) -> bool:
     """Whether something that looks like a date stands in `text`."""
-    return _DAY.search(text) is not None
+    return _DAY.search(text) is not None or ("th" in text.lower() and _MONTH_WORD.search(text) is not None)
 
 
 _STAMP_WORDS = re.compile(

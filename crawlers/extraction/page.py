@@ -85,8 +85,11 @@ def _is_card(element: Element) -> bool:
 
 def _teasers(parent: Element) -> list[Element]:
     """Children that take turns: a line that is a link, a few words about it, the next link; empty unless there are three such pairs."""
-    children = [child for child in parent if child.tag in _BREAKS and child.tag != "br" and text_of(child)]
-    if len(children) < 6 or len(children) > 80:
+    children = [child for child in parent if child.tag in _BREAKS and child.tag != "br"]
+    if not 6 <= len(children) <= 160 or sum(child.find(".//a") is not None for child in children) < 3:
+        return []
+    children = [child for child in children if text_of(child)]
+    if len(children) < 6:
         return []
     links = []
     for child in children:

@@ -51,6 +51,9 @@ def source(**fields: object) -> Source:
         ("Ngày 5 tháng 3 năm 2019, 7 giờ 30", "2019-03-05T00:30", "minute"),
         ("08h15' ngày 01/02/2018", "2018-02-01T01:15", "minute"),
         ("12:30 SA 01/02/2018", "2018-01-31T17:30", "minute"),
+        ("Tháng Mười Hai 26, 2012 8:05 sáng", "2012-12-26T01:05", "minute"),
+        ("26 Tháng Tư, 2017", "2017-04-25T17:00", "day"),
+        ("26 Th12 2012 - 18:20", "2012-12-26T11:20", "minute"),
         ("2020-08-27 09:31:22", "2020-08-27T02:31", "minute"),
     ],
 )
@@ -245,6 +248,12 @@ def test_an_old_page_in_the_new_design_is_read_with_the_new_layout() -> None:
     head = '<meta property="article:published_time" content="2020-05-01T08:00:00+07:00">'
     found = extract(page(f"<h1>{HEADLINE}</h1><div class=moi>{BODY}</div>", head), URL, source(layout=layouts))
     assert (found.article.extractor, found.article.body) == ("profile", "\n".join(PARAGRAPHS))
+
+
+def test_selectors_that_hit_a_part_of_the_text_only_give_way() -> None:
+    inner = f"<h1>{HEADLINE}</h1><div class=noidung><p class=dau>Một câu mở đầu ngắn.</p>{BODY}{BODY}</div>"
+    found = extract(page(inner), URL, source(layout=[Layout(body=".dau")])).article
+    assert (found.extractor, found.body.split("\n")[0]) == ("general", "Một câu mở đầu ngắn.")
 
 
 def test_need_and_maybe() -> None:
