@@ -11,6 +11,7 @@ import click
 from cli.output import emit, json_option, say
 from cli.summary import round_summary
 from diembao.clock import VIETNAM, utc_now
+from diembao.errors import ConfigError
 from diembao.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def demo(settings: Settings, no_serve: bool, port: int, as_json: bool) -> None:
     folder = settings.home / "demo"
     landscape = Landscape.open(folder, utc_now())
     with serve_landscape(landscape), catch_mail(folder / "mail") as mailbox:
-        landscape.write_config(folder / "config", mailbox.port)
+        port = _free_port(port)
+        landscape.write_config(folder / "config", mailbox.port, f"http://127.0.0.1:{port}")
         office = _office_of(folder, settings)
         prepare(office.home)
         rounds = _run_rounds(landscape, office)
@@ -56,6 +58,18 @@ def _office_of(folder: Path, settings: Settings) -> Settings:
     os.environ.update(DIEMBAO_HOME=str(folder / "office"), DIEMBAO_CONFIG=str(folder / "config"), DIEMBAO_INDEX=settings.index)
     os.environ.pop("DIEMBAO_DATABASE", None)
     return read_settings()
+
+
+def _free_port(port: int) -> int:
+    """`port`, or a free one when it is taken; the mails must name it before the page is served there."""
+    from web.serving import listen
+
+    try:
+        listening = listen("127.0.0.1", port)
+    except ConfigError:
+        listening = listen("127.0.0.1", 0)
+    with listening:
+        return int(listening.getsockname()[1])
 
 
 def _run_rounds(landscape: Landscape, office: Settings) -> list[dict[str, Any]]:

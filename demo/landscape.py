@@ -342,7 +342,7 @@ class Landscape:
             revised=revised,
         )
 
-    def write_config(self, folder: Path, smtp_port: int) -> None:
+    def write_config(self, folder: Path, smtp_port: int, base_url: str = "http://127.0.0.1:8000") -> None:
         """Write everything that an office edits: office.toml, taxonomy.toml, sources/, alerts/.
 
         What is written replaces what the demonstration wrote before; rules and taxonomy are the project's own.
@@ -350,6 +350,7 @@ class Landscape:
         Args:
             folder: the folder that DIEMBAO_CONFIG is to name; created when missing.
             smtp_port: port of the mail catcher on 127.0.0.1.
+            base_url: how the office's pages are reached; links in mails begin with it.
 
         Raises:
             ConfigError: when the folder cannot be written.
@@ -358,6 +359,7 @@ class Landscape:
             "name": "Văn phòng UBND tỉnh Đồng Tháp (trình diễn)",
             "province": "Đồng Tháp",
             "language": "vi",
+            "base_url": base_url,
             "mail": {"host": "127.0.0.1", "port": smtp_port, "sender": "diembao@localhost", "recipients": ["truyen-thong@localhost"]},
             "crawl": {"contact": "diembao@localhost", "allow_private_addresses": True},
         }
