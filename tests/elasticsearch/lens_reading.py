@@ -136,11 +136,8 @@ def request_of(panel: LensPanel, time_field: str, since: str, until: str, zone: 
     column = columns[buckets[0]]
     params = column["params"]
     if column["operationType"] == "date_histogram":
-        bounds = (
-            {"extended_bounds": {"min": _milliseconds(since), "max": _milliseconds(until) - 1}, "min_doc_count": 0}
-            if params["includeEmptyRows"]
-            else {}
-        )
+        window_bounds = {"min": _milliseconds(since), "max": _milliseconds(until) - 1}
+        bounds: Json = {"extended_bounds": window_bounds, "min_doc_count": 0} if params["includeEmptyRows"] else {"min_doc_count": 1}
         grouping: Json = {
             "date_histogram": {
                 "field": column["sourceField"],

@@ -20,12 +20,13 @@ from tests.elasticsearch.lens_reading import LensPanel, fields_named, kql_query,
 pytestmark = pytest.mark.elasticsearch
 
 TAXONOMY = read_taxonomy(Path(__file__).parents[2] / "config" / "taxonomy.toml")
-SINCE, UNTIL, ZONE = "2026-11-16T00:00:00+07:00", "2026-11-21T00:00:00+07:00", "+07:00"
+SINCE, UNTIL, ZONE = "2026-11-15T00:00:00+07:00", "2026-11-21T00:00:00+07:00", "+07:00"
 VIETNAM = timezone(timedelta(hours=7))
 DT, AG, VL = "Đồng Tháp", "An Giang", "Vĩnh Long"
 
 # id, published (Vietnam's time), source, topics, sentiment, critical of, places, story, copy of
 TABLE: list[tuple[str, str | None, str, str, str | None, str | None, list[str], str | None, str | None]] = [
+    # nothing on the 15th, where the time looked at begins
     ("a01", "2026-11-16T08:00", "baotinh", "environment", "negative", "authority", [DT], "s1", None),
     ("a02", "2026-11-16T09:00", "tinnhanh", "environment", "negative", "authority", [DT], "s1", "a01"),
     ("a03", "2026-11-16T10:00", "baotinh", "culture", "positive", "none", [DT], None, None),
@@ -55,7 +56,7 @@ TABLE: list[tuple[str, str | None, str, str, str | None, str | None, list[str], 
     ("a26", "2026-11-20T12:00", "tinnhanh", "", "neutral", "none", [], None, None),
     ("a27", "2026-11-20T13:00", "baotinh", "digital science", None, None, [DT], None, None),
     # outside of the time looked at, and without a date
-    ("a28", "2026-11-15T23:59", "baotinh", "environment", "negative", "authority", [DT], None, None),
+    ("a28", "2026-11-14T23:59", "baotinh", "environment", "negative", "authority", [DT], None, None),
     ("a29", "2026-11-21T00:00", "baotinh", "environment", "negative", "authority", [DT], None, None),
     ("a30", None, "baotinh", "environment", "negative", "authority", [DT], None, None),
 ]
@@ -96,6 +97,7 @@ def expected(language: str) -> dict[str, dict[str, list[float | None]]]:
         "share": {"": [11 / 27]},
         "critical": {"": [6]},
         "coverage": {  # negative, neutral, positive, not rated
+            "2026-11-15 00:00": [0, 0, 0, 0],
             "2026-11-16 00:00": [3, 1, 1, 0],
             "2026-11-17 00:00": [1, 2, 1, 0],
             "2026-11-18 00:00": [0, 0, 0, 0],
@@ -103,6 +105,7 @@ def expected(language: str) -> dict[str, dict[str, list[float | None]]]:
             "2026-11-20 00:00": [3, 4, 2, 1],
         },
         "share-over-time": {
+            "2026-11-15 00:00": [None],
             "2026-11-16 00:00": [3 / 5],
             "2026-11-17 00:00": [1 / 4],
             "2026-11-18 00:00": [None],
@@ -119,6 +122,7 @@ def expected(language: str) -> dict[str, dict[str, list[float | None]]]:
         },
         "places": {DT: [16, 8, 0.5, 10], AG: [6, 3, 0.5, 6], VL: [4, 1, 0.25, 3]},
         "critical-per-day": {  # of an authority, of another organisation
+            "2026-11-15 00:00": [0, 0],
             "2026-11-16 00:00": [2, 1],
             "2026-11-17 00:00": [0, 0],
             "2026-11-18 00:00": [0, 0],
