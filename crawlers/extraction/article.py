@@ -164,7 +164,7 @@ def _read(page: Page, source: Source | None, now: datetime | None, families: boo
         ),
         tags=_tags(page),
         images=_images(page, body),
-        published_at=published.moment if published else None,
+        published_at=published.moment.replace(second=0, microsecond=0) if published else None,
         published_precision=published.precision if published else None,
         modified_at=modified.moment if modified and modified.precision == "minute" else None,
         credited_source=_credit(page, byline),

@@ -641,7 +641,11 @@ def _take_byline(blocks: list[Block], body: Body, site: str) -> list[Block]:
             or (block.bold + block.italic) * 10 >= len(block.text) * 6
             or bool(re.match(r"^\s*\(?(?:tin|bài|theo|nguồn|thực hiện|pv|phóng viên|ảnh|tác giả)\b", block.text, re.IGNORECASE))
             or (bool(lines) and len(block.text) < 30)
-            or (rank == 0 and (all(is_person(name) for name in line.authors) or len(block.text) < 30))
+            or (
+                rank == 0
+                and not block.text.endswith((".", "!", "?"))
+                and (all(is_person(name) for name in line.authors) or len(block.text) < 30)
+            )
         )
         if not certain or (block.in_list and not marked) or block.tag in ("h2", "h3", "h4"):
             break

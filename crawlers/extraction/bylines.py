@@ -89,7 +89,9 @@ _NO_BYLINE = re.compile(r"bình chọn|lượt xem|bình luận|người đăng"
 _DOMAIN = re.compile(r"^(?:https?://)?(?:www\.)?[\w-]+(?:\.[\w-]+)*\.(?:vn|com|net|org|info|gov|edu|tv|co|uk)\b\S*$", re.IGNORECASE)
 _HANDLE = re.compile(r"^[A-Za-zÀ-ỹĐđ][\wÀ-ỹ.]{1,24}$")
 _PLACEHOLDERS = _names_in(
-    "admin|administrator|author|ban biên tập|ban biên tập website|bbt|biên tập|btv|editor|guest|news|quantri|quản|quản trị viên|"
+    "hết|video|clip|ảnh|xem|tags|print|top|facebook|share|tweet|like|email|còn tiếp|còn nữa|chia sẻ|bình luận|gửi|"
+    "admin|administrator|author|ban biên tập|ban biên tập website|"
+    "bbt|biên tập|btv|editor|guest|news|quantri|quản|quản trị viên|"
     "root|seo|seo, traffic team|super user|toà soạn|trị|tòa soạn|user|webmaster"
 )
 _ORGANISATION = re.compile(

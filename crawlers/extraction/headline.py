@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from crawlers.extraction.body import BOILERPLATE, LEAD_CUE
+from crawlers.extraction.body import BOILERPLATE, CAPTION, LEAD_CUE
 from crawlers.extraction.dates import Printed, all_printed, has_day, read_machine, read_printed
 from crawlers.extraction.page import Element, Page, cues, fold, text_of
 
@@ -233,7 +233,15 @@ def find_lead(page: Page, headline: Element | None, body: list[Element]) -> tupl
         leaf = not any(
             child.tag in ("div", "p", "table", "ul", "h1", "h2", "h3", "img") for child in element.iter() if child is not element
         )
-        if plain is None and leaf and in_reach and len(text) >= 60 and element.tag in ("p", "div", "td") and text.rstrip()[-1] in '.!?…"”)':
+        if (
+            plain is None
+            and leaf
+            and in_reach
+            and not _is_caption(element)
+            and len(text) >= 60
+            and element.tag in ("p", "div", "td")
+            and text.rstrip()[-1] in '.!?…"”)'
+        ):
             plain = text, element
     # Nothing is called a lead: the one block of sentences between the headline and the body is it.
     return plain or ("", None)
@@ -283,6 +291,17 @@ def lines_of(element: Element) -> list[str]:
         if part is not copy and isinstance(part.tag, str) and BOILERPLATE.search(cues(part)):
             _cut(part)
     return lead_text(copy, links=True).split("\n")
+
+
+def _is_caption(element: Element) -> bool:
+    """Whether `element` stands below a picture in a box of their own, or is called a caption."""
+    for node in _line(element, 3):
+        if CAPTION.search(cues(node)):
+            return True
+        if node is not element and node.find(".//img") is not None and len(text_of(node)) < len(text_of(element)) + 40:
+            return True
+    before = element.getprevious()
+    return before is not None and (before.tag == "img" or (before.find(".//img") is not None and not text_of(before)))
 
 
 def _cut(part: Element) -> None:
