@@ -214,7 +214,7 @@ _SUSPECT = re.compile(
 )
 """Only a text with such a character can hold a disguised word: the quick way out for ordinary text."""
 
-_WORD = re.compile("(?:[^\\W\\d_]|[\u0300-\u036f\u20d2\u20d3Ⓐ-ⓩ🅐-🅩🄰-🅉🅰-🆉])+")
+_WORD = re.compile("(?:[^\\W\\d_]|[\u0300-\u036f\u20d2\u20d3Ⓐ-ⓩ🄫🄬🅐-🅩🄰-🅉🅰-🆉])+")
 _DOTTED = re.compile(f"{_WORD.pattern}(?:\\.{_WORD.pattern}){{0,5}}")
 _LONGEST = 40
 """Code points of the longest word that is looked at."""
@@ -272,9 +272,9 @@ def _undisguise(text: str) -> tuple[str, bool]:
 def _alphabets(word: str) -> frozenset[str]:
     """Where the look-alikes of a word are taken from ("LATIN LETTER SMALL CAPITAL", …): one text keeps to a few."""
     return frozenset(
-        unicodedata.name(character, "").rpartition(" ")[0]
+        "LATIN" if found.kind == EXTENDED and character not in _PHONETIC else unicodedata.name(character, "").rpartition(" ")[0]
         for character in unicodedata.normalize("NFD", word)
-        if not unicodedata.combining(character) and lookalike(character)
+        if not unicodedata.combining(character) and (found := lookalike(character))
     )
 
 
@@ -358,7 +358,7 @@ def _read_word(word: str) -> _Reading:
         mixture = plain and size > 2 and EXTENDED not in kinds and word[0] not in "μµ"
         if is_syllable(first, toneless=True) or (marks == 0 and (mixture or (FAKE in kinds and len(kinds) > 1))):
             best = first
-    if best is None or (whole and size == 1):
+    if best is None or (whole and size == 1 and not _is_vietnamese(best)):
         return _Reading(foreign=whole and len(word) > 1, whole=whole)
     mixed = bool(plain) or len(scripts) > 1
     strange = len(kinds) - kinds.count(EXTENDED)

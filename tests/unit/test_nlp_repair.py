@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import re
 import unicodedata
 from pathlib import Path
 
 import pytest
 
-from nlp.repair import repair
+from nlp.repair import lookalike, repair
 from nlp.syllables import is_syllable
 
 ARTICLES = Path(__file__).parent.parent / "data" / "articles" / "government"
@@ -152,3 +153,63 @@ def test_syllables() -> None:
     assert [word for word in wrong if is_syllable(word)] == []
     assert is_syllable("muc", toneless=True)
     assert not is_syllable("muc")
+
+
+ALPHABETS = [
+    "SMALL CAPITAL",
+    "CYRILLIC",
+    "GREEK",
+    "ARMENIAN",
+    "CHEROKEE",
+    "MATHEMATICAL",
+    "FULLWIDTH",
+    "LISU",
+    "COPTIC",
+    "CIRCLED",
+    "MODIFIER",
+    " WITH ",
+]
+
+
+def imitations(alphabet: str) -> dict[str, list[str]]:
+    """Plain letter → letters of an alphabet that look like it, from all of Unicode."""
+    found: dict[str, list[str]] = {}
+    for code in range(0x100, 0x1F190):
+        letter = chr(code)
+        if (
+            alphabet in unicodedata.name(letter, "")
+            and not unicodedata.combining(letter)
+            and unicodedata.normalize("NFD", letter) == letter
+        ):
+            if shape := lookalike(letter):
+                found.setdefault(shape.readings[0], []).append(letter)
+    return found
+
+
+@pytest.mark.parametrize("alphabet", ALPHABETS)
+def test_articles_disguised_with_any_alphabet_are_restored(alphabet: str) -> None:
+    letters = imitations(alphabet)
+    assert letters
+    chance = random.Random(7)
+    altered = restored = 0
+    for line in article("portal-hau-giang.txt").splitlines():
+        if len(line) < 80:
+            continue
+        plain = re.split(r"(\W+)", line)
+        disguised = list(plain)
+        for number, word in enumerate(plain):
+            if len(word) > 1 and is_syllable(word) and chance.random() < 0.4:
+                new = (
+                    chance.choice(letters[c]) if c in letters and chance.random() < 0.7 else c for c in unicodedata.normalize("NFD", word)
+                )
+                disguised[number] = unicodedata.normalize("NFC", "".join(new))
+        result = re.split(r"(\W+)", repair("".join(disguised)).text)
+        assert len(result) == len(plain)
+        for before, hidden, after in zip(plain, disguised, result, strict=True):
+            if hidden == before:
+                assert after == before  # no clean word is touched
+            else:
+                altered += 1
+                restored += before.lower() == after.lower()
+    assert altered > 10
+    assert restored >= 0.97 * altered
