@@ -180,9 +180,8 @@ def imitations(alphabet: str) -> dict[str, list[str]]:
             alphabet in unicodedata.name(letter, "")
             and not unicodedata.combining(letter)
             and unicodedata.normalize("NFD", letter) == letter
-        ):
-            if shape := lookalike(letter):
-                found.setdefault(shape.readings[0], []).append(letter)
+        ) and (shape := lookalike(letter)):
+            found.setdefault(shape.readings[0], []).append(letter)
     return found
 
 
