@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -17,6 +18,7 @@ from elasticsearch import (
     ApiError,
     AuthenticationException,
     AuthorizationException,
+    ConflictError,
     Elasticsearch,
     NotFoundError,
     UnsupportedProductError,
@@ -46,6 +48,7 @@ _NOT_DATED = -(2**63)
 _ZONE = "+07:00"
 _CATCH_UPS = 5
 _CONFLICT = 409
+_KEEP_ALIVE = "10m"
 _CLOCK_TOLERANCE = 60_000
 """Milliseconds by which the clocks of two writing machines may differ during a rebuild."""
 
@@ -86,6 +89,8 @@ class ElasticsearchEngine:
         if parts.username:
             options["basic_auth"] = (unquote(parts.username), unquote(parts.password or ""))
         if authority := parse_qs(parts.query).get("ca"):
+            if not Path(authority[0]).is_file():
+                raise ConfigError(f"the certificate {authority[0]} of DIEMBAO_INDEX does not exist", "Name the file behind ?ca=")
             options["ca_certs"] = authority[0]
         try:
             self.client = Elasticsearch(self.address, request_timeout=60, max_retries=2, retry_on_timeout=True, **options)
@@ -206,17 +211,19 @@ class ElasticsearchEngine:
     def delete(self, ids: Sequence[str]) -> int:
         """Erase articles; returns how many there were."""
         self._ready()
-        erased = 0
+        erased: set[str] = set()
         with self._errors():
-            actions = ({"_op_type": "delete", "_index": self.write_alias, "_id": article_id} for article_id in dict.fromkeys(ids))
+            # Also from an index that a rebuild is filling or leaving, or the rebuild would bring the article back.
+            physical = list(self.client.indices.get(index=f"{self.prefix}-articles-v*", features=["aliases"]))
+            actions = ({"_op_type": "delete", "_index": name, "_id": article_id} for article_id in dict.fromkeys(ids) for name in physical)
             for ok, result in helpers.streaming_bulk(self.client, actions, raise_on_error=False, max_retries=5):
                 entry = result["delete"]
-                if ok:
-                    erased += entry["result"] == "deleted"
-                elif entry["status"] != 404:
+                if ok and entry["result"] == "deleted":
+                    erased.add(entry["_id"])
+                elif not ok and entry["status"] != 404:
                     raise EngineError(f"{entry['_id']} could not be erased: {self._item_error(entry)}", "Repeat the command")
             self.client.indices.refresh(index=self.read_alias)
-        return erased
+        return len(erased)
 
     def rebuild(self) -> int:
         """Build a new index from the articles of the present one and exchange the two; returns how many there are.
@@ -229,14 +236,15 @@ class ElasticsearchEngine:
                 self.prepare()
                 return 0
             old = sorted(self.client.indices.get_alias(name=self.read_alias))
-            number = max(int(name.rsplit("-", 1)[1]) for name in old) + 1
+            # An interrupted rebuild leaves an index without aliases behind; its number is not used again.
+            number = max(int(name.rsplit("-", 1)[1]) for name in self.client.indices.get(index=f"{self.prefix}-articles-v*")) + 1
             new = self._physical(number)
             self.client.indices.put_index_template(name=f"{self.prefix}-articles", **template(self.prefix))
             self.client.indices.create(index=new)
             since = 0
             for _ in range(_CATCH_UPS):
                 began = int(time.time() * 1000)
-                copied = self._copy(old, new, since)
+                copied = len(self._copy(old, new, since))
                 since = began - _CLOCK_TOLERANCE
                 if copied < _PAGE:
                     break
@@ -247,21 +255,27 @@ class ElasticsearchEngine:
                 {"add": {"index": new, "alias": self.read_alias}},
                 {"add": {"index": new, "alias": self.write_alias, "is_write_index": True}},
             ]
-            self.client.indices.refresh(index=[*old, new])
-            exchanged = int(time.time() * 1000)
+            self.client.indices.refresh(index=new)
+            before = self.client.open_point_in_time(index=new, keep_alive=_KEEP_ALIVE)["id"]
             self.client.indices.update_aliases(actions=exchange)
+            late = self._copy(old, new, since, newer_only=True)
             self.client.indices.refresh(index=[*old, new])
-            self._copy(old, new, since, newer_only=True)
-            self._erase_what_was_erased(old, new, exchanged - _CLOCK_TOLERANCE)
+            for hits in self._walk(before, {"match_all": {}}, ["id"]):
+                self._erase_what_is_gone(old, new, hits)
+            for start in range(0, len(late), _PAGE):
+                self._erase_what_is_gone(old, new, [{"_id": article_id} for article_id in late[start : start + _PAGE]])
             self.client.indices.delete(index=old)
             self.client.indices.refresh(index=new)
             return int(self.client.count(index=new)["count"])
 
-    def _copy(self, old: Sequence[str], new: str, since: int, *, newer_only: bool = False) -> int:
-        """Write what was indexed at or after `since` into `new`; with `newer_only` nothing that is newer there is touched."""
-        copied = 0
+    def _copy(self, old: Sequence[str], new: str, since: int, *, newer_only: bool = False) -> list[str]:
+        """Write what was indexed at or after `since` into `new`; with `newer_only` nothing that is newer there is touched.
+
+        Returns the ids.
+        """
+        copied: list[str] = []
         query = {"range": {"indexed_at": {"gte": since, "format": "epoch_millis"}}}
-        for hits in self._walk(old, query, ["record", "indexed_at"]):
+        for hits in self._walk(self._open(old), query, ["record", "indexed_at"]):
             actions = [self._copying(hit, new) for hit in hits]
             if newer_only:
                 actions = self._where_newer(actions, new)
@@ -269,7 +283,7 @@ class ElasticsearchEngine:
                 entry = next(iter(result.values()))
                 if not ok and not (newer_only and entry["status"] == _CONFLICT):
                     raise EngineError(f"the new index refuses {entry['_id']}: {self._item_error(entry)}", "The old one stays; report this")
-            copied += len(actions)
+            copied += [action["_id"] for action in actions]
         return copied
 
     def _copying(self, hit: Mapping[str, Any], new: str) -> Body:
@@ -290,25 +304,35 @@ class ElasticsearchEngine:
                 wanted.append({**action, "if_seq_no": entry["_seq_no"], "if_primary_term": entry["_primary_term"]})
         return wanted
 
-    def _erase_what_was_erased(self, old: Sequence[str], new: str, until: int) -> None:
-        """Erase from `new` what is no longer in `old` though it was indexed before `until`."""
-        for hits in self._walk([new], {"range": {"indexed_at": {"lt": until, "format": "epoch_millis"}}}, ["id"]):
-            ids = [hit["_source"]["id"] for hit in hits]
-            answer = self.client.search(index=list(old), query={"terms": {"id": ids}}, size=len(ids), source_includes=["id"])
-            gone = set(ids) - {hit["_source"]["id"] for hit in answer["hits"]["hits"]}
-            for article_id in gone:
-                with suppress(NotFoundError):
-                    self.client.delete(index=new, id=article_id)
+    def _erase_what_is_gone(self, old: Sequence[str], new: str, hits: Sequence[Mapping[str, Any]]) -> None:
+        """Erase from `new` what was copied there and is no longer in `old`, unless somebody has written it since."""
+        ids = [hit["_id"] for hit in hits]
+        answer = self.client.search(index=list(old), query={"terms": {"id": ids}}, size=len(ids), source_includes=["id"])
+        kept = {hit["_source"]["id"] for hit in answer["hits"]["hits"]}
+        for hit in hits:
+            if hit["_id"] not in kept:
+                unchanged = {"if_seq_no": hit["_seq_no"], "if_primary_term": hit["_primary_term"]} if "_seq_no" in hit else {}
+                with suppress(NotFoundError, ConflictError):
+                    self.client.delete(index=new, id=hit["_id"], **unchanged)
 
-    def _walk(self, indices: Sequence[str], query: Body, fields: list[str]) -> Iterator[list[Any]]:
-        """Pages of the documents that match, as they were at the beginning."""
+    def _open(self, indices: Sequence[str]) -> str:
+        """A point in time of the documents as they are now."""
         self.client.indices.refresh(index=list(indices))
-        pit = self.client.open_point_in_time(index=list(indices), keep_alive="5m")["id"]
+        return str(self.client.open_point_in_time(index=list(indices), keep_alive=_KEEP_ALIVE)["id"])
+
+    def _walk(self, pit: str, query: Body, fields: list[str]) -> Iterator[list[Any]]:
+        """Pages of the documents of a point in time that match; closes it."""
         after: Body = {}
         try:
             while True:
                 answer = self.client.search(
-                    query=query, size=_PAGE, source_includes=fields, pit={"id": pit, "keep_alive": "5m"}, sort=[{"id": "asc"}], **after
+                    query=query,
+                    size=_PAGE,
+                    source_includes=fields,
+                    seq_no_primary_term=True,
+                    pit={"id": pit, "keep_alive": _KEEP_ALIVE},
+                    sort=[{"id": "asc"}],
+                    **after,
                 )
                 pit = answer["pit_id"]
                 hits = answer["hits"]["hits"]
