@@ -15,6 +15,7 @@ from bs4 import BeautifulSoup
 from lxml import etree
 from soupsieve import SelectorSyntaxError
 
+from crawlers.compression import gunzip
 from crawlers.memory import ADDRESS_MAX
 from crawlers.sites import is_front_page, is_on_site
 from diembao.clock import to_utc
@@ -52,6 +53,31 @@ class Sitemap:
 
     pages: list[Link]
     sitemaps: list[Link]
+
+
+def read_entrance(role: Role, body: bytes, url: str, content_type: str, links: str, limit: int) -> Sitemap:
+    """What a feed, sitemap or listing holds; gzipped ones are decompressed.
+
+    Args:
+        role: which of the three it is.
+        body: its bytes.
+        url: its address.
+        content_type: the header; empty when there was none.
+        links: the selector of a listing.
+        limit: bytes after decompression.
+
+    Raises:
+        EntranceError: when it cannot be read.
+        TooMuch: when it is larger than `limit` after decompression.
+        BadCompression: when it is gzipped and broken.
+    """
+    if body[:2] == b"\x1f\x8b":
+        body = gunzip(body, limit)
+    if role == "feed":
+        return Sitemap(read_feed(body, url, content_type or None), [])
+    if role == "listing":
+        return Sitemap(read_listing(body, url, links), [])
+    return read_sitemap(body, url)
 
 
 def read_feed(body: bytes, url: str, content_type: str | None = None) -> list[Link]:

@@ -105,7 +105,7 @@ ITEM_PIPELINES = {
 
 # --- Settings of our own ---
 
-# Bytes of a feed or listing (parsing a larger one would hold up the other hosts) and of a sitemap (the protocol's limit).
+# Bytes of a feed or listing (real ones are far below 1 MB) and of a sitemap (the protocol's limit).
 DIEMBAO_ENTRANCE_MAXSIZE = 5 * 1024 * 1024
 DIEMBAO_SITEMAP_MAXSIZE = 50 * 1024 * 1024
 # Bytes of robots.txt; the standard asks for at least 500 KiB to be read.
@@ -126,5 +126,11 @@ DIEMBAO_FAILURES_MAX = 5
 DIEMBAO_LINKS_MAX = 2000
 # Sitemaps followed from one index, newest first.
 DIEMBAO_SITEMAPS_MAX = 10
+# Bytes of a page, and of a feed, sitemap or listing, that are read at once (a second or two at worst). A larger one is read in a process
+# of its own, so that it does not hold up the other hosts; it gets so many seconds, and two of them run at a time.
+DIEMBAO_PAGE_AT_ONCE = 512 * 1024
+DIEMBAO_ENTRANCE_AT_ONCE = 256 * 1024
+DIEMBAO_READ_SECONDS = 30.0
+DIEMBAO_READERS = 2
 # Bytes of one WARC file, after which the run begins another.
 DIEMBAO_WARC_MAXSIZE = 1024 * 1024 * 1024

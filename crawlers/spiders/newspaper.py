@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from scrapy import Request, Spider
 
+from crawlers.apart import TookTooMuch, read_apart
 from crawlers.archive import Archive
-from crawlers.compression import BadCompression, TooMuch, gunzip
-from crawlers.entrances import EntranceError, Link, Role, candidates, read_feed, read_listing, read_sitemap
+from crawlers.compression import BadCompression, TooMuch
+from crawlers.entrances import EntranceError, Link, Role, Sitemap, candidates, read_entrance
 from crawlers.memory import EXTRACTED, FetchMemory, new_entry, schedule
 from crawlers.middlewares import hosts_of
 from crawlers.outcomes import NO_ANSWER, fate_of_failure, fate_of_status
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 _CHECKPOINT_PAGES = 50
 _CHECKPOINT_SECONDS = 5.0
@@ -140,6 +145,9 @@ class NewspaperSpider(Spider):
         self._sitemaps_max = settings.getint("DIEMBAO_SITEMAPS_MAX")
         entrance = settings.getint("DIEMBAO_ENTRANCE_MAXSIZE")
         self._maxsize = {"feed": entrance, "listing": entrance, "sitemap": settings.getint("DIEMBAO_SITEMAP_MAXSIZE")}
+        self._at_once = {"page": settings.getint("DIEMBAO_PAGE_AT_ONCE"), "entrance": settings.getint("DIEMBAO_ENTRANCE_AT_ONCE")}
+        self._read_seconds = settings.getfloat("DIEMBAO_READ_SECONDS")
+        self._readers = asyncio.Semaphore(settings.getint("DIEMBAO_READERS"))
         if self.minutes is None:
             self.minutes = settings.getfloat("DIEMBAO_MINUTES")
 
@@ -179,12 +187,13 @@ class NewspaperSpider(Spider):
             cb_kwargs={"crawl": crawl, "entry": entry, "report": report, "links": links, "depth": depth},
         )
 
-    def parse_entrance(
+    async def parse_entrance(
         self, response: Response, crawl: SourceCrawl, entry: FetchState, report: dict[str, Any], links: str, depth: int
-    ) -> Iterator[Request]:
+    ) -> AsyncIterator[Request]:
         """Take up the articles that a feed, sitemap or listing names."""
         role: Role = response.meta["role"]
         fate = fate_of_status(response.status)
+        further: list[Request] = []
         try:
             digest = hashlib.sha256(response.body).hexdigest()
             if fate is Fate.UNCHANGED or (fate is None and digest == entry.content_hash):
@@ -194,46 +203,47 @@ class NewspaperSpider(Spider):
             elif fate is not None:
                 self._entrance_problem(crawl, entry, report, f"the {role} answers HTTP {response.status}")
             else:
-                yield from self._read_entrance(response, crawl, entry, report, links, depth, digest)
-        except (EntranceError, TooMuch, BadCompression) as error:
+                kind = (response.headers.get("Content-Type") or b"").decode("latin-1")
+                arguments = (role, response.body, response.url, kind, links, self._maxsize[role])
+                found = await self._apart(len(response.body) > self._at_once["entrance"], read_entrance, *arguments)
+                further = self._take_up(response, crawl, entry, report, depth, digest, found)
+        except (EntranceError, TooMuch, BadCompression, TookTooMuch) as error:
             self._entrance_problem(crawl, entry, report, f"the {role} cannot be read: {error}")
         except DiembaoError as error:
             self._stop(error)
         except Exception as error:  # a hostile feed must not end the crawl of the other sources
             logger.exception("reading %s", response.url)
             self._entrance_problem(crawl, entry, report, f"the {role} cannot be read: {type(error).__name__}: {error}"[:300])
-        yield from self._next_pages(crawl)
+        for request in [*further, *self._next_pages(crawl)]:
+            yield request
 
-    def _read_entrance(
-        self, response: Response, crawl: SourceCrawl, entry: FetchState, report: dict[str, Any], links: str, depth: int, digest: str
-    ) -> Iterator[Request]:
+    async def _apart(self, apart: bool, function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
+        """Call `function`; in a process of its own when its input is large. Raises TookTooMuch."""
+        if not apart:
+            return function(*args, **kwargs)
+        async with self._readers:
+            return await asyncio.to_thread(lambda: read_apart(self._read_seconds, function, *args, **kwargs))
+
+    def _take_up(
+        self, response: Response, crawl: SourceCrawl, entry: FetchState, report: dict[str, Any], depth: int, digest: str, found: Sitemap
+    ) -> list[Request]:
+        """Queue the articles that were found; the requests for further sitemaps."""
         role: Role = response.meta["role"]
-        body = response.body
-        if body[:2] == b"\x1f\x8b":
-            body = gunzip(body, self._maxsize[role])
-        found: list[Link]
-        sitemaps: list[Link] = []
-        if role == "feed":
-            found = read_feed(body, response.url, (response.headers.get("Content-Type") or b"").decode("latin-1"))
-        elif role == "listing":
-            found = read_listing(body, response.url, links)
-        else:
-            sitemap = read_sitemap(body, response.url)
-            found, sitemaps = sitemap.pages, [link for link in sitemap.sitemaps if is_on_site(link.url, crawl.source.domain)]
-        wanted = candidates(found, crawl.source)[: self._links_max]
+        further: list[Request] = []
+        sitemaps = [link for link in found.sitemaps if is_on_site(link.url, crawl.source.domain)]
+        wanted = candidates(found.pages, crawl.source)[: self._links_max]
         report["outcome"], report["links"] = "read", len(wanted)
         report["new"] = self._queue(crawl, wanted)
         entry.fetched_at = self.clock()
         if sitemaps and depth < _SITEMAP_DEPTH:
             # An index is never asked for conditionally: it may stay the same while its sitemaps change.
-            report["sitemaps"] = 0
-            for link in sitemaps[: self._sitemaps_max]:
-                if self._is_newer(link):
-                    report["sitemaps"] += 1
-                    yield self._entrance_request(crawl, "sitemap", link.url, "", depth + 1)
+            newer = [link for link in sitemaps[: self._sitemaps_max] if self._is_newer(link)]
+            report["sitemaps"] = len(newer)
+            further = [self._entrance_request(crawl, "sitemap", link.url, "", depth + 1) for link in newer]
         elif not wanted:
-            what = f"has {len(found)} links, none of them an article of {crawl.source.domain}" if found else "is empty"
-            if found or not crawl.source.may_be_empty:
+            count = len(found.pages)
+            what = f"has {count} links, none of them an article of {crawl.source.domain}" if count else "is empty"
+            if count or not crawl.source.may_be_empty:
                 self._entrance_problem(crawl, entry, report, f"the {role} {what}")
         else:
             entry.failures = 0
@@ -241,6 +251,7 @@ class NewspaperSpider(Spider):
             entry.last_modified = _header(response, "Last-Modified", 100)
             entry.content_hash = digest
         self.memory.remember(entry)
+        return further
 
     def _is_newer(self, sitemap: Link) -> bool:
         """Whether a sitemap changed since it was read; one without a date may have."""
@@ -314,21 +325,22 @@ class NewspaperSpider(Spider):
             return False
         return crawl.failures < self._failures_max and monotonic() < crawl.deadline
 
-    def parse_page(self, response: Response, crawl: SourceCrawl, visit: Visit) -> Iterator[ReadPage | Request]:
+    async def parse_page(self, response: Response, crawl: SourceCrawl, visit: Visit) -> AsyncIterator[ReadPage | Request]:
         """Read one page; what becomes of it is decided here or in the pipelines."""
         fate = fate_of_status(response.status)
         crawl.failures = crawl.failures + 1 if fate in NO_ANSWER else 0
         try:
-            item = self._read(response, visit)
+            item = await self._read(response, visit)
         except Exception as error:  # a page must have its fate, whatever it does to us
             logger.exception("reading %s", response.url)
             self._settle(visit, Fate.PARSE_ERROR, f"{type(error).__name__}: {error}")
         else:
             if item is not None:
                 yield item
-        yield from self._page_done(crawl)
+        for request in self._page_done(crawl):
+            yield request
 
-    def _read(self, response: Response, visit: Visit) -> ReadPage | None:
+    async def _read(self, response: Response, visit: Visit) -> ReadPage | None:
         fate = fate_of_status(response.status)
         if fate is not None:
             self._settle(visit, fate, "" if fate is Fate.UNCHANGED else f"HTTP {response.status}")
@@ -349,7 +361,11 @@ class NewspaperSpider(Spider):
             ip=str(response.ip_address or ""),
         )
         page, body = without_personal_numbers(page, visit.source, response.body)
-        item = read_page(page, visit.source, body)
+        try:
+            item = await self._apart(len(body) > self._at_once["page"], read_page, page, visit.source, body)
+        except TookTooMuch as error:
+            self._settle(visit, Fate.PARSE_ERROR, str(error))
+            return None
         if item.problem is Fate.NOT_HTML:
             self._settle(visit, Fate.NOT_HTML, item.detail)
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import time
 import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,9 +17,10 @@ import pytest
 from scrapy.exceptions import DownloadCancelledError, DownloadTimeoutError, DropItem
 
 from crawlers.addresses import GuardedResolver, is_public
+from crawlers.apart import MEMORY_MAX, TookTooMuch, read_apart
 from crawlers.archive import Archive, read_record, read_run_pages
 from crawlers.compression import BadCompression, TooMuch, decompress
-from crawlers.entrances import EntranceError, Link, candidates, read_feed, read_listing, read_sitemap
+from crawlers.entrances import EntranceError, Link, candidates, read_entrance, read_feed, read_listing, read_sitemap
 from crawlers.memory import FetchMemory, new_entry, schedule
 from crawlers.outcomes import PageFailure, fate_of_failure
 from crawlers.pages import FetchedPage, ReadPage, read_page, without_personal_numbers
@@ -139,6 +141,23 @@ def test_a_bomb_is_stopped_and_a_cut_is_named(pack: Any, encoding: str) -> None:
 def test_an_encoding_that_we_do_not_read_is_named(encodings: str) -> None:
     with pytest.raises(BadCompression):
         decompress(b"x", encodings, 10)
+
+
+def test_a_large_document_is_read_apart_within_its_time() -> None:
+    assert read_apart(60, read_entrance, "listing", b"<a href=/a-a1.html>1</a>", "https://bao.vn/", "", "a", 1000).pages == [
+        Link("https://bao.vn/a-a1.html")
+    ]
+    with pytest.raises(EntranceError, match="not a sitemap"):
+        read_apart(60, read_entrance, "sitemap", b"<a/>", "https://bao.vn/", "", "", 1000)
+    started = time.monotonic()
+    with pytest.raises(TookTooMuch, match="more than 1 s"):
+        read_apart(1, time.sleep, 60)
+    assert time.monotonic() - started < 30
+
+
+def test_a_document_that_wants_all_the_memory_does_not_get_it() -> None:
+    with pytest.raises(TookTooMuch, match="MB"):
+        read_apart(60, bytes, 8 * MEMORY_MAX)
 
 
 SOURCE = Source.model_validate({"id": "bao", "name": "Báo", "domain": "bao.vn", "enabled": False, "article_pattern": r"-a\d+\.html$"})
