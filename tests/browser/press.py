@@ -185,7 +185,7 @@ def _landslide() -> list[Article]:
                 "credited_source": CreditedSource(name="Sông Tiền", url="https://songtien.example/"),
             }
         )
-        for number, (source, hours, similarity) in enumerate((("chepbai", 2, 0.97), ("tienphong-mau", 5, 0.81)), start=1)
+        for number, (source, hours, similarity) in enumerate((("chepbai", 2, 0.97), ("tienphong-mau", 14, 0.81)), start=1)
     ]
     follow_up = Article(
         id="landslide-later",

@@ -113,10 +113,10 @@ def test_a_bar_of_the_chart_leads_to_its_day(open_page: OpenPage) -> None:
     bar = page.locator("svg.bars a").last
     says = bar.get_attribute("aria-label")
     assert says is not None
-    assert says.startswith("20/11/2026: 2 bài")
+    assert says.startswith("20/11/2026: 3 bài")
     bar.focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#results h2")).to_have_text("2 bài")
+    expect(page.locator("#results h2")).to_have_text("3 bài")
     assert "from=2026-11-20&to=2026-11-20" in page.url
 
 

@@ -44,13 +44,15 @@ def draw_series(alert: Alert, texts: Texts) -> Chart | None:
     if not points:
         return None
     highest = max([1.0, *(point.observed for point in points), *(point.expected or 0 for point in points)])
-    is_daily = len(points) > 1 and points[1].start - points[0].start >= timedelta(days=1)
+    step = points[1].start - points[0].start if len(points) > 1 else alert.window_end - alert.window_start
+    is_daily = step >= timedelta(days=1)
+    names_days = is_daily or step * len(points) > timedelta(days=2)
     bars = []
     for point in points:
         local = point.start.astimezone(VIETNAM)
         bars.append(
             Bar(
-                label=f"{local.day}/{local.month}" if is_daily else f"{local.hour}h",
+                label=f"{local.day}/{local.month}" if names_days else f"{local.hour}h",
                 name=texts.day(point.start) if is_daily else texts.time(point.start),
                 total=point.observed,
                 negative=0,
@@ -58,7 +60,7 @@ def draw_series(alert: Alert, texts: Texts) -> Chart | None:
                 negative_height=0,
                 expected=point.expected,
                 expected_height=None if point.expected is None else round(HEIGHT * point.expected / highest),
-                marked=alert.window_start <= point.start < alert.window_end,
+                marked=point.start < alert.window_end and point.start + step > alert.window_start,
             )
         )
     total = sum(bar.total for bar in bars)

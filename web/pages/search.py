@@ -71,7 +71,10 @@ def _show(request: Request, desk: Desk, address: SearchAddress, problems: dict[s
             problems["after"] = "problem.cursor"
             address = context["address"] = address.changed()
             result = desk.engine.search(address.request(HITS_PER_PAGE))
-        interval, buckets = count_coverage(desk.engine, address, texts.now)
+        # Bars count every article, copies too: a text and its reprint of the next day are folded in a search over both days, but
+        # not in a search of one of them, so only so does each bar lead to exactly as many articles as it says.
+        counted = address.changed(copies=True)
+        interval, buckets = count_coverage(desk.engine, counted, texts.now)
     except QueryError as error:
         context |= {
             "result": None,
@@ -83,7 +86,7 @@ def _show(request: Request, desk: Desk, address: SearchAddress, problems: dict[s
         return desk.page(request, "search.html", 422, **context)
     context |= {
         "result": result,
-        "chart": draw(interval, buckets, address, texts),
+        "chart": draw(interval, buckets, counted, texts),
         "facets": {name: _choices(address, name, result) for name in FILTERS},
         "next_href": address.changed(after=result.cursor).href() if result.cursor else None,
         "suggestions": [(suggestion, address.changed(q=suggestion).href()) for suggestion in result.suggestions],
@@ -147,10 +150,10 @@ def _since_yesterday(engine: SearchEngine, texts: Texts) -> Today:
     yesterday = today - timedelta(days=1)
 
     def of(day: str, sentiment: tuple[str, ...] = ()) -> SearchAddress:
-        return SearchAddress(from_=day, to=day, sentiment=sentiment, sort="time")
+        return SearchAddress(from_=day, to=day, sentiment=sentiment, sort="time", copies=True)
 
     def count(begin: SearchAddress) -> tuple[int, int]:
-        buckets = engine.count("", begin.filters(), "day", fold_copies=True)
+        buckets = engine.count("", begin.filters(), "day")
         return sum(bucket.total for bucket in buckets), sum(bucket.negative for bucket in buckets)
 
     now, before = of(today.isoformat()), of(day_parameter(start_of_day(yesterday)))
