@@ -65,11 +65,13 @@ class Gazetteer(NamedTuple):
         by_key: units by the key of their short name.
         provinces: today's provinces by code.
         longest: length of the longest key that begins with a syllable.
+        unmarked: keys that are names of provinces without their marks ("Da Nang"): for text that is written without marks.
     """
 
     by_key: dict[Key, list[Unit]]
     provinces: dict[str, Unit]
     longest: dict[str, int]
+    unmarked: frozenset[Key]
 
     def province_name(self, code: str) -> str:
         """Today's province of this code without "Tỉnh"/"Thành phố"."""
@@ -183,6 +185,10 @@ OTHER_NAMES = {
     "Bắc Cạn": "Tỉnh Bắc Kạn",
     "Gialai": "Tỉnh Gia Lai",
     "Hanoi": "Thành phố Hà Nội",
+    "Ho Chi Minh City": "Thành phố Hồ Chí Minh",
+    "HCM City": "Thành phố Hồ Chí Minh",
+    "TP Ho Chi Minh": "Thành phố Hồ Chí Minh",
+    "Danang": "Thành phố Đà Nẵng",
     "Buôn Mê Thuột": "Thành phố Buôn Ma Thuột",
     "Ban Mê Thuột": "Thành phố Buôn Ma Thuột",
     "Qui Nhơn": "Thành phố Quy Nhơn",
@@ -194,6 +200,10 @@ OTHER_NAMES = {
     "Vũng Tàu": "Thành phố Vũng Tàu",
 }
 """What else units are called in the press."""
+
+
+_OTHER_WORDS = frozenset({("ha", "nam"), ("hoa", "binh"), ("ho", "chi", "minh")})
+"""Provinces' names without marks that mean other things too."""
 
 
 @cache
@@ -248,13 +258,19 @@ def gazetteer() -> Gazetteer:
     for other, full in OTHER_NAMES.items():
         found = [unit for unit in by_key[name_key(full)] if name_key(unit.name) == name_key(full) and unit.kind == split_kind(full)[0]]
         by_key[_short_key(other)] += [unit for unit in found if unit not in by_key[_short_key(other)]]
+    unmarked = set()
+    for unit in units:
+        plain = _short_key(_slug(unit.short))
+        if unit.level == "province" and len(plain) > 1 and plain not in by_key and plain not in _OTHER_WORDS:
+            unmarked.add(plain)
+            by_key[plain] = [found for found in by_key[_short_key(unit.short)] if found.level == "province"]
     longest: dict[str, int] = {}
     for key in list(by_key):
         if not key or not by_key[key]:
             del by_key[key]
         else:
             longest[key[0]] = max(longest.get(key[0], 0), len(key))
-    return Gazetteer(dict(by_key), provinces, longest)
+    return Gazetteer(dict(by_key), provinces, longest, frozenset(unmarked))
 
 
 def _short_key(short: str) -> Key:

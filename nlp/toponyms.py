@@ -109,11 +109,12 @@ _FOOTBALL = re.compile(
 )
 _SPORT = re.compile(
     r"CLB|[Vv]òng \d+|[Vv]òng đấu|[Tt]rận đấu|CĐV|[Đđ]ội khách|[Đđ]ội chủ nhà|[Tt]rọng tài|Viettel|[Tt]ân binh|[Bb]óng đá"
-    r"|U\.?\d\d|[Ss]ân cỏ|[Đđ]ội bóng|VFF|FIFA|[Bb]án kết|[Cc]hung kết"
+    r"|U\.?\d\d|[Ss]ân cỏ|[Đđ]ội bóng|VFF|FIFA|toàn đội|[Bb]án kết|[Cc]hung kết"
 )
 
 
 def _candidates(text: str, known: Gazetteer) -> Iterator[_Candidate]:
+    unmarked = not _VIETNAMESE_LETTER.search(text)
     for begin, end in _lines(text):
         line = text[begin:end]
         tokens = _tokens(line)
@@ -121,7 +122,7 @@ def _candidates(text: str, known: Gazetteer) -> Iterator[_Candidate]:
         shouting = capitals > 3 and capitals > 0.7 * len(tokens)
         index = 0
         while index < len(tokens):
-            found = _longest(line, tokens, index, known)
+            found = _longest(line, tokens, index, known, unmarked)
             if found is None:
                 index += 1
                 continue
@@ -163,7 +164,7 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
         start = end + 1
 
 
-def _longest(line: str, tokens: Sequence[_Token], index: int, known: Gazetteer) -> tuple[int, tuple[Unit, ...]] | None:
+def _longest(line: str, tokens: Sequence[_Token], index: int, known: Gazetteer, unmarked: bool) -> tuple[int, tuple[Unit, ...]] | None:
     first = tokens[index]
     reach = known.longest.get(first.key, 0)
     if not reach or not (first.text[0].isupper() or first.text[0].isdigit()):
@@ -179,7 +180,7 @@ def _longest(line: str, tokens: Sequence[_Token], index: int, known: Gazetteer) 
                 break
             key.append(token.key)
         units = known.by_key.get(tuple(key))
-        if units:
+        if units and (unmarked or tuple(key) not in known.unmarked):
             best = count, tuple(units)
     return best
 
@@ -284,6 +285,7 @@ def _is_about_clubs(text: str) -> bool:
     return strong > 0 and strong + len(_SPORT.findall(text)) > 1
 
 
+_VIETNAMESE_LETTER = re.compile("[ăâđêôơưĂÂĐÊÔƠƯ\u1ea0-\u1ef9]")
 _BREAK = re.compile(r"[,;:!?()\[\]\"“”'‘’|/–—-]|[.]\s")
 
 

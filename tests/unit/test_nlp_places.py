@@ -75,6 +75,8 @@ def test_provinces_bear_their_names_of_the_data() -> None:
         ("Công an huyện Nông Sơn", {"Đà Nẵng"}),
         ("huyện Việt Yên", {"Bắc Ninh"}),
         ("quán cà phê Hà Nội chật kín", {"Hà Nội"}),
+        ("Mua lon o Ha Noi, Da Nang va TP HCM", {"Hà Nội", "Đà Nẵng", "Hồ Chí Minh"}),
+        ("Offshore wind in Ninh Thuan and Ho Chi Minh City", {"Khánh Hoà", "Hồ Chí Minh"}),
     ],
 )
 def test_names_of_places(text: str, expected: set[str]) -> None:
@@ -95,6 +97,7 @@ def test_names_of_places(text: str, expected: set[str]) -> None:
         "bún bò Huế, bưởi Năm Roi, phở Hà Nội, bia Sài Gòn",
         "Thái Bình Dương, châu Á - Thái Bình Dương",
         "giải Nobel Hòa bình, vì hòa bình",
+        "Nghệ sĩ Thanh Hoa hát ở đình",
         "Tập đoàn Xây dựng Hòa Bình",
         "cổ phiếu Quốc Cường Gia Lai giảm sàn, Hoàng Anh Gia Lai báo lãi",
         "tỉnh Hà Nam (Trung Quốc)",
