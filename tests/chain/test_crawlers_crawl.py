@@ -150,10 +150,9 @@ def _build(landscape: Landscape) -> None:
     site.routes["/rss"] = rss([f"{site.url}/a.html"])
     # Larger than what is read at once: page and feed go through a process of their own.
     site = landscape.site("large", feeds=["SITE/rss"])
-    feed = rss([f"{site.url}/lon.html", f"{site.url}/day.html"])
+    feed = rss([f"{site.url}/lon.html"])
     site.routes["/rss"] = Answer(str(feed.body).replace("<item>", f"<!-- {'x' * 300_000} --><item>", 1), content_type="application/rss+xml")
     site.routes["/lon.html"] = Answer(article_page(60, head=f"<script>{'x' * 600_000}</script>"))
-    site.routes["/day.html"] = Answer(article_page(61, body="<p>ngắn</p>" * 50_000))
     landscape.site("emptyfeed", feeds=["SITE/rss"]).routes["/rss"] = rss([])
     landscape.site("nofeed", feeds=["SITE/rss"]).routes["/rss"] = Answer("<html><p>Trang chủ</p></html>")
     landscape.site("refused", feeds=["SITE/rss"]).close()
@@ -246,7 +245,7 @@ def second(landscape: Landscape, first: CrawlRun) -> CrawlRun:
 
 @pytest.mark.parametrize(("source", "articles"), [("rss", 4), ("atom", 4), ("newsmap", 2), ("mapindex", 1), ("listing", 2), ("large", 1)])
 def test_every_kind_of_entrance_leads_to_its_articles(first: CrawlRun, source: str, articles: int) -> None:
-    found = [article for article in first.articles() if article.source == source and not article.url.endswith("/day.html")]
+    found = [article for article in first.articles() if article.source == source]
     assert len(found) == articles
     assert all(article.title.startswith("Xã số") and "huy động" in article.body for article in found)
     assert all(article.archive and article.fetched_at and article.first_seen_at == article.fetched_at for article in found)
@@ -448,11 +447,11 @@ def slow_site() -> Iterator[Site]:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_that_is_stopped_is_readable_and_the_next_one_goes_on(tmp_path: Path, slow_site: Site, how: signal.Signals) -> None:
     office = Office(tmp_path)
-    office.source("slow", slow_site.domain, feeds=[f"{slow_site.url}/rss"], delay=0.25, recrawl_hours=6.0)
+    office.source("slow", slow_site.domain, feeds=[f"{slow_site.url}/rss"], delay=0.5, recrawl_hours=6.0)
     process = subprocess.Popen(office.command("stopped"), env=office.environment, stderr=subprocess.PIPE, text=True)
     lines = office.home / "runs/stopped/articles.jsonl"
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and (not lines.exists() or lines.read_bytes().count(b"\n") < 6):
+    while time.monotonic() < deadline and (not lines.exists() or lines.read_bytes().count(b"\n") < 3):
         time.sleep(0.02)
     if how is signal.SIGTERM:
         second = office.crawl("at-the-same-time")
@@ -463,7 +462,7 @@ def test_a_run_that_is_stopped_is_readable_and_the_next_one_goes_on(tmp_path: Pa
     assert process.returncode != 0
     stopped = read_run(lines.parent)
     before = {article.id for article in stopped.articles()}
-    assert 6 <= len(before) < 30
+    assert 3 <= len(before) < 30
     assert {fate.page for fate in stopped.fates() if fate.fate is None} == before
     assert stopped.ended is (how is signal.SIGTERM)
     if how is signal.SIGTERM:
