@@ -115,7 +115,7 @@ class ElasticsearchEngine:
         if isinstance(error, ApiError) and "cluster_block" in str(error):
             return _read_only(where)
         if isinstance(error, AuthorizationException):
-            return EngineError(f"{where} does not allow this user to do that", "Give the user the rights of docs/operations.md")
+            return EngineError(f"{where} does not allow this user to do that", "Give the user the rights of docs/production.md")
         if isinstance(error, ConnectionTimeout):
             return EngineError(f"{where} did not answer in time", "Look at the load of the server and repeat the command")
         if isinstance(error, TransportConnectionError):
@@ -601,13 +601,16 @@ def _article(hit: Mapping[str, Any]) -> Article:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    """What went wrong; of a chain of connection errors the last one, which says why."""
+    text = " ".join(str(error).split())
+    found = re.findall(r"\[Errno -?\d+\] ([^()\[\]]+)", text)
+    return found[-1].strip() if found else text[:300]
 
 
 def _read_only(where: str) -> EngineError:
     return EngineError(
         f"{where} takes no writes: the index is read-only or the disk is nearly full",
-        "Free disk space, then lift the block (docs/operations.md)",
+        "Free disk space, then lift the block (docs/production.md)",
     )
 
 

@@ -138,7 +138,7 @@ class SqliteEngine:
         if "not a database" in text or "malformed" in text or "corrupt" in text:
             return EngineError(
                 f"the index {self.path} is damaged ({text}); nothing was written",
-                "Put the file aside and restore the last copy of it, or index the run folders again (docs/operations.md)",
+                "Put the file aside and restore the last copy of it, or index the run folders again (docs/production.md)",
             )
         if "full" in text:
             return EngineError(f"there is no space left for the index {self.path}", "Free some disk space and repeat the command")
