@@ -84,6 +84,7 @@ def crawl(
                 archive=archive,
                 clock=utc_now,
                 problems=problems or [],
+                progress=_say,
                 page_limit=page_limit,
                 minutes=minutes,
             )
@@ -123,6 +124,11 @@ def describe(summary: dict[str, Any]) -> Iterator[str]:
         yield f"PROBLEM {problem['source']}: {problem['problem']} ({problem['url']})"
 
 
+def _say(line: str) -> None:
+    """Print a line for a person; what the web wrote in it cannot control the terminal."""
+    click.echo("".join(letter if letter.isprintable() else " " for letter in line), err=True)
+
+
 @click.command()
 @click.option("--run", "run_id", required=True, help="Name of the run (crawlers.runs.new_run_id).")
 @click.option("--source", "names", multiple=True, help="Only this source; may be given again.")
@@ -145,7 +151,7 @@ def main(run_id: str, names: tuple[str, ...], limit: int | None, minutes: float 
     problems = [] if names else [{"source": one.source, "url": f"{one.source}.toml", "problem": one.reasons[0]} for one in broken]
     summary = crawl(settings, run_id, sources, problems=problems, overrides=overrides, page_limit=limit, minutes=minutes)
     for line in describe(summary):
-        click.echo("".join(letter if letter.isprintable() else " " for letter in line), err=True)
+        _say(line)
 
 
 if __name__ == "__main__":

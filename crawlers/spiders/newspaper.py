@@ -49,6 +49,8 @@ _CHECKPOINT_PAGES = 50
 _CHECKPOINT_SECONDS = 5.0
 """Pages or seconds between two moments at which everything written so far is made safe."""
 
+_PROGRESS_SECONDS = 10.0
+
 _SITEMAP_DEPTH = 3
 
 
@@ -94,6 +96,7 @@ class NewspaperSpider(Spider):
         archive: where pages are kept.
         clock: the present moment.
         problems: what is wrong with sources that cannot be crawled, for the summary.
+        progress: gets a line for a person now and then.
         page_limit: pages per source, for a trial; None: no limit but the time.
         minutes: time per source; None: the setting.
     """
@@ -108,6 +111,7 @@ class NewspaperSpider(Spider):
         archive: Archive,
         clock: Clock,
         problems: list[dict[str, str]],
+        progress: Callable[[str], None],
         page_limit: int | None = None,
         minutes: float | None = None,
         **kwargs: Any,
@@ -119,6 +123,7 @@ class NewspaperSpider(Spider):
         self.archive = archive
         self.clock = clock
         self.problems = problems
+        self.progress = progress
         self.page_limit = page_limit
         self.minutes = minutes
         self.fatal: Exception | None = None
@@ -127,7 +132,7 @@ class NewspaperSpider(Spider):
         self._visits: dict[str, Visit] = {}
         self._titles: dict[str, str] = {}
         self._settled = 0
-        self._safe_at = monotonic()
+        self._safe_at = self._told_at = monotonic()
         self.result: dict[str, Any] = {}
 
     @classmethod
@@ -456,6 +461,10 @@ class NewspaperSpider(Spider):
             self._settled += 1
             if self._settled >= _CHECKPOINT_PAGES or monotonic() - self._safe_at > _CHECKPOINT_SECONDS:
                 self.checkpoint()
+            if monotonic() - self._told_at > _PROGRESS_SECONDS:
+                self._told_at = monotonic()
+                counts = self.run.counts()
+                self.progress(f"{counts['fetched']} pages, {counts['extracted']} articles so far")
         except (OSError, DiembaoError) as error:
             self._stop(error)
 
