@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -141,13 +142,12 @@ class Detector:
         self._whole = np.ones(shape, bool)
         self._past_v = np.zeros((_LONGEST, series))
         self._spread_past = np.zeros((_LONGEST, 2 * series))
-        self._unlearned: list[tuple[Floats, Floats, Floats, Booleans]] = []
-        self._unsettled = 0
+        self._waiting, self._together = 0, 4 if step >= 1800 else 1
         self._past = np.zeros((_LONGEST, 2 * series))
-        self._today: list[tuple[Integers, Floats, Floats, Floats, Floats, Booleans]] = []
+        self._unlearned: list[tuple[Integers, Floats, Floats, Floats, Floats, Booleans]] = []
         self._peak = np.full(shape, -np.inf)
         self._is_open, self._calm, self._open_rows = np.zeros(shape, bool), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-        self._prepare_day(0)
+        self._prepare()
 
     def update(self, starts: Integers, values: Floats) -> Judgement:
         """Judge the next rows.
@@ -159,27 +159,31 @@ class Detector:
         days = starts // self.block
         cuts = np.flatnonzero(np.diff(days)) + 1
         parts = []
-        for first, last in zip([0, *cuts.tolist()], [*cuts.tolist(), len(starts)], strict=True):
-            if first == last:
-                continue
+        begin = 0
+        for first in [0, *cuts.tolist()] if len(starts) else []:
             day = int(days[first])
-            if day != self._day:
-                self._close_day()
-                self._day = day
-                self._prepare_day(day)
-            parts.append(self._judge(starts[first:last], values[first:last]))
+            if day == self._day:
+                continue
+            ended, self._day = self._day is not None, day
+            self._waiting += ended
+            if ended and self._is_time():
+                if first > begin:
+                    parts.append(self._judge(starts[begin:first], values[begin:first]))
+                    begin = first
+                self._learn()
+        if begin < len(starts):
+            parts.append(self._judge(starts[begin:], values[begin:]))
         return _join(parts, self.series)
 
-    # -- one day ---------------------------------------------------------------------------------------------------------
+    def _is_time(self) -> bool:
+        """Whether the days that have ended are to be learned from now: each at once at first, and where a day has many rows.
 
-    def _prepare_day(self, day: int) -> None:
-        """Fix what the rows of `day` are judged by."""
-        at = day * self.block // DAY
-        self._weekday_now = (at + 3) % 7
-        self._holiday_now = int(self.holidays and is_holiday(date.fromordinal(min(max(at + 719163, 1), 3652059))))
-        row = 6 if self._holiday_now else self._weekday_now
-        week = self._week.values[row * self.bins : (row + 1) * self.bins]
-        self._profile = self._hour.values * week * (self._weekday.values[row] * self._holiday.values[self._holiday_now])
+        Later several together, which is quicker and changes little beside what is known by then.
+        """
+        return self._days_kept < 28 or self._waiting >= self._together
+
+    def _prepare(self) -> None:
+        """Fix what the next rows are judged by."""
         known = self._level_base > 0
         self._level = np.where(known, self._level_observed / np.where(known, self._level_base, 1.0), np.nan)
         # A series that was always silent may still speak: half an event is assumed where counts are judged.
@@ -221,7 +225,8 @@ class Detector:
     def _judge(self, starts: Integers, values: Floats) -> Judgement:
         rows = len(starts)
         bins = (starts % DAY) * self.bins // DAY if self.step < DAY else np.zeros(rows, np.int64)
-        base = self._profile[bins] if self.bins == rows_a_day(self.step) else self._between(starts)
+        kinds = self._kinds_of_day(starts)
+        base = self._base(starts, bins, kinds)
         expected = base * self._level
         known = np.isfinite(values) & np.isfinite(expected)
         x = np.where(known, np.maximum(values, 0.0), 0.0)
@@ -256,11 +261,12 @@ class Detector:
         corrected = np.where(raw > _TAIL_FROM, np.minimum(corrected, np.maximum(by_day, min(_TAIL_FROM, 2.0))), corrected)
         alert, is_open = self._follow(corrected, known)
         score = self._novelty(corrected)
-        self._today.append((bins, np.where(known, x, np.nan), base, e, raw, is_open))
+        self._unlearned.append((starts, np.where(known, x, np.nan), base, e, raw, is_open))
         # First-day rows have no expectation but teach the level.
         if not known.all():
             seen = np.isfinite(values)
-            self._today[-1] = (bins, np.where(seen, np.maximum(values, 0.0), np.nan), base, np.where(seen, expected, np.nan), raw, is_open)
+            x, e = np.where(seen, np.maximum(values, 0.0), np.nan), np.where(seen, expected, np.nan)
+            self._unlearned[-1] = (starts, x, base, e, raw, is_open)
         self._whole &= ~np.any(np.isfinite(values) & (values != np.floor(np.where(np.isfinite(values), values, 0.0))), axis=0)
         return Judgement(
             expected=expected, score=score, alert=alert, open=is_open, probability=np.exp(-corrected),
@@ -269,12 +275,30 @@ class Detector:
             is_count=np.broadcast_to(self._is_count, expected.shape),
         )  # fmt: skip
 
-    def _between(self, starts: Integers) -> Floats:
-        """The profile interpolated between the middles of its bins, for steps shorter than a bin."""
+    def _kinds_of_day(self, starts: Integers) -> Integers:
+        """For each row 0 (Monday) to 6 (Sunday), or 7 on a holiday."""
+        days = starts // self.block * self.block // DAY
+        kinds = (days + 3) % 7
+        if self.holidays:
+            for day in np.unique(days).tolist():
+                if is_holiday(date.fromordinal(min(max(day + 719163, 1), 3652059))):
+                    kinds[days == day] = 7
+        return np.asarray(kinds)
+
+    def _base(self, starts: Integers, bins: Integers, kinds: Integers) -> Floats:
+        """The product of the factors for each row. A holiday is a Sunday with a factor of its own."""
+        rows = np.minimum(kinds, 6)
+        of_day = self._weekday.values[rows] * self._holiday.values[(kinds == 7).astype(np.int64)]
+        if self.bins == rows_a_day(self.step):
+            return np.asarray(self._hour.values[bins] * self._week.values[rows * self.bins + bins] * of_day)
+        # Steps shorter than a bin: between the middles of the bins.
         place = ((starts % DAY) + self.step / 2) / DAY * self.bins - 0.5
         low = np.floor(place).astype(np.int64)
         share = (place - low)[:, None]
-        return np.asarray(self._profile[low % self.bins] * (1 - share) + self._profile[(low + 1) % self.bins] * share)
+        low, high = low % self.bins, (low + 1) % self.bins
+        left = self._hour.values[low] * self._week.values[rows * self.bins + low]
+        right = self._hour.values[high] * self._week.values[rows * self.bins + high]
+        return np.asarray((left * (1 - share) + right * share) * of_day)
 
     def _follow(self, surprise: Floats, known: Booleans) -> tuple[Booleans, Booleans]:
         """Where alerts begin, and while which rows they last."""
@@ -308,12 +332,11 @@ class Detector:
         decimal = nats / np.log(10)
         return np.asarray(decimal / (decimal + 5.0))
 
-    def _close_day(self) -> None:
-        """Learn from the day that has ended."""
-        if not self._today:
-            return
-        bins, x, base, e, raw, is_open = (np.concatenate([part[i] for part in self._today]) for i in range(6))
-        self._today = []
+    def _learn(self) -> None:
+        """Learn from the days that have ended, and prepare the next."""
+        starts, x, base, e, raw, is_open = (np.concatenate([part[i] for part in self._unlearned]) for i in range(6))
+        self._unlearned, self._waiting = [], 0
+        bins = (starts % DAY) * self.bins // DAY if self.step < DAY else np.zeros(len(starts), np.int64)
         new = ~np.isfinite(self._level)
         present = np.isfinite(x)
         if new.any():
@@ -330,59 +353,53 @@ class Detector:
             clipped = np.where(new, np.where(use, x, 0.0), clipped)
         e_used, base_used = np.where(use, e, 0.0), np.where(use, base, 0.0)
         information = np.where(use, e * e / np.maximum(variance, 1e-300), 0.0)
-        quiet = self._holiday_now == 1
-        # Level. Holidays do not teach it: the press is quiet then, and its return is no spike.
-        observed, total = clipped.sum(axis=0), e_used.sum(axis=0)
-        day_variance = np.where(self._is_count, total, 0.0) + total**2 * self._dispersion[-1]
-        day_information = np.where(total > 0, total**2 / np.maximum(day_variance, 1e-300), 0.0)
-        if not quiet or new.any():
-            fade = np.exp(-1.0 / _LEVEL_MEMORY)
-            self._level_observed = self._level_observed * fade + observed
-            self._level_base = self._level_base * fade + base_used.sum(axis=0)
-            self._level_information = self._level_information * fade + day_information
-        # Factors.
-        fade = np.exp(-1.0 / _PROFILE_MEMORY)
-        by_bin = [_sum_by(bins, values, self.bins) for values in (clipped, e_used, information)]
-        row = 6 if quiet else self._weekday_now
-        if quiet:
-            self._holiday.add(slice(1, 2), observed[None], total[None], day_information[None], 0.999)
-            self._holiday.settle()
-        else:
-            if self.bins > 1:
-                self._hour.add(slice(0, self.bins), by_bin[0], by_bin[1], by_bin[2], fade)
-                # What the hours of the day explain must not be learned as a Monday's own.
-                if self._days_kept >= 7:
-                    self._week.add(slice(row * self.bins, (row + 1) * self.bins), by_bin[0], by_bin[1], by_bin[2], fade**7)
-            if self.step <= DAY:
-                self._weekday.add(slice(row, row + 1), observed[None], total[None], day_information[None], fade**7)
-            self._unsettled += 1
-            if self._is_time(self._unsettled):
-                for factor in (self._hour, self._week, self._weekday, self._wildness):
-                    factor.settle()
-                self._unsettled = 0
-        # Spread: per window, over the windows that end on this day.
-        if not new.all() and not quiet:
-            self._learn_spread(clipped, e_used, raw, use & ~new)
-            self._maxima[self._days_kept % _MAXIMA_DAYS] = np.where(present, raw, 0.0).max(axis=0)
-            self._days_kept += 1
+        kinds = self._kinds_of_day(starts)
+        cuts = [0, *(np.flatnonzero(np.diff(starts // self.block)) + 1).tolist(), len(starts)]
+        for begin, end in pairwise(cuts):
+            day = slice(begin, end)
+            self._learn_day(int(kinds[begin]), bins[day], clipped[day], e_used[day], base_used[day], information[day], bool(new.any()))
+            if not new.all() and kinds[begin] != 7:
+                self._maxima[self._days_kept % _MAXIMA_DAYS] = np.where(present[day], raw[day], 0.0).max(axis=0)
+                self._days_kept += 1
+        ordinary = kinds != 7
+        if not new.all() and ordinary.any():
+            count = len(np.unique((starts // self.block)[ordinary]))
+            self._learn_spread(clipped[ordinary], e_used[ordinary], raw[ordinary], (use & ~new)[ordinary], count)
             if not self._is_count.all():
                 squared = np.where(use, (clipped - e_used) ** 2, 0.0)
-                normal = e_used**2 * self._dispersion[0]
-                by_bin = [_sum_by(bins, v, self.bins) for v in (squared, normal * self._wildness.values[bins], np.where(use, 0.5, 0.0))]
-                self._wildness.add(slice(0, self.bins), by_bin[0], by_bin[1], by_bin[2], fade)
+                normal = e_used**2 * self._dispersion[0] * self._wildness.values[bins]
+                by_bin = [_sum_by(bins, v, self.bins) for v in (squared, normal, np.where(use, 0.5, 0.0))]
+                self._wildness.add(slice(0, self.bins), by_bin[0], by_bin[1], by_bin[2], np.exp(-count / _PROFILE_MEMORY))
+        for factor in (self._hour, self._week, self._weekday, self._holiday, self._wildness):
+            factor.settle()
+        self._prepare()
 
-    def _is_time(self, waiting: int) -> bool:
-        """Whether so many days that wait are to be learned from now: every day at first, then four at once, which is quicker."""
-        return self._days_kept < 28 or waiting >= 4
-
-    def _learn_spread(self, x: Floats, e: Floats, raw: Floats, use: Booleans) -> None:
-        """Learn the dispersion of window sums and the tail of surprises."""
-        self._unlearned.append((np.where(use, x, 0.0), np.where(use, e, 0.0), raw, use))
-        days = len(self._unlearned)
-        if not self._is_time(days):
+    def _learn_day(self, kind: int, bins: Integers, x: Floats, e: Floats, base: Floats, information: Floats, is_first: bool) -> None:
+        """Add one day to what is known of level and factors. Holidays do not teach the level: the return of the press is no spike."""
+        observed, total = x.sum(axis=0), e.sum(axis=0)
+        day_variance = np.where(self._is_count, total, 0.0) + total**2 * self._dispersion[-1]
+        day_information = np.where(total > 0, total**2 / np.maximum(day_variance, 1e-300), 0.0)
+        if kind != 7 or is_first:
+            fade = np.exp(-1.0 / _LEVEL_MEMORY)
+            self._level_observed = self._level_observed * fade + observed
+            self._level_base = self._level_base * fade + base.sum(axis=0)
+            self._level_information = self._level_information * fade + day_information
+        if kind == 7:
+            self._holiday.add(slice(1, 2), observed[None], total[None], day_information[None], 0.999)
             return
-        x, e, raw, use = (np.concatenate([day[i] for day in self._unlearned]) for i in range(4))
-        self._unlearned = []
+        fade = np.exp(-1.0 / _PROFILE_MEMORY)
+        if self.bins > 1:
+            by_bin = [_sum_by(bins, values, self.bins) for values in (x, e, information)]
+            self._hour.add(slice(0, self.bins), by_bin[0], by_bin[1], by_bin[2], fade)
+            # What the hours of the day explain must not be learned as a Monday's own.
+            if self._days_kept >= 7:
+                self._week.add(slice(kind * self.bins, (kind + 1) * self.bins), by_bin[0], by_bin[1], by_bin[2], fade**7)
+        if self.step <= DAY:
+            self._weekday.add(slice(kind, kind + 1), observed[None], total[None], day_information[None], fade**7)
+
+    def _learn_spread(self, x: Floats, e: Floats, raw: Floats, use: Booleans, days: int) -> None:
+        """Learn the dispersion of window sums and the tail of surprises from the rows of `days` days."""
+        x, e = np.where(use, x, 0.0), np.where(use, e, 0.0)
         rows = len(x)
         both = np.concatenate([self._spread_past, np.concatenate([x, e], axis=1)])
         self._spread_past = both[-_LONGEST:]
