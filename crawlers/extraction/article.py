@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from lxml import etree
 
@@ -393,7 +394,7 @@ def _publisher(page: Page) -> str:
 
 
 def _credit(page: Page, byline: Byline) -> CreditedSource | None:
-    names = [name for name in byline.credits if name]
+    names = [(urlsplit(name).hostname or name) if name.startswith("http") else name for name in byline.credits if name]
     if not names:
         return None
     return CreditedSource(name=", ".join(dict.fromkeys(names)), url=page.absolute(byline.link) or None if byline.link else None)
@@ -444,6 +445,8 @@ def _problem(page: Page, article: Article, min_body: int) -> tuple[Fate | None, 
         return Fate.NOT_ARTICLE, "no headline"
     if not article.body:
         return Fate.NOT_ARTICLE, "no body"
+    if urlsplit(page.url).path in ("", "/") and not urlsplit(page.url).query and not page.metadata.article_object():
+        return Fate.NOT_ARTICLE, "the home page"
     if _SOFT_404.search(article.title) or (size < 600 and _SOFT_404.search(article.body[:300])):
         return Fate.NOT_ARTICLE, "an error or search page"
     if page.metadata.first("og:type").lower() in ("website", "home") and article.published_at is None and not article.lead and size < 800:

@@ -86,6 +86,15 @@ _LEAD_IN = re.compile(
 )
 """How Vietnamese pages begin what is not the article. Short blocks only."""
 
+_INVITATION = re.compile(
+    r"^\W{0,4}(?:mọi (?:ý kiến|thông tin|bài vở|thắc mắc|phản ánh|đóng góp|câu hỏi)|bạn đọc (?:có|quan tâm|muốn)|"
+    r"(?:quý )?độc giả (?:có|quan tâm)|"
+    r"bạn có (?:ý kiến|thông tin)|mời (?:các )?bạn|hãy (?:gửi|chia sẻ|bình luận)|theo dõi (?:fanpage|kênh)).{0,200}(?:gửi|email|điện thoại|"
+    r"đường dây nóng|hotline|bình luận|địa chỉ|fanpage|kênh|tại đây)",
+    re.IGNORECASE,
+)
+"""Invitations to write to the editors."""
+
 _IMPRINT = re.compile(
     r"cơ quan chủ quản|giấy phép (?:số|hoạt động|xuất bản|thiết lập)|chịu trách nhiệm (?:chính|nội dung|xuất bản)|"
     r"ghi rõ nguồn|bản quyền thuộc|liên hệ quảng cáo|©|®",
@@ -514,6 +523,13 @@ def _mark_captions(blocks: list[Block]) -> None:
     for place, block in enumerate(blocks):
         if not block.text or block.caption or _TEXT_CREDIT.match(block.text):
             continue
+        if (
+            len(block.text) < 80
+            and not (place and blocks[place - 1].image)
+            and (line := read_byline(block.text)) is not None
+            and line.authors
+        ):
+            continue  # "Thanh Tùng - Ảnh: Minh Đức" at the end: the writer and the photographer
         previous = blocks[place - 1] if place else None
         following = blocks[place + 1] if place + 1 < len(blocks) else None
         after_image = previous is not None and bool(previous.image) and not block.boilerplate
@@ -566,10 +582,11 @@ def _drop_related(blocks: list[Block], body: Body, lead: str) -> list[Block]:
         drop = (
             block.boilerplate
             or not squeezed
-            or (_is_links(block) and size < 300 and not (block.caption and not block.link))
+            or (_is_links(block) and not _TEXT_CREDIT.match(block.text) and size < 300 and not (block.caption and not block.link))
             or (_LEAD_IN.match(block.text) and (size < 90 or block.link > 10 or block.text.lstrip().startswith((">>", "»"))))
             or (lead_lines and len(kept) < 12 and (squeezed in lead_lines or (len(squeezed) > 30 and squeezed in whole_lead)))
             or is_stamp(block.text)
+            or (size < 300 and _INVITATION.match(block.text) is not None)
             or (size < 600 and _IMPRINT.search(block.text) is not None and _CONTACT.search(block.text) is not None)
             or bool(
                 re.fullmatch(

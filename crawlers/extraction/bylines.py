@@ -76,6 +76,9 @@ _CREDIT = re.compile(
 )
 _CREDIT_TIGHT = re.compile(r"^[\s(\[*/-]*(?:theo|nguồn(?:\s+tin)?|source|via)\s*[:：]\s*(?=\S)", re.IGNORECASE)
 _SPLIT = re.compile(r"\s+[-–—|•&+]+\s+|\s*[,;|•]\s*|\s+và\s+|(?<=[a-zà-ỹ])\s*[-–]\s*(?=[A-ZĐÀ-Ỹ])|\s*/\s*|\s*\n\s*", re.IGNORECASE)
+_INITIALS = re.compile(r"(?:^|\s)(?:[^\W\d_]\.){2,}$")
+"""Initials keep their last full stop: "T.N.Đ."."""
+
 _STAMP = re.compile(
     r"(?:(?:thứ\s+\w+|chủ nhật|ngày|lúc|cập nhật|đăng|vào)[\s,:]*){0,4}(?:\d{1,2}\s*(?::|h|giờ)\s*\d{2}[^\w]*)?"
     r"(?:\d{1,2}\s*[-/.]\s*\d{1,2}\s*[-/.]\s*\d{2,4}|\d{1,2}\s+tháng\s+\d{1,2}\s*(?:,|năm)?\s*\d{4})"
@@ -140,7 +143,8 @@ def read_byline(line: str, site: str = "", link: str = "") -> Byline | None:
     >>> read_byline("Ảnh: Hoàng Hà").authors
     []
     """
-    line = fold(line).strip(" .*_~|")
+    line = fold(line).strip(" *_~|")
+    line = line if _INITIALS.search(line) else line.strip(" .")
     line = _STAMP.sub("", line).strip(" -–—|,·•")
     if not line or len(line) > 140 or line.count(" ") > 22 or _NO_BYLINE.search(line):
         return None
@@ -174,7 +178,7 @@ def read_byline(line: str, site: str = "", link: str = "") -> Byline | None:
 
 def _names(line: str, found: Byline, site: str) -> Byline | None:
     """The names in `line` added to `found`; None when a part of it is no name."""
-    line = _TRAILING_NOTE.sub("", line).strip(" .")
+    line = _TRAILING_NOTE.sub("", line).strip()
     if len(line.split()) > 16 or re.search(r"\w{3,}[.!?] \w", line):
         return None
     bracket = re.search(r"\s*[(\[]([^)\]]{2,60})[)\]]\s*$", line)
@@ -186,15 +190,18 @@ def _names(line: str, found: Byline, site: str) -> Byline | None:
     if not line:
         return found if found.credits else None
     for part in _SPLIT.split(line):
-        part = _LEADING_ROLE.sub("", _TRAILING_NOTE.sub("", part)).strip(" .:*-")
+        part = _LEADING_ROLE.sub("", _TRAILING_NOTE.sub("", part)).strip(" :*-")
+        part = part if _INITIALS.match(part) else part.strip(" .")
         if not part:
             continue
         if is_outlet(part, site):
             if not _is_site(part, site):
                 found.credits.append(part)
             continue
-        if not is_name(part):
+        if not is_name(part) or part.lower() in _PLACES:
             return None
+        if found.authors and part.isupper() and len(part) < 7 and " " not in part and not found.authors[-1].isupper():
+            continue  # an office or agency behind a name: "Nguyễn Lan/VOV-ĐBSCL"
         if part not in found.authors:
             found.authors.append(part)
     return found

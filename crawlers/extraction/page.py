@@ -27,8 +27,8 @@ _BREAKS = frozenset(
         "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
     }
 )  # fmt: skip
-_CARD_TAGS = frozenset({"div", "li", "article", "td", "section", "a", "dl"})
-_CARD_PARENTS = frozenset({"div", "ul", "ol", "section", "td", "aside", "main", "article", "tr", "body"})
+_CARD_TAGS = frozenset({"div", "li", "article", "td", "tr", "section", "a", "dl"})
+_CARD_PARENTS = frozenset({"div", "ul", "ol", "section", "td", "aside", "main", "article", "table", "tbody", "tr", "body"})
 _LARGEST_CARD = 700
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -79,7 +79,7 @@ def _is_card(element: Element) -> bool:
         title = text_of(link)
         if len(title) < 15:
             continue
-        return element.tag == "a" or (_is_own_line(link, element) and text_of(element).startswith(title))
+        return element.tag == "a" or (_is_own_line(link, element) and title in text_of(element)[: len(title) + 40])
     return False
 
 

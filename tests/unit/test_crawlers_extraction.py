@@ -132,6 +132,43 @@ def test_what_is_no_byline(line: str) -> None:
     assert read_byline(line) is None
 
 
+@pytest.mark.parametrize(
+    ("end", "authors", "credited"),
+    [
+        ("<p>Nguyễn Hường</p>", ["Nguyễn Hường"], None),
+        ('<p style="text-align:right">PV</p>', ["PV"], None),
+        ("<p>(Theo Vnmedia)</p>", [], "Vnmedia"),
+        ("<p><b>Hà Anh</b> (<i>Theo Telegraph</i>)</p>", ["Hà Anh"], "Telegraph"),
+        ("<p align=right><b>Lê Nguyễn</b>/ Theo Infonet</p>", ["Lê Nguyễn"], "Infonet"),
+        ("<p>Ảnh: Minh Đức</p><p>Thanh Tùng</p>", ["Thanh Tùng"], None),
+        ("<p><strong>Thanh Tùng - Ảnh: Minh Đức</strong></p>", ["Thanh Tùng"], None),
+        ("<p>Mời độc giả xem video:</p><p><strong>Hoàng Lan</strong></p>", ["Hoàng Lan"], None),
+        ("<p><strong>Hoàng Lan</strong></p><p>&gt;&gt; <a href=/x>Đê biển được nâng cấp</a></p>", ["Hoàng Lan"], None),
+        ('<p>Nguồn: <a href="https://baochinhphu.vn/x.htm">https://baochinhphu.vn/x.htm</a></p>', [], "baochinhphu.vn"),
+        ('<p style="text-align: right;">TTXVN/Vietnam+</p>', [], "TTXVN, Vietnam+"),
+        ('<p class="source">Theo <a href="http://dantri.com.vn">Dân trí</a></p>', [], "Dân trí"),
+        ("<p>Trần Phương (Dịch từ Telegraph)</p>", ["Trần Phương"], None),
+        ("<p><b>T.N.Đ.</b></p>", ["T.N.Đ."], None),
+        ("<p><b>Phóng viên Nguyễn Lan - Trần Hải</b></p>", ["Nguyễn Lan", "Trần Hải"], None),
+        ("<p>CTV Nguyễn Lan/VOV-ĐBSCL</p>", ["Nguyễn Lan"], "VOV"),
+        ("<p><em>Theo </em><b>Thu Hằng</b><br>Trí Thức Trẻ</p>", ["Thu Hằng"], "Trí Thức Trẻ"),
+        ("<p><i>Mọi thông tin xin gửi về email: bandoc@bao.example hoặc điện thoại 0000 000 000.</i></p>", [], None),
+    ],
+)
+def test_how_articles_end(end: str, authors: list[str], credited: str | None) -> None:
+    article = extract(page(f"<h1>{HEADLINE}</h1><div class=noidung>{BODY}{end}</div>"), URL).article
+    assert article.authors == authors
+    assert (article.credited_source.name if article.credited_source else None) == credited
+    assert article.body == "\n".join(PARAGRAPHS)
+
+
+def test_a_last_line_that_is_a_sentence_stays() -> None:
+    end = "<p><strong>Cần làm sớm</strong></p><p>Các xã ven kênh được yêu cầu trực ban suốt đêm.</p>"
+    article = extract(page(f"<h1>{HEADLINE}</h1><div class=noidung>{BODY}{end}</div>"), URL).article
+    assert article.body.split("\n")[-2:] == ["Cần làm sớm", "Các xã ven kênh được yêu cầu trực ban suốt đêm."]
+    assert article.authors == []
+
+
 def test_a_site_is_not_its_own_author() -> None:
     found = extract(page(f"<h1>Gia cố đê bao trước mùa lũ</h1>{BODY}<p align=right><b>Báo Thử</b></p>"), URL, source())
     assert found.article.authors == []
@@ -335,6 +372,30 @@ def test_every_family_names_its_evidence_and_its_selectors_can_be_read() -> None
         ):
             if selector:
                 empty.check_selector(selector)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "<li><a href=/{n}><img src=a.jpg></a><h3><a href=/{n}>{title}</a></h3><p>{text}</p></li>",
+        "<div class=tin><span class=gio>08:05 12/10/2024</span><h3><a href=/{n}>{title}</a></h3><div>{text}</div></div>",
+        "<div><a href=/{n}>{title}</a></div><div>{text}</div>",
+        "<tr><td><b><a href=/{n}>{title}</a></b><br>{text}</td></tr>",
+        "<a class=card href=/{n}><h3>{title}</h3><p>{text}</p></a>",
+    ],
+)
+def test_a_list_of_articles_is_no_article(item: str) -> None:
+    items = "".join(item.format(n=n, title=f"Tiêu đề của một bài viết khác số {n}", text=PARAGRAPHS[n % 3]) for n in range(10))
+    opening = "<table>" if item.startswith("<tr") else "<div>"
+    found = extract(
+        page(f"<div class=top>Báo Thử</div><h1>Xã hội</h1>{opening}{items}{opening.replace('<', '</')}", "<title>Xã hội - Báo Thử</title>"),
+        URL,
+    )
+    assert found.problem is Fate.NOT_ARTICLE
+
+
+def test_the_home_page_is_no_article() -> None:
+    assert extract(page(f"<h1>{HEADLINE}</h1>{BODY}"), "https://bao.example/").problem is Fate.NOT_ARTICLE
 
 
 def test_teasers_of_other_articles_do_not_pull_the_body_up() -> None:
