@@ -30,14 +30,25 @@ def find_chromium() -> str | None:
     )
 
 
+NO_CHROMIUM = "no Chromium on the path (or in DIEMBAO_CHROMIUM): the browser tests cannot run; Debian: apt-get install chromium"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without a Chromium one browser test says so in one line for all, except where everything is required (CI=true)."""
+    if find_chromium() is not None or os.environ.get("CI") == "true":
+        return
+    browser_items = [item for item in items if item.get_closest_marker("browser")]
+    for item in browser_items[:1]:
+        item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
+    config.hook.pytest_deselected(items=browser_items[1:])
+    items[:] = [item for item in items if item not in browser_items[1:]]
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     path = find_chromium()
     if path is None:
-        message = "no Chromium on the path (or in DIEMBAO_CHROMIUM): the browser tests cannot run; Debian: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+        pytest.fail(NO_CHROMIUM)
     # Chromium's sandbox does not work for root.
     arguments = [*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
