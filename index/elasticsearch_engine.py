@@ -35,8 +35,8 @@ from index.document import FACETS, TEXT_COLUMNS, WEIGHTS, milliseconds, moment, 
 from index.elasticsearch_mapping import MAPPING, SCHEMA_VERSION, document_of, template
 from index.highlighting import Highlighter
 from index.paging import read_cursor, write_cursor
-from index.query import All, And, Exists, Keyword, Node, Not, Or, Pattern, Phrase, Prefix, Range, Term, parse_query
-from index.suggestions import without_accents
+from index.query import DEFAULT_FIELDS, All, And, Exists, Keyword, Node, Not, Or, Pattern, Phrase, Prefix, Range, Term, parse_query
+from index.suggestions import MIN_LENGTH, corrected, nearest_of, without_accents
 
 MAJOR_VERSION = "9"
 _PAGE = 1000
@@ -419,14 +419,27 @@ class ElasticsearchEngine:
         return SearchResult(total, (time.perf_counter() - began) * 1000, hits, facets, cursor, suggestions)
 
     def _suggestions(self, request: SearchRequest) -> list[str]:
-        plain = without_accents(request.query)
-        if plain == request.query:
-            return []
-        with suppress(QueryError):
-            query = self._narrowed(parse_query(plain, self._abbreviations), request.filters, fold=False)
-            if self._search(query=query, size=0, terminate_after=1)["hits"]["total"]["value"]:
-                return [plain]
-        return []
+        offered = []
+        for other in dict.fromkeys((without_accents(request.query), corrected(request.query, self._nearest))):
+            with suppress(QueryError):
+                if other != request.query:
+                    query = self._narrowed(parse_query(other, self._abbreviations), request.filters, fold=False)
+                    if self._search(query=query, size=0, terminate_after=1)["hits"]["total"]["value"]:
+                        offered.append(other)
+        return offered
+
+    def _nearest(self, token: str) -> str | None:
+        words: dict[str, int] = {}
+        asked: Body = {"prefix_length": 1, "max_edits": 1, "min_word_length": MIN_LENGTH, "size": 50, "suggest_mode": "missing"}
+        fields = ("title", "body")
+        suggest = {field: {"text": token, "term": {"field": f"words.{field}", **asked}} for field in fields}
+        if self._search(query=_compile(Term(DEFAULT_FIELDS, token)), size=0, terminate_after=1)["hits"]["total"]["value"]:
+            return None
+        answer = self._search(size=0, suggest=suggest)["suggest"]
+        for field in fields:
+            for option in (option for entry in answer[field] for option in entry["options"]):
+                words[option["text"]] = max(words.get(option["text"], 0), option["freq"])
+        return nearest_of(token, words.items())
 
     def _copies(self, ids: Sequence[str]) -> dict[str, int]:
         if not ids:

@@ -57,7 +57,7 @@ from index.query import (
     leaves,
     parse_query,
 )
-from index.suggestions import without_accents
+from index.suggestions import corrected, nearest_of, without_accents
 
 SCHEMA_VERSION = 1
 _VERSIONS = {"schema": str(SCHEMA_VERSION), "analyser": str(ANALYSER_VERSION)}
@@ -389,14 +389,23 @@ class SqliteEngine:
         return SearchResult(total, (time.perf_counter() - began) * 1000, hits, facets, cursor, suggestions)
 
     def _suggestions(self, connection: sqlite3.Connection, request: SearchRequest) -> list[str]:
-        plain = without_accents(request.query)
-        if plain == request.query:
-            return []
-        with suppress(QueryError):
-            self._collect(connection, parse_query(plain, self._abbreviations), request.filters, fold=False)
-            if connection.execute("SELECT 1 FROM hit LIMIT 1").fetchone():
-                return [plain]
-        return []
+        def nearest(token: str) -> str | None:
+            if connection.execute("SELECT 1 FROM vocabulary WHERE term = ?", (token,)).fetchone():
+                return None
+            words = connection.execute(
+                "SELECT term, doc FROM vocabulary WHERE term >= ? AND term < ? AND length(term) BETWEEN ? AND ?",
+                (token[0], token[0] + "\U0010ffff", len(token) - 1, len(token) + 1),
+            )
+            return nearest_of(token, words)
+
+        offered = []
+        for other in dict.fromkeys((without_accents(request.query), corrected(request.query, nearest))):
+            with suppress(QueryError):
+                if other != request.query:
+                    self._collect(connection, parse_query(other, self._abbreviations), request.filters, fold=False)
+                    if connection.execute("SELECT 1 FROM temp.hit LIMIT 1").fetchone():
+                        offered.append(other)
+        return offered
 
     def _collect(self, connection: sqlite3.Connection, query: Node, filters: Filters, *, fold: bool) -> None:
         """Put the numbers of the matching articles into the temporary table `hit`."""

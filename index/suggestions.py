@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from index.analysis import strip_accents
+from collections.abc import Callable, Iterable, Iterator
+
+from index.analysis import analyse, strip_accents
+from index.query import fold_token
+
+_OPERATORS = ("AND", "OR", "NOT", "TO")
+MIN_LENGTH = 3
+"""Letters of a word that is worth correcting."""
 
 
 def without_accents(query: str) -> str:
@@ -12,3 +19,59 @@ def without_accents(query: str) -> str:
     'title:hoa AND Dong'
     """
     return strip_accents(query)
+
+
+def corrected(query: str, nearest: Callable[[str], str | None]) -> str:
+    """`query` with each unknown word replaced by its nearest known one.
+
+    Args:
+        query: as typed.
+        nearest: for a search token that is not in the index the nearest one that is; None when it is known or nothing is near.
+
+    >>> corrected("giao thôgn OR title:lũ", {"thôgn": "thông"}.get)
+    'giao thông OR title:lũ'
+    """
+    parts: list[str] = []
+    position = 0
+    for token in analyse(query):
+        written = query[token.start : token.end]
+        if written in _OPERATORS or query[token.end : token.end + 1] == ":" or len(written) < MIN_LENGTH or not written.isalpha():
+            continue
+        known = nearest(token.exact)
+        if known is not None and known.isalpha():
+            parts += [query[position : token.start], known]
+            position = token.end
+    return "".join([*parts, query[position:]])
+
+
+def nearest_of(token: str, words: Iterable[tuple[str, int]]) -> str | None:
+    """The most frequent of `words` (token, articles) that is one slip of the finger away from `token`.
+
+    >>> nearest_of("thôgn", [("thông", 9), ("không", 99)])
+    'thông'
+    """
+    accented = fold_token(token) != token
+    near = [(count, word) for word, count in words if (fold_token(word) != word) == accented and one_slip(token, word)]
+    return max(near)[1] if near else None
+
+
+def one_slip(one: str, other: str) -> bool:
+    """Whether the two words differ by one letter more, less or exchanged, or by two neighbours in the wrong order."""
+    if one == other or abs(len(one) - len(other)) > 1:
+        return False
+    return other in set(_slips(one)) if len(one) > len(other) else _same_but_one(one, other)
+
+
+def _slips(word: str) -> Iterator[str]:
+    for place in range(len(word)):
+        yield word[:place] + word[place + 1 :]
+
+
+def _same_but_one(one: str, other: str) -> bool:
+    if len(one) < len(other):
+        return one in set(_slips(other))
+    wrong = [place for place, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+    if len(wrong) == 2:
+        first, second = wrong
+        return second == first + 1 and one[first] == other[second] and one[second] == other[first]
+    return len(wrong) == 1

@@ -162,6 +162,21 @@ def test_nothing_found_offers_the_query_without_accents(engine: SearchEngine) ->
     assert engine.search(SearchRequest("không-có-gì-xyz")).suggestions == []
 
 
+@pytest.mark.parametrize(
+    ("query", "offered"),
+    [("bệhn", "bệnh"), ("bệnhh", "bệnh"), ("title:thểm OR Bệhn", "title:thểm OR bệnh"), ("thien nhein", "thien nhien")],
+)
+def test_a_slip_of_the_finger_is_offered_mended_and_not_mended_silently(engine: SearchEngine, query: str, offered: str) -> None:
+    result = engine.search(SearchRequest(query))
+    assert result.total == 0
+    assert offered in result.suggestions
+    assert engine.search(SearchRequest(offered)).total > 0
+
+
+def test_nothing_is_offered_where_nothing_is_near(engine: SearchEngine) -> None:
+    assert engine.search(SearchRequest("quttt")).suggestions == []
+
+
 def test_a_bad_query_is_refused_before_anything_is_asked(engine: SearchEngine) -> None:
     for wrong in ("(lũ", "lũ AND", "foo:bar", "*lũ"):
         with pytest.raises(QueryError):
