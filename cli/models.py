@@ -61,7 +61,7 @@ def evaluate(labels: Path | None, folds: int, years: bool, baselines: bool, as_j
     from nlp.models.training import Recipe
 
     headlines, name = _headlines(labels)
-    methods = (METHODS if baselines else {}) | {"diembao": ours(Recipe(folds=3))}
+    methods = (METHODS if baselines else {}) | {"diembao": ours(Recipe())}
     result: dict[str, Any] = {"labels": name, "headlines": len(headlines), "outlets": {}, "years": {}}
     for method_name, method in methods.items():
         say(f"{method_name}: outlets not trained on, {folds} parts")

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_union
 
 from nlp.models.labels import TOPICS, LabelledHeadline
 from nlp.models.measures import Decided, label_columns, measure, targets
-from nlp.models.model import OUTPUTS, joined
+from nlp.models.model import OUTPUTS, headline
 from nlp.models.splits import outlet_folds
 from nlp.models.training import Recipe, decide_by, train
 
@@ -59,7 +59,7 @@ def ours(recipe: Recipe) -> Method:
         model = train(headlines, recipe)
 
         def decide(unseen: Sequence[LabelledHeadline]) -> Decided:
-            return decide_by(model, model.scores([joined(item.title, item.lead) for item in unseen]))
+            return decide_by(model, model.scores([headline(item.title, item.lead) for item in unseen]))
 
         return decide
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from nlp.models.labels import CRITICAL_OF, SENTIMENTS, TOPICS, LabelledHeadline
-from nlp.models.model import OUTPUTS, Floats, Scores
+from nlp.models.model import OUTPUTS, Scores
+from nlp.models.ngrams import Floats
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Keys = NDArray[np.uint32]
+Floats = NDArray[np.float32]
 
 WORD_LENGTHS = (1, 3)
 """Fewest and most words in one feature."""
@@ -33,6 +38,9 @@ _OLD_TONES = {
     for tone in "\u0300\u0301\u0303\u0309\u0323"
 }
 _OLD_TONE = re.compile(f"(?:{'|'.join(_OLD_TONES)})(?!\\w)")
+
+_USUAL_RARITY = 4.0
+"""So that a text's values have a length of about 1."""
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _STAFFORD = np.uint64(0xBF58476D1CE4E5B9)
@@ -85,3 +93,55 @@ def _mixed(hashes: NDArray[np.uint64], salt: int) -> Keys:
     hashes = (hashes + np.uint64(salt)) * _GOLDEN
     hashes = (hashes ^ (hashes >> np.uint64(29))) * _STAFFORD
     return (hashes >> np.uint64(32)).astype(np.uint32)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The features of one kind that the model knows.
+
+    Attributes:
+        keys: their hashes, ascending.
+        rarity: weight of each: the logarithm of how few training headlines have it.
+    """
+
+    keys: Keys
+    rarity: Floats
+
+    def only(self, kept: NDArray[np.bool_]) -> Vocabulary:
+        """The features that `kept` marks. The values that texts get for them stay as they are."""
+        return Vocabulary(self.keys[kept], self.rarity[kept])
+
+    def vectors(self, keys: Sequence[Keys]) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+        """Texts as tf-idf values: (text, position of the feature, value) of each known feature.
+
+        Values are divided by the square root of how many features the text has, known or not, so they do not depend on what else
+        the vocabulary holds.
+
+        Args:
+            keys: the hashes of each text.
+        """
+        row = np.repeat(np.arange(len(keys)), [len(found) for found in keys])
+        flat = np.concatenate(keys) if keys else np.zeros(0, np.uint32)
+        if not len(self.keys):
+            return row[:0], row[:0], np.zeros(0, np.float32)
+        place = np.minimum(np.searchsorted(self.keys, flat), len(self.keys) - 1)
+        known = self.keys[place] == flat
+        cells, counts = np.unique(row[known] * len(self.keys) + place[known], return_counts=True)
+        row, place = np.divmod(cells, len(self.keys))
+        values = (1 + np.log(counts)) * self.rarity[place]
+        return row, place, (values / lengths_of([len(found) for found in keys])[row]).astype(np.float32)
+
+
+def lengths_of(features: Sequence[int] | NDArray[Any]) -> Floats:
+    """By what tf-idf values are divided, from the number of features of each text (repeated ones counted as often as they occur)."""
+    return np.asarray(_USUAL_RARITY * np.sqrt(np.maximum(features, 1)), np.float32)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays as `numpy.load` reads them; the same arrays give the same bytes."""
+    with zipfile.ZipFile(path, "w") as packed:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy", (2020, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with packed.open(entry, "w") as stream:
+                np.lib.format.write_array(stream, np.ascontiguousarray(array), allow_pickle=False)

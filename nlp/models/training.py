@@ -1,7 +1,7 @@
 """Fitting a model to labelled headlines.
 
 1. Words and letters in a row become tf-idf features (`nlp.models.ngrams`); the most telling ones are kept.
-2. One balanced logistic regression for each raw score.
+2. One logistic regression for each raw score; beside it a network on word vectors.
 3. What the raw scores are worth is learnt from headlines of outlets that the fit had not seen: a second, small logistic
    regression turns them into calibrated probabilities, and thresholds are chosen on them.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,18 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
-from sklearn.svm import LinearSVC
 
 from diembao.errors import InputError
 from nlp.models.labels import CRITICAL_OF, SENTIMENTS, TOPICS, LabelledHeadline
 from nlp.models.measures import Decided, label_columns, macro_f1, measure, side_by_side, targets
-from nlp.models.model import OUTPUTS, Floats, HeadlineModel, Scores, Vocabulary, joined
-from nlp.models.ngrams import Keys, letter_keys, word_keys
+from nlp.models.model import OUTPUTS, HeadlineModel, Network, Scores, headline, pooled_views
+from nlp.models.network import fit_network
+from nlp.models.ngrams import Floats, Keys, Vocabulary, lengths_of, letter_keys, word_keys
 from nlp.models.splits import outlet_folds
+from nlp.models.vectors import shipped_vectors
 
 log = logging.getLogger(__name__)
 
-FEWEST = 200
+_THREADS = 2
+"""Regressions fitted at a time."""
+
+FEWEST = 100
 """Labelled headlines below which nothing is fitted: thresholds chosen on fewer would be chance."""
 
 
@@ -37,16 +42,22 @@ class Recipe:
     """How to fit.
 
     Attributes:
-        features: how many features of each kind are kept.
+        features: how many features are kept.
         fewest_headlines: a feature in fewer training headlines is dropped.
         cost: inverse strength of the regularisation of the first stage.
         folds: into how many groups of outlets the training headlines are split for the second stage.
+        units: hidden units of each network.
+        rounds: how often a network sees all headlines.
+        networks: how many networks are averaged.
     """
 
-    features: int = 60_000
+    features: int = 120_000
     fewest_headlines: int = 3
-    cost: float = 1.0
-    folds: int = 4
+    cost: float = 4.0
+    folds: int = 3
+    units: int = 640
+    rounds: int = 45
+    networks: int = 2
 
 
 @dataclass(frozen=True)
@@ -82,26 +93,36 @@ def train(
     """
     recipe = recipe or Recipe()
     _check(headlines)
-    counts = (_counted([word_keys(joined(item.title, item.lead)) for item in headlines]),
-              _counted([letter_keys(joined(item.title, item.lead)) for item in headlines]))  # fmt: skip
+    texts = [headline(item.title, item.lead) for item in headlines]
+    joined = [text.joined for text in texts]
+    word_rows = [word_keys(text) for text in joined]
+    vectors = shipped_vectors()
+    views = _Views(
+        counts=(_counted(word_rows), _counted([letter_keys(text) for text in joined])),
+        pooled=pooled_views(vectors, [word_keys(text.title) for text in texts], word_rows),
+    )
     truth = targets(headlines)
     everything = np.arange(len(headlines))
-    raw = np.zeros((len(headlines), OUTPUTS), np.float32)
+    raw = np.zeros((len(headlines), 2 * OUTPUTS), np.float32)
     fold_of = outlet_folds(headlines, recipe.folds)
     for fold in range(recipe.folds):
         seen, unseen = everything[fold_of != fold], everything[fold_of == fold]
         if not len(unseen) or not len(seen):
             continue
         progress(f"part {fold + 1} of {recipe.folds}")
-        raw[unseen] = _fit(counts, truth, seen, recipe).raw(unseen)
+        raw[unseen] = _fit(views, truth, seen, recipe).raw(unseen)
     progress("all headlines")
-    fitted = _fit(counts, truth, everything, recipe)
+    fitted = _fit(views, truth, everything, recipe)
     mixing, shift = _mix(raw, truth)
+    kept: NDArray[np.bool_] = np.abs(fitted.weights).max(axis=1) > 0
+    many_words = len(fitted.vocabularies[0].keys)
     model = HeadlineModel(
-        word_features=fitted.vocabularies[0],
-        letter_features=fitted.vocabularies[1],
-        weights=fitted.weights,
+        word_features=fitted.vocabularies[0].only(kept[:many_words]),
+        letter_features=fitted.vocabularies[1].only(kept[many_words:]),
+        weights=fitted.weights[kept],
         bias=fitted.bias,
+        network=fitted.network,
+        vectors=vectors,
         mixing=mixing,
         shift=shift,
         topic_thresholds=np.full(len(TOPICS), 0.5, np.float32),
@@ -149,76 +170,84 @@ def _counted(keys: Sequence[Keys]) -> _Counts:
 
 
 @dataclass(frozen=True)
+class _Views:
+    counts: tuple[_Counts, _Counts]
+    pooled: Floats
+
+
+@dataclass(frozen=True)
 class _Fitted:
-    vocabularies: tuple[Vocabulary, Vocabulary]
+    vocabularies: Sequence[Vocabulary]
     features: sparse.csr_array
+    pooled: Floats
     weights: Floats
     bias: Floats
+    network: Network
 
     def raw(self, rows: NDArray[np.intp]) -> Floats:
-        return np.asarray(self.features[rows] @ self.weights + self.bias, np.float32)
+        linear = np.asarray(self.features[rows] @ self.weights + self.bias, np.float32)
+        return np.concatenate([linear, self.network.raw_scores(self.pooled[rows])], axis=1)
 
 
-def _fit(counts: tuple[_Counts, _Counts], truth: Floats, rows: NDArray[np.intp], recipe: Recipe) -> _Fitted:
-    vocabularies, columns = [], []
-    for kind in counts:
-        vocabulary, kept = kind.vocabulary(rows, recipe.fewest_headlines)
-        telling = _most_telling(_weighted(kind, kept, vocabulary)[rows], truth[rows], recipe.features)
-        vocabularies.append(Vocabulary(vocabulary.keys[telling], vocabulary.rarity[telling]))
-        columns.append(kept[telling])
-    features = sparse.hstack([_weighted(*given) for given in zip(counts, columns, vocabularies, strict=True)], format="csr")
+def _fit(views: _Views, truth: Floats, rows: NDArray[np.intp], recipe: Recipe) -> _Fitted:
+    vocabularies, columns = zip(*(kind.vocabulary(rows, recipe.fewest_headlines) for kind in views.counts), strict=True)
+    features = sparse.hstack([_weighted(*given) for given in zip(views.counts, columns, vocabularies, strict=True)], format="csr")
     features.indices, features.indptr = features.indices.astype(np.int32), features.indptr.astype(np.int32)
-    seen = features[rows]
+    with ThreadPoolExecutor(_THREADS) as threads:
+        network = threads.submit(fit_network, views.pooled[rows], truth[rows], recipe.units, recipe.rounds, recipe.networks)
+        weights, bias = _regressions(features[rows], truth[rows], recipe, threads)
+        _forget_weak(weights, recipe.features)
+        return _Fitted(vocabularies, features, views.pooled, weights, bias, network.result())
+
+
+def _regressions(features: sparse.csr_array, truth: Floats, recipe: Recipe, threads: ThreadPoolExecutor) -> tuple[Floats, Floats]:
+    """Weights and bias of one logistic regression for each raw score, fitted side by side."""
+
+    def fit(output: int) -> tuple[Floats | float, float]:
+        wanted = truth[:, output] > 0
+        if not wanted.any():
+            return 0.0, -5.0
+        regression = LogisticRegression(C=recipe.cost, solver="liblinear", random_state=0, tol=1e-2)
+        regression.fit(features, wanted)
+        return regression.coef_[0], float(regression.intercept_[0])
+
     weights = np.zeros((features.shape[1], OUTPUTS), np.float32)
     bias = np.zeros(OUTPUTS, np.float32)
-    for output in range(OUTPUTS):
-        wanted = truth[rows, output] > 0
-        if not wanted.any():
-            bias[output] = -5.0
-            continue
-        regression = LogisticRegression(C=recipe.cost, class_weight="balanced", solver="liblinear", random_state=0, tol=1e-3).fit(
-            seen, wanted
-        )
-        weights[:, output] = regression.coef_[0]
-        bias[output] = regression.intercept_[0]
-    return _Fitted((vocabularies[0], vocabularies[1]), features, weights, bias)
+    for output, (found, shift) in enumerate(threads.map(fit, range(OUTPUTS))):
+        weights[:, output], bias[output] = found, shift
+    return weights, bias
+
+
+def _forget_weak(weights: Floats, most: int) -> None:
+    """Keep the features with the greatest weights, and set all others' to zero: the file must stay small."""
+    size = np.sqrt((weights**2).sum(axis=1))
+    if len(size) > most:
+        weights[np.argpartition(-size, most)[most:]] = 0
 
 
 def _weighted(kind: _Counts, columns: NDArray[np.intp], vocabulary: Vocabulary) -> sparse.csr_array:
     table = kind.table[:, columns.astype(np.int32)]
     table.data = (1 + np.log(table.data)) * vocabulary.rarity[table.indices]
-    lengths = np.sqrt(np.asarray(table.power(2).sum(axis=1)).ravel()).astype(np.float32)
-    lengths[lengths == 0] = 1
-    table.data /= np.repeat(lengths, np.diff(table.indptr))
+    table.data /= np.repeat(lengths_of(kind.table.sum(axis=1)), np.diff(table.indptr))
     return table
-
-
-def _most_telling(features: sparse.csr_array, truth: Floats, most: int) -> NDArray[np.intp]:
-    """The columns whose weights in quick linear fits are greatest, ascending."""
-    if features.shape[1] <= most:
-        return np.arange(features.shape[1])
-    size = np.zeros(features.shape[1])
-    for output in range(OUTPUTS):
-        if 0 < truth[:, output].sum() < len(truth):
-            fit = LinearSVC(C=0.1, class_weight="balanced", random_state=0, tol=1e-2).fit(features, truth[:, output])
-            size += fit.coef_[0] ** 2
-    return np.sort(np.argpartition(-size, most)[:most])
 
 
 def _mix(raw: Floats, truth: Floats) -> tuple[Floats, Floats]:
     """Weights and shift of the second stage: a logistic regression of each target on all raw scores."""
-    mixing = np.zeros((OUTPUTS, OUTPUTS), np.float32)
+    mixing = np.zeros((raw.shape[1], OUTPUTS), np.float32)
     shift = np.zeros(OUTPUTS, np.float32)
+    scale = np.maximum(raw.std(axis=0), 1e-6)
+    inputs = raw / scale
     for topic in range(len(TOPICS)):
         wanted = truth[:, topic] > 0
         if not wanted.any():
             shift[topic] = -9.0
             continue
-        fit = LogisticRegression(C=1.0, max_iter=500).fit(raw, wanted)
-        mixing[:, topic], shift[topic] = fit.coef_[0], fit.intercept_[0]
+        fit = LogisticRegression(C=1.0, max_iter=2000, tol=1e-3).fit(inputs, wanted)
+        mixing[:, topic], shift[topic] = fit.coef_[0] / scale, fit.intercept_[0]
     for columns in label_columns():
-        fit = LogisticRegression(C=1.0, max_iter=500).fit(raw, truth[:, columns].argmax(axis=1))
-        mixing[:, columns], shift[columns] = fit.coef_.T, fit.intercept_
+        fit = LogisticRegression(C=1.0, max_iter=2000, tol=1e-3).fit(inputs, truth[:, columns].argmax(axis=1))
+        mixing[:, columns], shift[columns] = (fit.coef_ / scale).T, fit.intercept_
     return mixing, shift
 
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from cli.models import models
 from diembao.errors import InputError
 from nlp.models.labels import CRITICAL_OF, SENTIMENTS, TOPICS, LabelledHeadline, read_headlines, shipped_headlines
-from nlp.models.model import HeadlineModel, joined, load, shipped
+from nlp.models.model import HeadlineModel, headline, load, shipped
 from nlp.models.ngrams import letter_keys, word_keys, words
 from nlp.models.reading import MOST_SENTENCES, Reading, read, read_with
 from nlp.models.splits import outlet_folds
@@ -23,7 +23,7 @@ from nlp.models.training import Recipe, train
 from nlp.steps import critical_of, sentiment, topics
 from nlp.words import sentence_spans
 
-SMALL = Recipe(features=3000, folds=2)
+SMALL = Recipe(features=3000, folds=2, units=32, rounds=5, networks=1)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,19 @@ def test_harm_and_wrongdoing_are_negative(title: str) -> None:
     assert reading(title).sentiment.confident
 
 
-@pytest.mark.parametrize("title", ["Hà Nội không còn ca mắc mới", "Đoàn học sinh Việt Nam giành 4 huy chương vàng Olympic Toán quốc tế"])
+def test_an_ended_outbreak_is_good_news_but_deaths_beside_it_are_not() -> None:
+    assert reading("Hà Nội không còn ca mắc mới").sentiment.label == "positive"
+    assert reading("Ba người tử vong vì tai nạn, hai người chưa có mặt").sentiment.label == "negative"
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Đà Nẵng không ghi nhận ca nhiễm mới",
+        "Hà Nội không còn ca mắc mới",
+        "Đoàn học sinh Việt Nam giành 4 huy chương vàng Olympic Toán quốc tế",
+    ],
+)
 def test_good_news_is_not_negative(title: str) -> None:
     assert reading(title).sentiment.label != "negative"
 
@@ -75,16 +87,20 @@ def test_topics_of_clear_headlines(title: str, code: str) -> None:
 
 
 def test_topics_come_most_likely_first() -> None:
-    scores = [topic.score for topic in reading("Hỗ trợ nông dân xuất khẩu gạo sang châu Âu", "Doanh nghiệp và ngân hàng cho vay vốn").topics]
+    scores = [
+        topic.score for topic in reading("Hỗ trợ nông dân xuất khẩu gạo sang châu Âu", "Doanh nghiệp và ngân hàng cho vay vốn").topics
+    ]
     assert scores == sorted(scores, reverse=True)
 
 
 def test_who_is_criticised() -> None:
-    assert reading("Cách chức phó chủ tịch xã vì ăn chặn tiền hỗ trợ của dân nghèo").critical_of.label == "authority"
+    assert reading("Kỷ luật chủ tịch xã vì sai phạm đất đai").critical_of.label == "authority"
     assert reading("Bão số 9 gây mưa lớn ở miền Trung").critical_of.label == "none"
 
 
-@pytest.mark.parametrize("text", ["The president said on Monday that talks would go on", "", "2026", "🎉🎉", "khong co dau thi khong biet noi gi", "\ud800"])
+@pytest.mark.parametrize(
+    "text", ["The president said on Monday that talks would go on", "", "2026", "🎉🎉", "khong co dau thi khong biet noi gi", "\ud800"]
+)
 def test_what_is_not_vietnamese_is_not_judged(text: str) -> None:
     found = reading(text)
     assert found.topics == []
@@ -146,7 +162,7 @@ def test_no_outlet_stands_in_two_folds(headlines: list[LabelledHeadline]) -> Non
 def test_training_learns_more_than_the_majority(small_model: HeadlineModel, headlines: list[LabelledHeadline]) -> None:
     seen = {item.site for item in headlines[:1200]}
     unseen = [item for item in headlines[1200:] if item.site not in seen]
-    scores = small_model.scores([joined(item.title, item.lead) for item in unseen])
+    scores = small_model.scores([headline(item.title, item.lead) for item in unseen])
     said = scores.sentiment.argmax(axis=1)
     truth = np.array([SENTIMENTS.index(item.sentiment) for item in unseen])
     assert (said == truth).mean() > (truth == np.bincount(truth).argmax()).mean() + 0.05
@@ -158,7 +174,7 @@ def test_a_kept_model_says_the_same(small_model: HeadlineModel, headlines: list[
     small_model.save(tmp_path / "a.npz")
     again = load(tmp_path / "a.npz")
     again.save(tmp_path / "b.npz")
-    texts = [joined(item.title, item.lead) for item in headlines[:200]]
+    texts = [headline(item.title, item.lead) for item in headlines[:200]]
     before, after = small_model.scores(texts), again.scores(texts)
     assert np.abs(before.sentiment - after.sentiment).max() < 0.03
     assert np.abs(before.topics - after.topics).max() < 0.05
@@ -232,7 +248,7 @@ def test_train_command_writes_a_model(headlines: list[LabelledHeadline], tmp_pat
 
 def test_evaluate_command_prints_figures_beside_baselines(headlines: list[LabelledHeadline], tmp_path: Path) -> None:
     labels = tmp_path / "labels.jsonl"
-    labels.write_text("".join(json.dumps(dataclasses.asdict(item)) + "\n" for item in headlines[:500]), encoding="utf-8")
+    labels.write_text("".join(json.dumps(dataclasses.asdict(item)) + "\n" for item in headlines[:400]), encoding="utf-8")
     result = CliRunner().invoke(models, ["evaluate", "--labels", str(labels), "--folds", "2", "--json"], catch_exceptions=False)
     assert result.exit_code == 0
     outlets = json.loads(result.stdout)["outlets"]
