@@ -47,7 +47,7 @@ def test_words_are_those_of_underthesea() -> None:
 
 
 def test_parts_of_speech_chunks_and_names_are_those_of_underthesea() -> None:
-    for sentence in sentences():
+    for sentence in sentences()[:400]:  # underthesea takes its time; benchmarks/tagging.py --sentences compares thousands
         found = [tuple(row) for row in tag_words(split_words(sentence).words)]
         if not found:
             continue  # underthesea fails on a sentence without words
