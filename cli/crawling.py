@@ -17,7 +17,7 @@ from cli.output import clean, emit, json_option, say
 from diembao.clock import utc_now, vietnam_day
 from diembao.errors import DiembaoError, UsageError
 from diembao.settings import Settings
-from diembao.source import choose_sources, read_sources
+from diembao.source import choose_sources, read_source, read_sources
 
 if TYPE_CHECKING:
     from crawlers.runs import CrawlRun
@@ -66,7 +66,8 @@ def add(settings: Settings, url: str, name: str | None, delay: float, as_json: b
         emit({"file": str(path), **json.loads(done)})
     else:
         click.echo(path.read_text(encoding="utf-8"), nl=False)
-    say(f"Written: {path}. See what it gives: diembao sources try {path.stem}")
+    off = "" if read_source(path).enabled else "; it is switched off until you set enabled = true"
+    say(f"Written: {path}. See what it gives: diembao sources try {path.stem}{off}")
 
 
 @sources.command("try")

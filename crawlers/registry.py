@@ -87,7 +87,9 @@ def source_id(domain: str) -> str:
 
 
 def write_source(folder: Path, found: Mapping[str, Any], outlet: Source, name: str, today: date) -> Path:
-    """Write the entry of a new outlet and return its file.
+    """Write the entry of a new outlet, or complete one that knows no feed, sitemap or listing yet, and return its file.
+
+    What stands in an entry stays; a completed one keeps its `enabled`.
 
     Args:
         folder: config/sources.
@@ -101,29 +103,34 @@ def write_source(folder: Path, found: Mapping[str, Any], outlet: Source, name: s
     """
     path = folder / f"{name}.toml"
     known, _ = read_each(folder)
-    same = [source.id for source in known.values() if source.domain == outlet.domain]
-    if same or path.exists():
-        raise DiembaoError(f"{outlet.domain} is there already: {folder / (same[0] if same else name)}.toml", "Edit that file")
+    same = next((source for source in known.values() if source.domain == outlet.domain), None)
+    bare = same is not None and not (same.feeds or same.sitemaps or same.listings)
+    if (same is not None and not bare) or (same is None and path.exists()):
+        raise DiembaoError(f"{outlet.domain} is there already: {folder / (same.id if same else name)}.toml", "Edit that file")
+    ways = _ways(found)
+    if not ways:
+        why = "; ".join(found["problems"]) or "no feed and no sitemap"
+        raise DiembaoError(f"nothing to crawl was found at {outlet.domain}: {why}", "Write a [[listings]] entry by hand: docs/sources.md")
+    evidence = f"found by diembao sources add on {today.isoformat()}"
+    if same is not None:
+        path = folder / f"{same.id}.toml"
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        first_table = next((number for number, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
+        text = "".join([*lines[:first_table], f"# {evidence}:\n{tomli_w.dumps(ways)}", *lines[first_table:]])
+    else:
+        entry = {"name": found["name"] or outlet.domain, "domain": outlet.domain, "homepage": str(outlet.homepage), "evidence": evidence}
+        text = tomli_w.dumps(entry | ({"delay": outlet.delay} if outlet.delay != Source.model_fields["delay"].default else {}) | ways)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+    read_source(path)
+    return path
+
+
+def _ways(found: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The feeds with most links first; news sitemaps beside them, other sitemaps only where there is nothing better."""
     feeds = sorted(found["feeds"], key=lambda url: (-found["feeds"][url], url))
     news = [url for url in found["sitemaps"] if "news" in url.lower()]
     sitemaps = sorted(news or ([] if feeds else found["sitemaps"]))
-    if not feeds and not sitemaps:
-        why = "; ".join(found["problems"]) or "no feed and no sitemap"
-        raise DiembaoError(f"nothing to crawl was found at {outlet.domain}: {why}", "Write a [[listings]] entry by hand: docs/sources.md")
-    entry: dict[str, Any] = {
-        "name": found["name"] or outlet.domain,
-        "domain": outlet.domain,
-        "homepage": str(outlet.homepage),
-        "evidence": f"found by diembao sources add on {today.isoformat()}",
-    }
-    if outlet.delay != Source.model_fields["delay"].default:
-        entry["delay"] = outlet.delay
-    if feeds:
-        entry["feeds"] = feeds
-    if sitemaps:
-        entry["sitemaps"] = sitemaps
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8") as file:
-        file.write(tomli_w.dumps(entry))
-    read_source(path)
-    return path
+    return {name: urls for name, urls in (("feeds", feeds), ("sitemaps", sitemaps)) if urls}
