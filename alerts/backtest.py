@@ -28,7 +28,7 @@ class SeriesFile:
         series: name of each row's series; empty names when the file has no such column.
         values: as written.
         times: seconds of local time (UTC+7) since 1970, shape (rows,).
-        numbers: the values; NaN where the field is empty, shape (rows,).
+        numbers: the values (judged as 0 where they are below it); NaN where the field is empty, shape (rows,).
     """
 
     timestamps: list[str]
@@ -147,10 +147,8 @@ def _columns(fields: list[str], row: int) -> tuple[tuple[int, int | None, int], 
         return (names.index("timestamp"), names.index("series") if "series" in names else None, names.index("value")), True
     if len(fields) not in (2, 3):
         raise InputError(f"row {row} has {len(fields)} fields", _HINT)
-    # A first row in which nothing is a number or a time is a header with other names.
-    is_header = not names[-1] or (names[-1] not in ("nan", "null") and not _is_number(names[-1]))
-    if is_header and names[-1] and _is_time(fields[0]):
-        is_header = False
+    # A first row with neither a time nor a number is a header with other names.
+    is_header = not _is_time(fields[0]) and not _is_number(names[-1])
     return (0, 1 if len(fields) == 3 else None, len(fields) - 1), is_header
 
 

@@ -54,9 +54,9 @@ _TAIL_CLIP = 5.0
 _TAIL_PRIOR = 30.0
 _NULL_SHARE = 0.16
 """Share of rows whose smallest probability is below exp(-_TAIL_FROM) by chance, given the windows' overlap (simulated)."""
-_TAIL_TOLERANCE, _SHARE_TOLERANCE = 0.4, 1.5
+_TAIL_TOLERANCE, _SHARE_TOLERANCE = 1.0, 2.5
 """How much wilder than the model past surprises may be before they are corrected."""
-_MANY_WINDOWS = 0.7
+_MANY_WINDOWS = 1.8
 """Nats taken off every surprise: the smallest of several overlapping probabilities, once per run of rows (simulated)."""
 _VOLUME_SCALE = 2.0
 """How much heavier the tail of a volume is believed to be before its own is known."""

@@ -66,6 +66,10 @@ def test_times_may_carry_a_zone_and_values_be_missing_or_fractions() -> None:
     assert [v["observed"] for v in out] == [1.5, None, 2]
 
 
+def test_a_first_row_without_a_value_is_a_row() -> None:
+    assert [v["observed"] for v in verdicts(["2026-03-01 00:00,", "2026-03-01 01:00,2"])] == [None, 2]
+
+
 def test_a_series_name_with_quotes_comes_out_as_json() -> None:
     assert verdicts(['2026-03-01,"a ""b"" \\ c",1'])[0]["series"] == 'a "b" \\ c'
 
