@@ -540,6 +540,7 @@ def _mark_captions(blocks: list[Block]) -> None:
             (after_image and size < 400 and (differs or (block.align == "center" and slanted)))
             or (after_image and size < 250 and (slanted or block.styled) and block.bold * 2 < size)
             or (after_image and size < 300 and _PHOTO_END.search(block.text))
+            or (after_image and previous is not None and not previous.table and following is not None and _is_label(block))
             or (size < 220 and _PHOTO_END.search(block.text) and (after_image or slanted or differs or size < 60))
             or (
                 previous is not None
@@ -553,6 +554,16 @@ def _mark_captions(blocks: list[Block]) -> None:
             )
         ):
             block.caption = True
+
+
+def _is_label(block: Block) -> bool:
+    """A short plain line that is no sentence, no heading and no name: under a picture it says what is on it."""
+    size = len(block.text)
+    if re.search(r"title|head|tit\b|sub", block.cues.rsplit(" ", 1)[-1]):
+        return False
+    if not 12 <= size < 150 or _ENDS_AS_SENTENCE.search(block.text) or block.bold * 2 >= size or block.align == "right" or block.in_list:
+        return False
+    return block.tag in ("p", "div", "td", "span", "center") and read_byline(block.text) is None
 
 
 def _usual_align(blocks: list[Block]) -> str:

@@ -162,6 +162,30 @@ def test_how_articles_end(end: str, authors: list[str], credited: str | None) ->
     assert article.body == "\n".join(PARAGRAPHS)
 
 
+@pytest.mark.parametrize(
+    "picture",
+    [
+        "<p><img src=a.jpg></p><p>Bà con đắp đê giữa đêm</p>",
+        "<p><img src=a.jpg><br><em>Bà con đắp đê giữa đêm. Ảnh: CTV</em></p>",
+        "<p align=center><img src=a.jpg></p><p align=center>Bà con đắp đê giữa đêm.</p>",
+        "<div class=hinh><img src=a.jpg><p>Bà con đắp đê giữa đêm.</p></div>",
+        "<figure><img src=a.jpg><figcaption>Bà con đắp đê giữa đêm.</figcaption></figure>",
+        "<table><tr><td><img src=a.jpg></td></tr><tr><td>Bà con đắp đê giữa đêm.</td></tr></table>",
+        "<div><img src=a.jpg></div><div style='font-style: italic'>Bà con đắp đê giữa đêm.</div>",
+    ],
+)
+def test_captions_are_not_text(picture: str) -> None:
+    article = extract(page(f"<h1>{HEADLINE}</h1><div class=noidung><p>{PARAGRAPHS[0]}</p>{picture}{BODY}</div>"), URL).article
+    assert article.body == "\n".join([PARAGRAPHS[0], *PARAGRAPHS])
+    assert article.images == ["https://bao.example/xa-hoi/a.jpg"]
+
+
+def test_a_paragraph_or_heading_below_a_picture_stays() -> None:
+    below = f"<p><img src=a.jpg></p><p>{PARAGRAPHS[1]}</p><p><img src=b.jpg></p><p><strong>Cần làm sớm</strong></p><p>{PARAGRAPHS[2]}</p>"
+    article = extract(page(f"<h1>{HEADLINE}</h1><div class=noidung><p>{PARAGRAPHS[0]}</p>{below}</div>"), URL).article
+    assert article.body.split("\n") == [PARAGRAPHS[0], PARAGRAPHS[1], "Cần làm sớm", PARAGRAPHS[2]]
+
+
 def test_a_last_line_that_is_a_sentence_stays() -> None:
     end = "<p><strong>Cần làm sớm</strong></p><p>Các xã ven kênh được yêu cầu trực ban suốt đêm.</p>"
     article = extract(page(f"<h1>{HEADLINE}</h1><div class=noidung>{BODY}{end}</div>"), URL).article
