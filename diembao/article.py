@@ -24,7 +24,6 @@ CriticalOfLabel = Literal["authority", "organisation", "none"]
 EntityType = Literal["PER", "ORG", "LOC"]
 PlaceLevel = Literal["province", "district", "ward"]
 
-
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -33,12 +32,8 @@ def _text(value: object) -> object:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8") if _has_surrogate(value) else value
+        return _SURROGATE.sub("\ufffd", value)
     return value
-
-
-def _has_surrogate(value: str) -> bool:
-    return _SURROGATE.search(value) is not None
 
 
 def _moment(value: object) -> object:
