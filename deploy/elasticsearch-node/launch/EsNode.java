@@ -34,14 +34,20 @@ public final class EsNode {
         var plugins = PluginsLoader.createPluginsLoader(
             PluginsLoader.loadModulesBundles(home.resolve("modules")), Set.of(), Map.of(), false);
         Node node = new Node(env, plugins);
+        // Closing can wait for ever for a client that keeps its connection, so it gets ten seconds.
         Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-            try { node.prepareForClose(); node.close(); } catch (Exception e) { e.printStackTrace(); }
+            Thread closing = new Thread(() -> {
+                try { node.prepareForClose(); node.close(); } catch (Exception e) { e.printStackTrace(); }
+            });
+            closing.setDaemon(true);
+            closing.start();
+            try { closing.join(10_000); } catch (InterruptedException e) { Thread.currentThread().interrupt(); }
         }));
         node.start();
         String owner = System.getenv("STOP_WITH_PROCESS");
         if (owner != null && !owner.isEmpty()) {
             ProcessHandle.of(Long.parseLong(owner)).ifPresentOrElse(
-                process -> process.onExit().thenRun(() -> System.exit(0)), () -> System.exit(0));
+                process -> process.onExit().thenRun(() -> Runtime.getRuntime().halt(0)), () -> Runtime.getRuntime().halt(0));
         }
         System.out.println("READY");
         Thread.currentThread().join();
