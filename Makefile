@@ -25,7 +25,7 @@ demo: setup  ## the whole chain on the bundled newspapers; DEMO_ARGS=--no-serve 
 	@$(BIN)/diembao demo $(DEMO_ARGS)
 
 test: setup  ## all tests; PYTEST_ARGS='...' passes arguments on
-	@$(BIN)/python -m pytest -n auto --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 lint: setup  ## ruff, import-linter
 	@$(BIN)/ruff check .

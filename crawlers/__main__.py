@@ -14,13 +14,13 @@ from scrapy.settings import Settings as ScrapySettings
 
 from crawlers.archive import Archive
 from crawlers.memory import FetchMemory
-from crawlers.registry import read_each
+from crawlers.registry import choose
 from crawlers.runs import RunWriter
 from crawlers.spiders.newspaper import NewspaperSpider
 from diembao.clock import utc_now
-from diembao.errors import ConfigError, DiembaoError
+from diembao.errors import DiembaoError
 from diembao.settings import Settings, read_settings
-from diembao.source import Source, choose_sources
+from diembao.source import Source
 from diembao.state import State
 
 
@@ -138,16 +138,9 @@ def _say(line: str) -> None:
 def main(run_id: str, names: tuple[str, ...], limit: int | None, minutes: float | None, pairs: tuple[str, ...]) -> None:
     """Crawl once into DIEMBAO_HOME/runs/RUN_ID."""
     settings = read_settings()
-    known, broken = read_each(settings.sources_folder)
-    if wrong := [verdict for verdict in broken if verdict.source in names]:
-        raise ConfigError(wrong[0].reasons[0])
-    sources = choose_sources(known, list(names))
-    if not sources:
-        if broken:
-            raise ConfigError(broken[0].reasons[0])
-        raise ConfigError("no source is enabled", "Set enabled = true in a file of config/sources, or: diembao sources add URL")
+    sources, broken = choose(settings.sources_folder, list(names))
     overrides = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-    # A file that cannot be read stops its own source only; it is reported with every run until it is mended.
+    # Reported with every run until the file is mended.
     problems = [] if names else [{"source": one.source, "url": f"{one.source}.toml", "problem": one.reasons[0]} for one in broken]
     summary = crawl(settings, run_id, sources, problems=problems, overrides=overrides, page_limit=limit, minutes=minutes)
     for line in describe(summary):

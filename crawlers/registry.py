@@ -14,7 +14,7 @@ import tomli_w
 from crawlers.runs import CrawlRun
 from diembao.article import Article
 from diembao.errors import ConfigError, DiembaoError
-from diembao.source import Source, read_source, source_files
+from diembao.source import Source, choose_sources, read_source, source_files
 
 COVERAGE_LEAST = 3
 """Articles that a trial must have before the share of those with a field says anything."""
@@ -44,6 +44,26 @@ def read_each(folder: Path) -> tuple[dict[str, Source], list[Verdict]]:
             sources[path.stem] = read_source(path)
         except ConfigError as error:
             broken.append(Verdict(path.stem, "red", [str(error)]))
+    return sources, broken
+
+
+def choose(folder: Path, names: list[str]) -> tuple[list[Source], list[Verdict]]:
+    """The sources called `names` (every enabled one without names), and a red verdict for each file that cannot be read.
+
+    A file that cannot be read stops its own source only.
+
+    Raises:
+        UsageError: for a name that is not known.
+        ConfigError: when a named source cannot be read, or none is left to crawl.
+    """
+    known, broken = read_each(folder)
+    if wrong := [verdict for verdict in broken if verdict.source in names]:
+        raise ConfigError(wrong[0].reasons[0])
+    sources = choose_sources(known, names)
+    if not sources and broken:
+        raise ConfigError(broken[0].reasons[0])
+    if not sources:
+        raise ConfigError("no source is enabled", "Set enabled = true in a file of config/sources, or: diembao sources add URL")
     return sources, broken
 
 

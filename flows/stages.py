@@ -22,13 +22,14 @@ from alerts.evaluation import evaluate
 from alerts.log import record
 from alerts.outbox import send_due
 from alerts.rules_file import read_rules
+from crawlers.registry import choose
 from crawlers.runs import new_run_id, read_run
 from diembao.article import Article
 from diembao.engine import SearchEngine
-from diembao.errors import ConfigError, DiembaoError
+from diembao.errors import DiembaoError
 from diembao.fates import KEPT, Fate, FateLedger, summarise
 from diembao.settings import Settings
-from diembao.source import choose_sources, read_sources, source_names
+from diembao.source import source_names
 from diembao.state import Run, State
 from flows.quarantine import QUARANTINE, Quarantined, read_quarantine, write_quarantine
 from index.ingest import ingest
@@ -80,11 +81,10 @@ def crawl(settings: Settings, sources: Iterable[str], now: datetime) -> str:
         ConfigError: when no source is enabled, or a source's file is wrong.
         DiembaoError: when the crawl process failed; carries its last line.
     """
-    chosen = choose_sources(read_sources(settings.sources_folder), list(sources))
-    if not chosen:
-        raise ConfigError("no source is enabled", "Set enabled = true in a file of config/sources, or: diembao sources add URL")
+    wanted = list(sources)
+    choose(settings.sources_folder, wanted)
     run = new_run_id(now)
-    names = [argument for source in chosen for argument in ("--source", source.id)]
+    names = [argument for name in wanted for argument in ("--source", name)]
     done = subprocess.run(
         [sys.executable, "-m", "crawlers", "--run", run, *names],
         env=environment_of(settings),
