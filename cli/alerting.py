@@ -14,6 +14,7 @@ import click
 from cli.output import clean, emit, json_option, say
 from diembao.errors import InputError, UsageError
 from diembao.settings import Settings
+from diembao.source import source_names
 
 if TYPE_CHECKING:
     from diembao.engine import SearchEngine
@@ -76,7 +77,7 @@ def evaluate(settings: Settings, as_json: bool) -> None:
     with _opened(settings) as (engine, state):
         now = utc_now()
         found = evaluate_rules(rules, engine, now, settings.taxonomy)
-        queued = record(state, found, settings.office, settings.taxonomy, now, _names(settings))
+        queued = record(state, found, settings.office, settings.taxonomy, now, source_names(settings.sources_folder))
         report = send_due(state, settings.office.mail, now)
     if as_json:
         counts = {"queued": queued, "sent": report.sent, "waiting": report.waiting, "failed": report.failed, "unknown": report.unknown}
@@ -174,7 +175,7 @@ def preview(settings: Settings, form: str, out: Path | None, as_json: bool) -> N
     from diembao.clock import utc_now, vietnam_day
 
     with _opened(settings) as (engine, state):
-        briefing = briefings.brief(engine, state, settings.office, settings.taxonomy, utc_now(), _names(settings))
+        briefing = briefings.brief(engine, state, settings.office, settings.taxonomy, utc_now(), source_names(settings.sources_folder))
     content = briefings.render(briefing, form, briefings.template_in(settings.alerts_folder))  # type: ignore[arg-type]
     path = out or Path(f"diem-bao-{vietnam_day(briefing.end).isoformat()}.{form}")
     if str(path) == "-":
@@ -205,7 +206,7 @@ def send(settings: Settings, as_json: bool) -> None:
         raise UsageError("nobody gets the briefing", "Name recipients in [mail] of office.toml")
     with _opened(settings) as (engine, state):
         now = utc_now()
-        briefing = briefings.brief(engine, state, settings.office, settings.taxonomy, now, _names(settings))
+        briefing = briefings.brief(engine, state, settings.office, settings.taxonomy, now, source_names(settings.sources_folder))
         queued = briefings.queue(state, briefing, settings.office, now, briefings.template_in(settings.alerts_folder))
         report = send_due(state, settings.office.mail, now)
     if as_json:
@@ -227,10 +228,3 @@ def _opened(settings: Settings) -> Iterator[tuple[SearchEngine, State]]:
     finally:
         engine.close()
         state.close()
-
-
-def _names(settings: Settings) -> dict[str, str]:
-    """Names of the sources by id."""
-    from diembao.source import read_sources
-
-    return {name: source.name for name, source in read_sources(settings.sources_folder).items()}

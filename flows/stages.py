@@ -242,7 +242,7 @@ def alert(settings: Settings, state: State, engine: SearchEngine, now: datetime)
             failure here: the messages wait in the outbox.
     """
     found = evaluate(read_rules(settings.alerts_folder), engine, now, settings.taxonomy)
-    queued = record(state, found, settings.office, settings.taxonomy, now)
+    queued = record(state, found, settings.office, settings.taxonomy, now, source_names(settings.sources_folder))
     sent = send_due(state, settings.office.mail, now)
     return AlertsReport([one.id for one in found], queued, sent.sent, sent.waiting)
 
