@@ -18,7 +18,7 @@ from diembao.settings import Settings
 
 if TYPE_CHECKING:
     from diembao.article import Article
-    from diembao.engine import Filters, Hit, SearchResult
+    from diembao.engine import Filters, Hit, SearchEngine, SearchResult
 
 PAGE = 200
 
@@ -318,11 +318,11 @@ def import_(settings: Settings, file: Path, form: str | None, columns: tuple[str
     url). The sender's name and telephone are not read, and numbers in the text are masked. A record's number keeps it one record
     however often the file is brought in.
     """
+    from diembao.clock import utc_now
     from diembao.state import State
+    from flows.stages import bring_in
     from index import open_engine
     from index.feedback import columns_for, feedback_article, read_records
-    from index.ingest import ingest
-    from nlp.linking import link
     from nlp.tagging import Tagger
 
     form = form or file.suffix.lstrip(".").lower()
@@ -347,15 +347,15 @@ def import_(settings: Settings, file: Path, form: str | None, columns: tuple[str
             say(f"rejected: {clean(str(error))}")
     engine, state = open_engine(settings), State(settings.database)
     try:
-        tagged = with_progress(Tagger(settings.config, settings.office.province).tag_all(articles), "Tagging", len(articles))
-        report = ingest(engine, state, link(tagged, engine))
+        tagger = Tagger(settings.config, settings.office.province)
+        done = bring_in(settings, state, engine, tagger, with_progress(articles, "Writing", len(articles)), utc_now())
     finally:
         engine.close()
         state.close()
-    for article_id, reason in report.reasons.items():
-        say(f"rejected: {article_id}: {clean(reason)}")
-    counts = report.counts()
-    counts["rejected"] += refused
+    new = done.fates["indexed"] - done.revised
+    counts = {"indexed": new, "unchanged": done.fates["unchanged"], "revised": done.revised, "rejected": done.quarantined + refused}
+    if done.quarantined:
+        say(f"in quarantine: {done.quarantined}, see {settings.runs_folder / done.run / 'quarantine.jsonl'}")
     if as_json:
         emit(counts)
     else:
@@ -365,21 +365,36 @@ def import_(settings: Settings, file: Path, form: str | None, columns: tuple[str
 
 
 @click.command()
+@click.option("--from-runs", is_flag=True, help="From the run folders instead: when the index was lost or damaged.")
 @json_option
 @click.pass_obj
-def reindex(settings: Settings, as_json: bool) -> None:
+def reindex(settings: Settings, from_runs: bool, as_json: bool) -> None:
     """Rebuild the index from the articles it holds: after an update of Điểm Báo, or when doctor says so.
 
-    The search goes on with the old index until the new one is complete.
+    The search goes on with the old index until the new one is complete. With --from-runs every crawled or imported article is tagged,
+    linked and indexed again, into an engine that may be empty.
     """
     from index import open_engine
 
     engine = open_engine(settings)
     try:
-        count = engine.rebuild()
+        count = _from_runs(settings, engine) if from_runs else engine.rebuild()
     finally:
         engine.close()
     if as_json:
         emit({"articles": count})
     else:
         say(f"{count} articles indexed anew")
+
+
+def _from_runs(settings: Settings, engine: SearchEngine) -> int:
+    from diembao.state import State
+    from flows.stages import replay_runs
+    from nlp.tagging import Tagger
+
+    state = State(settings.database)
+    try:
+        engine.prepare()
+        return replay_runs(settings, state, engine, Tagger(settings.config, settings.office.province))
+    finally:
+        state.close()

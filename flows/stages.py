@@ -23,7 +23,7 @@ from alerts.log import record
 from alerts.outbox import send_due
 from alerts.rules_file import read_rules
 from crawlers.registry import choose
-from crawlers.runs import new_run_id, read_run
+from crawlers.runs import PageFate, RunWriter, new_run_id, read_run
 from diembao.article import Article
 from diembao.engine import SearchEngine
 from diembao.errors import DiembaoError
@@ -155,6 +155,43 @@ def index_run(settings: Settings, state: State, engine: SearchEngine, tagger: Ta
         record.fates = fates
         session.add(record)
     return IndexedRun(run, fates, processed.revised, len(processed.quarantine), list(crawled.problems))
+
+
+def replay_runs(settings: Settings, state: State, engine: SearchEngine, tagger: Tagger) -> int:
+    """Tag, link and index every article of every indexed run again, oldest run first: how a lost index comes back.
+
+    Fates and quarantines stay as they are. The same runs give the same ids, revisions and groups.
+
+    Returns:
+        How many articles were written or were there already.
+
+    Raises:
+        DiembaoError: when the engine or the database fails, or a run cannot be read; repeating it goes on.
+    """
+    with state.session() as session:
+        done = {run.id for run in session.query(Run).filter(Run.indexed_at.is_not(None))}
+    kept = 0
+    for folder in sorted(settings.runs_folder.glob("*")):
+        if folder.name in done:
+            outcomes = _process(read_run(folder).articles(), state, engine, tagger).outcomes
+            kept += sum(fate in KEPT for fate in outcomes.values())
+    return kept
+
+
+def bring_in(
+    settings: Settings, state: State, engine: SearchEngine, tagger: Tagger, articles: Iterable[Article], now: datetime
+) -> IndexedRun:
+    """Index `articles` that no crawl fetched (citizens' feedback) as a run of their own, so that a replay finds them too.
+
+    Raises:
+        DiembaoError: as `index_run`; the run then waits and the next round of `monitor` takes it up.
+    """
+    writer = RunWriter(settings.runs_folder / new_run_id(now))
+    for article in articles:
+        writer.write_article(article)
+        writer.write_fate(PageFate(article.id, article.url, article.source, None))
+    writer.finish({"started_at": now.isoformat(), "problems": []})
+    return index_run(settings, state, engine, tagger, writer.folder.name, now)
 
 
 def retry_quarantine(settings: Settings, state: State, engine: SearchEngine, tagger: Tagger, run: str) -> IndexedRun:

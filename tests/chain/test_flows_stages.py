@@ -109,6 +109,33 @@ def test_indexing_a_run_again_changes_nothing(office: Office) -> None:
     assert list(office.engine.scan()) == before
 
 
+def test_a_lost_index_comes_back_from_the_runs(office: Office) -> None:
+    first, reprint = article("an"), article("binh")
+    copy = reprint.with_fields(title=first.title, body=first.body, published_at=NOW - timedelta(hours=2))
+    office.crawled("r1", [first])
+    office.index("r1")
+    office.crawled("r2", [copy, first.with_fields(body=first.body + " Cập nhật: nước đã rút.", fetched_at=NOW + timedelta(hours=1))])
+    office.index("r2")
+    before = list(office.engine.scan())
+    assert [(found.id, found.revision, found.copy_of) for found in before] == [("an", 2, None), ("binh", 1, "an")]
+
+    office.engine.close()
+    for path in office.settings.home.glob("index.sqlite*"):
+        path.unlink()
+    office.engine = open_engine(office.settings)
+    office.engine.prepare()
+    assert list(office.engine.scan()) == []
+    assert stages.replay_runs(office.settings, office.state, office.engine, office.tagger) == 3
+    assert list(office.engine.scan()) == before
+
+
+def test_what_is_brought_in_is_a_run(office: Office) -> None:
+    done = stages.bring_in(office.settings, office.state, office.engine, office.tagger, [article("an").with_fields(kind="feedback")], NOW)
+    assert done.fates == {"fetched": 1, "indexed": 1, "unchanged": 0, "dropped": {}}
+    assert (office.settings.runs_folder / done.run / "articles.jsonl").exists()
+    assert stages.waiting_runs(office.settings, office.state, NOW) == []
+
+
 def test_an_article_that_cannot_be_tagged_waits_and_is_retried(office: Office) -> None:
     office.crawled("r1", [article("an"), article("binh")])
     done = office.index("r1", tagger=FailsOn(office.tagger, "an"))
