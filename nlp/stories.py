@@ -1,11 +1,13 @@
 """Stories: which articles are on one concrete event, without being copies.
 
-An article is a vector of its telling terms: single syllables and pairs of neighbours of title and lead, weighted by how rare
-they are (TF-IDF). An article joins the story of its nearest neighbour of the last days when they are near enough and the
-story as a whole is not far; otherwise it begins a story of its own, so a story's id is the id of its first article.
+An article is a vector of its telling terms: single syllables and, at a lower weight, pairs of neighbours of title and lead, by how
+rare they are (TF-IDF). Two articles are as alike as their vectors are (cosine), and far less when both titles name a day and not the
+same one: "Bản tin trưa 9/10" and "Bản tin trưa 10/10" are a series, no event. An article joins the story of its nearest neighbour
+of the last days when they are near enough and the story as a whole is not far; otherwise it begins a story of its own, so a
+story's id is the id of its first article.
 
-Source of the frequencies: `nlp/data/term-frequencies.npz`, document frequencies of hashed terms in 30,000 headlines and leads of
-2017 (figures only, no text), made by `benchmarks/term_frequencies.py`.
+Source of the frequencies: `nlp/data/term-frequencies.npz`, document frequencies of hashed terms in headlines and leads of 2017 to 2026
+(figures only, no text), made by `benchmarks/term_frequencies.py`. The thresholds were chosen by `benchmarks/stories.py`.
 """
 
 from __future__ import annotations
@@ -29,17 +31,38 @@ from diembao.article import Article
 
 WINDOW = timedelta(days=3)
 """How long a story is continued after its last article."""
-NEAR = 0.30
+NEAR = 0.32
 """Cosine to the nearest article of a story from which an article belongs to it."""
 NEAR_ALL = 0.16
 """Mean cosine to all articles of the story that it needs besides."""
-KEYS = 16
+PAIR = 0.6
+"""Weight of a pair of syllables beside a single one."""
+TITLE = 3.0
+"""How often a term of the title counts."""
+OTHER_DAY = 0.3
+"""What is left of the likeness of two articles whose titles name different days."""
+KEYS = 24
 """Terms of an article by which the index finds its neighbours."""
 LEAD_LIMIT = 60
 """Syllables of the lead (or, without one, of the body) that count."""
 
 _FREQUENCIES = Path(__file__).parent / "data" / "term-frequencies.npz"
-_SYLLABLES = re.compile(r"\w+")
+_SYLLABLES = re.compile(r"\d+(?:[.,]\d+)*|\w+")
+_CLAUSE_END = re.compile(r"[^\w\s.,/-]+|[.,/-](?!\w)|(?<!\d)[,/-]|(?<=\d)/")
+_CREDIT = re.compile(r"^\s*(?:\([^()]{2,30}\)\s*[-\u2013\u2014:]?|[A-ZĐ][\w.]{1,20}(?: [A-Z]{2,5})?\s+[-\u2013\u2014])\s*")
+"""The outlet before the first sentence of a lead: "(Dân trí) - ", "TTO - ", "VTV.vn - "."""
+_DATE = re.compile(
+    r"\b(\d{1,2})\s*[/.-]\s*(\d{1,2})(?:\s*[/.-]\s*\d{4})?\b|\bngày\s+\d{1,2}\b|\btháng\s+\d{1,2}\b|\bnăm\s+(?:19|20)\d\d\b", re.IGNORECASE
+)
+_ONE_SPELLING = [
+    (re.compile(pattern), word)
+    for pattern, word in (
+        (r"\b(?:tp\.?\s*|thành phố\s+)(?:hcm|hồ chí minh)\b", "tphcm"),
+        (r"\b(?:vắc[\s-]?xin|vắcxin|vacxin|vaccin)\b", "vaccine"),
+        (r"\b(?:covid|sars-cov)[\s-]*\d+\b", "covid"),
+    )
+]
+"""What newspapers write in several ways, in lower case."""
 
 Vector = dict[str, float]
 """Weight by term; unit length."""
@@ -64,23 +87,50 @@ def rarity(term: str) -> float:
 
 
 def terms_of(text: str) -> list[str]:
-    """Syllables and pairs of neighbouring syllables of `text`, lower case, in order; pairs do not cross punctuation."""
+    """Syllables and pairs of neighbouring syllables of `text`, lower case, in order; pairs do not cross punctuation.
+
+    A figure is one term ("780.000"); dates are left out: they tell the day, not the event.
+
+    >>> terms_of("Ngày 4/10, TP.HCM tiêm")
+    ['tphcm', 'tiêm', 'tphcm tiêm']
+    """
+    lower = _DATE.sub(" ; ", unicodedata.normalize("NFC", text)).lower()
+    for pattern, word in _ONE_SPELLING:
+        lower = pattern.sub(word, lower)
     terms: list[str] = []
-    for clause in re.split(r"[^\w\s]+(?:\s|$)", unicodedata.normalize("NFC", text).lower()):
+    for clause in _CLAUSE_END.split(lower):
         syllables = _SYLLABLES.findall(clause)
         terms += syllables
         terms += [f"{first} {second}" for first, second in pairwise(syllables)]
     return terms
 
 
+def opening_of(lead: str, body: str = "") -> str:
+    """What counts besides the title: the lead without its outlet's name, the first syllables of the body where there is no lead."""
+    return " ".join(_CREDIT.sub("", lead or body).split()[:LEAD_LIMIT])
+
+
+def days_of(title: str) -> frozenset[tuple[int, int]]:
+    """The days (day, month) that a title names in figures.
+
+    >>> days_of("Giá vàng hôm nay 23/10/2021, tỷ số 40-50")
+    frozenset({(23, 10)})
+    """
+    found = ((int(match[1]), int(match[2])) for match in _DATE.finditer(title) if match[1])
+    return frozenset((day, month) for day, month in found if 0 < day <= 31 and 0 < month <= 12)
+
+
 def vector_of(title: str, lead: str, body: str = "") -> Vector:
-    """The vector of an article: terms of the title count double; the body counts only where there is no lead."""
+    """The vector of an article: terms of the title count more; the body counts only where there is no lead."""
     weights: dict[str, float] = defaultdict(float)
-    for term in terms_of(title):
-        weights[term] += 2.0
-    for term in terms_of(" ".join((lead or body).split()[:LEAD_LIMIT])):
+    for term in terms_of(_CREDIT.sub("", title) or title):
+        weights[term] += TITLE
+    for term in terms_of(opening_of(lead, body)):
         weights[term] += 1.0
-    vector = {term: (1 + math.log(weight)) * rarity(term) for term, weight in weights.items() if rarity(term) > 0}
+    vector: Vector = {}
+    for term, weight in weights.items():
+        if (rare := rarity(term)) > 0:
+            vector[term] = (1 + math.log(weight)) * rare * (PAIR if " " in term else 1.0)
     length = math.sqrt(sum(weight * weight for weight in vector.values()))
     return {term: weight / length for term, weight in vector.items()} if length else {}
 
@@ -97,22 +147,41 @@ def story_keys(vector: Vector) -> list[str]:
     return sorted(vector, key=lambda term: (-vector[term], term))[:KEYS]
 
 
-@dataclass
+@dataclass(frozen=True)
+class Telling:
+    """What an article tells of its event: the vector of its terms and the days that its title names."""
+
+    vector: Vector
+    days: frozenset[tuple[int, int]]
+
+    @classmethod
+    def of(cls, article: Article) -> Telling:
+        """What `article` tells."""
+        return cls(vector_of(article.title, article.lead, article.body), days_of(article.title))
+
+
+def likeness(a: Telling, b: Telling) -> float:
+    """How surely two articles are on one event, 0 to 1."""
+    alike = cosine(a.vector, b.vector)
+    return alike * OTHER_DAY if a.days and b.days and not a.days & b.days else alike
+
+
+@dataclass(frozen=True)
 class Member:
     """One article that has a story."""
 
-    vector: Vector
+    telling: Telling
     story_id: str
     published_at: datetime | None
 
 
-def choose_story(vector: Vector, members: Iterable[Member]) -> str | None:
-    """The story among those of `members` that an article with `vector` belongs to; None when none is near."""
-    likeness: dict[str, list[float]] = defaultdict(list)
+def choose_story(telling: Telling, members: Iterable[Member]) -> str | None:
+    """The story among those of `members` that an article telling `telling` belongs to; None when none is near."""
+    by_story: dict[str, list[float]] = defaultdict(list)
     for member in members:
-        likeness[member.story_id].append(cosine(vector, member.vector))
+        by_story[member.story_id].append(likeness(telling, member.telling))
     best: tuple[float, str] | None = None
-    for story, values in likeness.items():
+    for story, values in by_story.items():
         nearest = max(values)
         if nearest >= NEAR and sum(values) / len(values) >= NEAR_ALL and (best is None or (nearest, story) > best):
             best = (nearest, story)
@@ -127,14 +196,14 @@ def group_stories(articles: Iterable[Article]) -> Iterator[tuple[str, str]]:
     recent: list[Member] = []
     by_key: dict[str, list[int]] = defaultdict(list)
     for article in articles:
-        vector = vector_of(article.title, article.lead, article.body)
-        keys = story_keys(vector)
+        telling = Telling.of(article)
+        keys = story_keys(telling.vector)
         positions = sorted({position for key in keys for position in by_key[key][-500:]})
         near = [recent[position] for position in positions if _in_window(article, recent[position], len(recent) - position)]
-        story = choose_story(vector, near) or article.id
+        story = choose_story(telling, near) or article.id
         for key in keys:
             by_key[key].append(len(recent))
-        recent.append(Member(vector, story, article.published_at))
+        recent.append(Member(telling, story, article.published_at))
         yield article.id, story
 
 
@@ -146,7 +215,5 @@ def _in_window(article: Article, member: Member, distance: int) -> bool:
 
 def story_of(article: Article, candidates: Sequence[Article]) -> str | None:
     """The story that `article` continues, given the indexed articles that may be on the same event; None: a new story."""
-    members = [
-        Member(vector_of(other.title, other.lead, other.body), other.story_id or other.id, other.published_at) for other in candidates
-    ]
-    return choose_story(vector_of(article.title, article.lead, article.body), members)
+    members = [Member(Telling.of(other), other.story_id or other.id, other.published_at) for other in candidates]
+    return choose_story(Telling.of(article), members)
