@@ -175,6 +175,14 @@ def _read(page: Page, source: Source | None, now: datetime | None, families: boo
     return Extracted(article, problem, detail or found.note)
 
 
+PROSE = 80
+"""Characters of a paragraph that tells something; menus, imprints and invitations to comment have shorter lines or table rows."""
+
+
+def _prose(body: Body) -> int:
+    return sum(len(paragraph) for paragraph in body.paragraphs if len(paragraph) >= PROSE and not paragraph.startswith("|"))
+
+
 def _find(page: Page, source: Source | None, site: str, families: bool) -> tuple[_Found, Match | None]:
     """Headline, lead and body by the first way that works."""
     notes: list[str] = []
@@ -188,7 +196,7 @@ def _find(page: Page, source: Source | None, site: str, families: bool) -> tuple
             if len(found.body.text) >= MIN_BODY:
                 return found, None
             other, match = _find_without_source(page, site, families, notes)
-            if len(other.body.text) < 3 * len(found.body.text) or len(other.body.text) < MIN_BODY:
+            if _prose(other.body) < max(3 * len(found.body.text), MIN_BODY):
                 return found, None  # it is a short article; otherwise the selectors hit a part of it only
             return other, match
     return _find_without_source(page, site, families, notes)
