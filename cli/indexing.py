@@ -292,15 +292,22 @@ def export(settings: Settings, /, query: tuple[str, ...], form: str | None, outp
 
 
 def _write_file(output: Path, write: Callable[[Any], int]) -> int:
-    partial = output.with_name(output.name + ".part")
+    """Write a file that appears when it is complete; into a device or a pipe, which a file must not replace, at once."""
+    if output.exists() and not output.is_file():
+        partial = None
+    else:
+        output = output.resolve()
+        partial = output.with_name(output.name + ".part")
     try:
-        with partial.open("wb") as stream:
+        with (partial or output).open("wb") as stream:
             count = write(stream)
-        partial.replace(output)
+        if partial:
+            partial.replace(output)
     except OSError as error:
         raise DiembaoError(f"{output} cannot be written: {error.strerror}", "Check the folder and the space left") from error
     finally:
-        partial.unlink(missing_ok=True)
+        if partial:
+            partial.unlink(missing_ok=True)
     return count
 
 

@@ -7,8 +7,11 @@ click command named in COMMANDS; it gets its Settings through `@click.pass_obj`.
 from __future__ import annotations
 
 import importlib
+import logging
+import os
 import sys
 import warnings
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -65,28 +68,66 @@ def diembao(ctx: click.Context) -> None:
     Every command has --json (one JSON value or JSON lines on stdout); messages and progress go to stderr. Exit code 0: done;
     1: failed, with a line that says what to do; 2: wrong usage.
     """
-    if ctx.resilient_parsing or any(flag in sys.argv[1:] for flag in ("-h", "--help")):
-        return
+    if ctx.resilient_parsing or _asks_for_help(ctx, sys.argv[1:]):
+        return  # help is given also where the settings are wrong
     ctx.obj = read_settings()
 
 
+def _asks_for_help(ctx: click.Context, words: list[str]) -> bool:
+    """Whether `words` ask the command for help; in `diembao search -h` they do not: a query may begin with a minus."""
+    command = diembao.get_command(ctx, ctx.invoked_subcommand or "")
+    names = (command.context_settings if command else {}).get("help_option_names", ctx.help_option_names)
+    options = words[: words.index("--")] if "--" in words else words
+    return any(name in options for name in names)
+
+
 def main() -> NoReturn:
-    """Run the command line; a DiembaoError becomes one line on stderr and its exit code."""
+    """Run the command line; a DiembaoError, or an error of the system such as a full disk, becomes one line and an exit code."""
     warnings.filterwarnings("ignore", category=DeprecationWarning)
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="surrogateescape" if stream is sys.stdin else "backslashreplace")  # type: ignore[union-attr]
+    # It logs the traceback of each failed try, and a library may have set up logging; EngineError says the same in one line.
+    logging.getLogger("elastic_transport").propagate = False
+    _prepare_streams()
     try:
         diembao.main(prog_name="diembao", standalone_mode=False)
+        sys.stdout.flush()
     except DiembaoError as error:
-        click.echo(f"diembao: {' '.join(str(error).split())}", err=True)
-        sys.exit(error.exit_code)
+        _end(error.exit_code, str(error))
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        _end(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("diembao: stopped", err=True)
-        sys.exit(130)
+        _end(130, "stopped")
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
-    sys.exit(0)
+        _end(1)
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        _end(1, f"{error.strerror or error}{place}. Check the disk and the rights; the same command can be given again")
+    _end(0)
+
+
+def _prepare_streams() -> None:
+    """UTF-8 on all three; one that the caller closed is replaced, lest a file that is opened later takes its place."""
+    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - open until the end
+    closed = sys.stdout is None
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    for stream, encoding, errors in (
+        (sys.stdin, "utf-8-sig", "surrogateescape"),  # a mark of byte order, as Windows writes it, is no text
+        (sys.stdout, "utf-8", "backslashreplace"),
+        (sys.stderr, "utf-8", "backslashreplace"),
+    ):
+        stream.reconfigure(encoding=encoding, errors=errors)  # type: ignore[union-attr]
+    if closed:
+        _end(1, "the standard output is closed. Send it to a file or to /dev/null")
+
+
+def _end(exit_code: int, message: str = "") -> NoReturn:
+    """End with `message` on stderr; what stdout could not take must not raise once more while Python ends."""
+    if message:
+        click.echo(f"diembao: {' '.join(message.split())}", err=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        exit_code = exit_code or 1
+    sys.exit(exit_code)
