@@ -1,7 +1,8 @@
 """Administrative units of Vietnam: the 34 provinces and their wards of today, and the provinces, districts and communes before.
 
 Former districts and communes carry no official code in the data that may be shipped, so their code is made of the province's code and
-their names ("82/huyen-cai-be/xa-my-loi-a"); provinces and today's wards have their official codes.
+their names ("82/huyen-cai-be/xa-my-loi-a"); provinces and today's wards have their official codes. Of a commune that ended between 2019 and
+2025 the data do not say when: its last day is that of the rest, 30 June 2025.
 """
 
 from __future__ import annotations
@@ -152,7 +153,11 @@ _ENDED_DISTRICTS = (
     ("37", date(2024, 12, 31), "Huyện Hoa Lư, Thành phố Ninh Bình"),
     ("38", date(2024, 12, 31), "Huyện Đông Sơn"),
     ("42", date(2024, 12, 31), "Huyện Lộc Hà"),
-    ("46", date(2024, 12, 31), "Huyện Nam Đông"),
+    ("17", date(2019, 12, 31), "Huyện Kỳ Sơn"),
+    ("38", date(2020, 5, 31), "Huyện Tĩnh Gia"),
+    ("51", date(2020, 1, 31), "Huyện Tây Trà"),
+    ("04", date(2020, 2, 29), "Huyện Quảng Uyên"),
+    ("46", date(2024, 12, 31), "Huyện Nam Đông, Thành phố Huế"),
     ("49", date(2024, 12, 31), "Huyện Nông Sơn"),
     ("77", date(2024, 12, 31), "Huyện Long Điền, Huyện Đất Đỏ"),
 )
@@ -252,6 +257,13 @@ def gazetteer() -> Gazetteer:
                 units.append(
                     Unit(f"{province}/{_slug(name)}", name, kind, short, "district", new_of[province], (province,), None, last, ())
                 )
+    codes = {unit.code for unit in units}
+    for name, district, province in data["ended_wards"]:
+        kind, short = split_kind(name)
+        inside = f"{province}/{_slug(district)}"
+        code = f"{inside}/{_slug(name)}"
+        if code not in codes:  # else only another spelling
+            units.append(Unit(code, name, kind, short, "ward", new_of[province], (inside, province), None, _LAST_DAY, ()))
     by_key: dict[Key, list[Unit]] = defaultdict(list)
     for unit in units:
         by_key[_short_key(unit.short)].append(unit)

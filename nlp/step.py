@@ -26,6 +26,7 @@ SHARED: Mapping[str, str] = {
     "tagged": "list[list[TaggedWord]]: (word, pos, chunk, ner) of each word of each sentence",
     "abbreviations": "Mapping[str, str]: the office's abbreviations, written out",
     "office_province": "str | None: today's province that the office serves",
+    "outlet_province": "str | None: today's province that the outlet is at home in, by its entry or its address; None: national",
 }
 """The shared values by name; `nlp.tagging` computes them."""
 

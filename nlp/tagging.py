@@ -15,6 +15,7 @@ from typing import Any
 
 from diembao.article import Article
 from diembao.errors import ConfigError, DiembaoError
+from nlp.outlets import province_of_host, provinces_of_sources
 from nlp.repair import VERSION as REPAIR_VERSION
 from nlp.repair import repair
 from nlp.step import SHARED, Step, StepError, discover, in_order
@@ -33,7 +34,7 @@ class Tagger:
     Nothing is loaded until the first article. Steps are the files of `nlp/steps/`.
 
     Args:
-        config: folder of what the office edits (`abbreviations.toml`; missing: no abbreviations).
+        config: folder of what the office edits (`abbreviations.toml`, `sources/`; what is missing is taken as empty).
         province: today's province (34) that the office serves, e.g. "Đồng Tháp"; it settles names that several places bear.
         steps: instead of those of `nlp/steps/`.
     """
@@ -62,6 +63,11 @@ class Tagger:
     def abbreviations(self) -> Mapping[str, str]:
         """The office's abbreviations, written out. Raises ConfigError when the file is wrong."""
         return read_abbreviations(self._config / "abbreviations.toml")
+
+    @cached_property
+    def outlets(self) -> Mapping[str, str]:
+        """Today's province of each source that is at home in one, by its id."""
+        return provinces_of_sources(self._config / "sources")
 
     def tag(self, article: Article) -> Article:
         """`article` with its text repaired, every step's fields filled and `steps` set.
@@ -198,6 +204,10 @@ class _Shared:
     @property
     def office_province(self) -> str | None:
         return self.tagger._province
+
+    @property
+    def outlet_province(self) -> str | None:
+        return self.tagger.outlets.get(self.article.source) or province_of_host(self.article.url)
 
 
 def read_abbreviations(path: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
@@ -28,7 +28,9 @@ class Mention(NamedTuple):
     end: int
 
 
-def find_places(text: str, office_province: str | None = None, published: date | None = None) -> list[Mention]:
+def find_places(
+    text: str, office_province: str | None = None, published: date | None = None, outlet_province: str | None = None
+) -> list[Mention]:
     """The administrative units that `text` names, in the order of the text.
 
     Args:
@@ -36,13 +38,16 @@ def find_places(text: str, office_province: str | None = None, published: date |
         office_province: today's province of the office; it decides between units of one name when the text does not.
         published: day of publication; before the merger of 1 July 2025 a name means the former unit where there are both. None: the
             unit of today, and a former one where there is none.
+        outlet_province: today's province that the outlet is at home in; it comes before the office's. None: a national outlet.
 
     >>> [(m.unit.name, m.unit.code) for m in find_places("Sạt lở ở huyện Cái Bè (Tiền Giang)")]
     [('Huyện Cái Bè', '82/huyen-cai-be'), ('Tỉnh Tiền Giang', '82')]
     """
     known = gazetteer()
-    candidates = list(_candidates(text, known))
-    return _resolve(candidates, text, known, known.province_code(office_province), published)
+    candidates = _introduced(_candidates(text, known))
+    if published is not None:
+        candidates = [_at(candidate, published) for candidate in candidates]
+    return _resolve(candidates, text, known.province_code(outlet_province), known.province_code(office_province), published)
 
 
 class _Token(NamedTuple):
@@ -60,6 +65,13 @@ class _Candidate(NamedTuple):
     units: tuple[Unit, ...]
     bare: bool
     """Acceptable as it stands; without this only next to an accepted place of the same province."""
+    key: Key
+    local: bool = False
+    """A name without a rank that is no well-known one: it needs its rank elsewhere in the text, or `placed`."""
+    placed: bool = False
+    """Behind "ở", "tại", "dân"."""
+    introduced: bool = False
+    """Its rank stands with it elsewhere in the text."""
 
 
 _TOKEN = re.compile(r"[^\W_]+(?:['’&][^\W_]+)*")
@@ -121,6 +133,7 @@ def _candidates(text: str, known: Gazetteer) -> Iterator[_Candidate]:
         capitals = sum(token.text.isupper() for token in tokens)
         shouting = capitals > 3 and capitals > 0.7 * len(tokens)
         index = 0
+        row: tuple[int, str] | None = None
         while index < len(tokens):
             found = _longest(line, tokens, index, known, unmarked)
             if found is None:
@@ -128,12 +141,58 @@ def _candidates(text: str, known: Gazetteer) -> Iterator[_Candidate]:
                 continue
             count, units = found
             candidate = _judge(line, tokens, index, count, units, shouting, text)
+            if candidate is None or (not candidate.rank and not candidate.bare):
+                candidate = _in_a_row(line, tokens, index, count, units, row) or candidate
+            row = (candidate.end, candidate.rank) if candidate and candidate.rank else None
             if candidate is None:
                 # "Thái Bình Dương" is no place, and neither is what stands inside it
                 index += count
                 continue
             yield candidate._replace(start=candidate.start + begin, end=candidate.end + begin)
             index += count
+
+
+_ROW_GAP = re.compile(r"(,|;| và| hoặc|, và) ")
+_ROW_HEAD = re.compile(r"\b([Xx]ã|[Pp]hường|[Hh]uyện|[Qq]uận|[Tt]hị trấn)\b[^.;()\n]{0,60}(?: là| gồm| như|:) $")
+
+
+def _in_a_row(
+    line: str, tokens: Sequence[_Token], index: int, count: int, units: tuple[Unit, ...], row: tuple[int, str] | None
+) -> _Candidate | None:
+    """A name that shares the rank of the one before it: "huyện Thoại Sơn và Châu Thành", "các xã bị hại là Hàng Vịnh, Hiệp Tùng"."""
+    start, end = tokens[index].start, tokens[index + count - 1].end
+    if row and (gap := _ROW_GAP.fullmatch(line[row[0] : start])):
+        rank, comma = row[1], gap[1] in ",;"
+    elif head := _ROW_HEAD.search(line, max(0, start - 80), start):
+        rank, comma = head[1].lower(), False
+    else:
+        return None
+    fitting = tuple(unit for unit in units if _rank_fits(unit, rank))
+    if not fitting or rank == "tỉnh" or (comma and fitting[0].level == "ward" and any(unit.level != "ward" for unit in units)):
+        return None  # behind a comma a larger unit follows: "xã Thanh Mỹ, Thanh Chương"
+    return _Candidate(start, end, rank, fitting, False, tuple(token.key for token in tokens[index : index + count]))
+
+
+def _introduced(candidates: Iterable[_Candidate]) -> list[_Candidate]:
+    """The candidates; a name without a rank takes the units of the same name that has its rank elsewhere in the text."""
+    found = list(candidates)
+    ranked: dict[Key, _Candidate] = {}
+    for candidate in found:
+        if candidate.rank and candidate.bare:
+            ranked.setdefault(candidate.key, candidate)
+    return [
+        candidate._replace(units=ranked[candidate.key].units, introduced=True)
+        if not candidate.rank and not candidate.bare and candidate.key in ranked
+        else candidate
+        for candidate in found
+        if not candidate.local or candidate.key in ranked or candidate.placed
+    ]
+
+
+def _at(candidate: _Candidate, day: date) -> _Candidate:
+    """The candidate without units that did not exist on that day, if one did or only the name speaks for it."""
+    there = tuple(unit for unit in candidate.units if (unit.valid_from or day) <= day <= (unit.valid_to or day))
+    return candidate._replace(units=there) if there or candidate.local else candidate
 
 
 def _tokens(line: str) -> list[_Token]:
@@ -203,7 +262,7 @@ def _judge(
     if rank:
         wanted = tuple(unit for unit in units if _rank_fits(unit, rank)) or tuple(unit for unit in units if _level_fits(unit, rank))
         if wanted:
-            return _Candidate(start, end, rank, wanted, bare=True)
+            return _Candidate(start, end, rank, wanted, True, key)
         return None
     if tokens[index].text[0].isdigit():
         return None
@@ -219,10 +278,15 @@ def _judge(
             and line[tokens[index - 1].end : start].strip() in (",", "-", "–")
         ):
             # alone it is a name of people; in a row of places it is the city
-            return _Candidate(start, end, "", tuple(unit for unit in units if unit.kind == "thành phố"), bare=True)
-        if weak and not _is_other(line, tokens, index, count, words, key, shouting, text):
-            return _Candidate(start, end, "", weak, bare=False)
-        return None
+            return _Candidate(start, end, "", tuple(unit for unit in units if unit.kind == "thành phố"), True, key)
+        if _is_other(line, tokens, index, count, words, key, shouting, text):
+            return None
+        alone = count > 1 and _stands_alone(line, tokens, index, count, words)
+        if alone and words and words[-1] in _PLACING:
+            return _Candidate(start, end, "", units, False, key, local=True, placed=True)
+        if weak:
+            return _Candidate(start, end, "", weak, False, key if alone else ())
+        return _Candidate(start, end, "", units, False, key, local=True) if alone else None
     if key == ("ho", "chi", "minh") or key == name_key("Hồ Chí Minh"):
         gap = line[tokens[index - 1].end : start] if index else ""
         if not (gap.strip() in ("-", "–") and index and tokens[index - 1].text[0].isupper()) and not after.startswith(" City"):
@@ -230,7 +294,23 @@ def _judge(
     if _is_other(line, tokens, index, count, words, key, shouting, text):
         return None
     bare = key not in _keys("doubtful_alone") or (bool(words) and words[-1] in _lists()["locative"])
-    return _Candidate(start, end, "", chosen, bare=bare)
+    return _Candidate(start, end, "", chosen, bare, key)
+
+
+_PLACING = frozenset(["ở", "tại", "dân"])
+
+
+def _stands_alone(line: str, tokens: Sequence[_Token], index: int, count: int, words: list[str]) -> bool:
+    """Whether a commune's name without a rank is no part of a longer name ("Nguyễn Kim Sơn", "Kim Sơn Group") and no person's."""
+    if words:
+        before = tokens[index - 1]
+        if before.text[0].isupper() and not _begins_sentence(line, before):
+            return False
+        lists = _lists()
+        if {words[-1], " ".join(words[-2:])} & (lists["titles"] | lists["streets"] | lists["firms"]):
+            return False
+    behind = tokens[index + count] if index + count < len(tokens) else None
+    return not (behind and behind.text[0].isupper() and line[tokens[index + count - 1].end : behind.start] == " ")
 
 
 def _rank_before(line: str, tokens: Sequence[_Token], index: int) -> tuple[str, int]:
@@ -428,7 +508,7 @@ def _begins_sentence(line: str, token: _Token) -> bool:
     return not before or before[-1] in ".!?:…|"
 
 
-def _resolve(candidates: list[_Candidate], text: str, known: Gazetteer, office: str | None, published: date | None) -> list[Mention]:
+def _resolve(candidates: list[_Candidate], text: str, outlet: str | None, office: str | None, published: date | None) -> list[Mention]:
     former_first = published is not None and published < MERGER
     settled: list[str | None] = []
     for candidate in candidates:
@@ -438,28 +518,42 @@ def _resolve(candidates: list[_Candidate], text: str, known: Gazetteer, office: 
     counts = Counter(province for province in settled if province)
     upper = {settled[number] for number, candidate in enumerate(candidates) if settled[number] and _level(candidate) > 0}
     mentions: list[Mention] = []
-    for number, candidate in enumerate(candidates):
-        province = settled[number]
+    decided: dict[Key, Unit] = {}
+    # the title says "Kim Sơn" before the lead says "xã Kim Sơn": what is introduced elsewhere comes last
+    for number in sorted(range(len(candidates)), key=lambda number: candidates[number].introduced):
+        candidate = candidates[number]
+        if candidate.introduced:
+            if candidate.key in decided:
+                mentions.append(Mention(decided[candidate.key], candidate.start, candidate.end))
+            continue
         options = {unit.province for unit in candidate.units}
         if not options:
             continue
+        province = settled[number] or _nearby(candidates, settled, number, options, text)
         if province is None:
-            province = _nearby(candidates, settled, number, options, text)
-        if province is None:
-            named = [code for code, _ in counts.most_common() if code in options]
-            province = named[0] if named and (candidate.bare or len(options) == 1) else None
-        if province is None and candidate.bare and candidate.rank and office in options:
-            province = office
+            province = _from_context(candidate, options, counts, outlet, office)
         if province is None:
             continue
         if _level(candidate) == 0 and upper and province not in upper:
             continue  # "xã Tiên Hải (thành phố Phủ Lý)": a commune that is gone, and another province's one of that name
         settled[number] = province
         fitting = [unit for unit in candidate.units if unit.province == province]
-        mentions.append(
-            Mention(_of_its_time(fitting, former_first, candidate, candidates, settled, number), candidate.start, candidate.end)
-        )
-    return mentions
+        unit = _of_its_time(fitting, former_first, candidate, candidates, settled, number)
+        if candidate.rank:
+            decided.setdefault(candidate.key, unit)
+        mentions.append(Mention(unit, candidate.start, candidate.end))
+    return sorted(mentions, key=lambda mention: mention.start)
+
+
+def _from_context(candidate: _Candidate, options: set[str], counts: Counter[str], outlet: str | None, office: str | None) -> str | None:
+    """The province of a name that several bear, or that no rank shows to be one: from the text, then from outlet and office."""
+    named = [code for code, _ in counts.most_common() if code in options]
+    if named and (candidate.bare or candidate.rank or candidate.local or len(options) == 1):
+        return named[0]
+    if (candidate.bare and candidate.rank) or (candidate.local and not counts):
+        return outlet if outlet in options else office if office in options else None
+    # a district's name without its rank: at home one writes so
+    return outlet if options == {outlet} and not counts else None
 
 
 def _drop_strangers(candidates: list[_Candidate], settled: list[str | None], text: str) -> None:
@@ -497,6 +591,10 @@ def _nearby(candidates: list[_Candidate], settled: list[str | None], number: int
     return None
 
 
+_NEAR = 12
+"""How many names around one are asked which district or province it lies in."""
+
+
 def _of_its_time(
     units: list[Unit], former_first: bool, candidate: _Candidate, candidates: list[_Candidate], settled: list[str | None], number: int
 ) -> Unit:
@@ -511,9 +609,10 @@ def _of_its_time(
         pool = sorted(pool, key=lambda unit: ("province", "district", "ward").index(unit.level))
     if pool[0].valid_to is not None and len(pool) > 1:
         pool = sorted(pool, key=lambda unit: (unit.level != "province", -(unit.valid_to or MERGER).toordinal()))
-        if number + 1 < len(candidates):
-            beside = {unit.code for unit in candidates[number + 1].units}
+        near = candidates[max(0, number - _NEAR) : number][::-1] + candidates[number + 2 : number + _NEAR]
+        others = candidates[number + 1 : number + 2] + near
+        for other in others:
             for unit in pool:
-                if beside.intersection(unit.inside):
+                if any(above.code in unit.inside for above in other.units if above.valid_to or not above.former):
                     return unit
     return pool[0]

@@ -11,15 +11,15 @@ from nlp.step import Step
 from nlp.toponyms import find_places
 
 
-def places(text: str, published_at: datetime | None, office_province: str | None) -> list[Place]:
+def places(text: str, published_at: datetime | None, office_province: str | None, outlet_province: str | None = None) -> list[Place]:
     """Each unit once, in the order in which they are first named."""
     day = vietnam_day(published_at) if published_at else None
     known = gazetteer()
     found: dict[tuple[str, object], Place] = {}
-    for mention in find_places(text, office_province, day):
+    for mention in find_places(text, office_province, day, outlet_province):
         unit = mention.unit
         found.setdefault((unit.code, unit.valid_to), known.place(unit))
     return list(found.values())
 
 
-STEP = Step(places, version=1, writes="places")
+STEP = Step(places, version=2, writes="places")

@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.places import measure, records_of
+from diembao.article import Article
 from nlp.gazetteer import gazetteer, name_key
+from nlp.outlets import province_of_host
 from nlp.repair import repair
+from nlp.step import discover
 from nlp.steps.places import places
+from nlp.tagging import Tagger
 from nlp.toponyms import find_places
 
 HEADLINES = Path(__file__).parent.parent / "data" / "places" / "headlines.jsonl"
@@ -162,3 +167,91 @@ def test_provinces_of_the_labelled_headlines() -> None:
         missed += len(expected - found)
     assert right / (right + wrong) >= 0.97
     assert right / (right + missed) >= 0.95
+
+
+def test_a_row_of_names_shares_the_rank_of_its_first() -> None:
+    assert units("huyện Thoại Sơn và Châu Thành của An Giang", published=date(2021, 10, 1)) == [
+        "Huyện Thoại Sơn", "Huyện Châu Thành", "Tỉnh An Giang"
+    ]  # fmt: skip
+    assert units("các xã Tân Cương, Phúc Trìu và Phúc Hà (Thái Nguyên)", published=date(2021, 10, 1))[:3] == [
+        "Xã Tân Cương", "Xã Phúc Trìu", "Xã Phúc Hà"
+    ]  # fmt: skip
+    assert units("Các xã bị thiệt hại ở Cà Mau là Hàng Vịnh, Hiệp Tùng.", published=date(2017, 6, 1))[1:] == [
+        "Xã Hàng Vịnh",
+        "Xã Hiệp Tùng",
+    ]
+
+
+def test_of_two_districts_in_todays_province_the_former_province_beside_decides() -> None:
+    found = find_places("huyện Châu Thành, tỉnh Kiên Giang và huyện Châu Thành, tỉnh An Giang", published=date(2021, 10, 1))
+    assert [mention.unit.code for mention in found] == ["91/huyen-chau-thanh", "91", "89/huyen-chau-thanh", "89"]
+
+
+def test_a_name_with_its_rank_elsewhere_in_the_text_is_known_without_it() -> None:
+    text = "Dân Kim Sơn bức xúc\nNước kênh ở xã Kim Sơn, tỉnh Đồng Tháp đổi màu. Ông Nguyễn Kim Sơn, Công ty Kim Sơn nói gì?"
+    found = find_places(text, published=date(2026, 11, 1))
+    assert [(text[m.start : m.end], m.unit.name) for m in found] == [
+        ("Kim Sơn", "Xã Kim Sơn"), ("xã Kim Sơn", "Xã Kim Sơn"), ("tỉnh Đồng Tháp", "Tỉnh Đồng Tháp")
+    ]  # fmt: skip
+
+
+def test_a_communes_name_behind_a_word_of_place_means_that_at_home() -> None:
+    day = date(2026, 11, 1)
+    assert units("Nhà mình ở Kim Sơn: nước kênh đen ngòm", "Đồng Tháp", day) == ["Xã Kim Sơn"]
+    assert units("Nhà mình ở Kim Sơn: nước kênh đen ngòm", None, day) == []
+    assert provinces("Nhà mình ở Kim Sơn, Quảng Ninh chỉ mưa", "Đồng Tháp") == {"Quảng Ninh"}
+    assert units("ông Kim Sơn và đường Kim Sơn", "Đồng Tháp", day) == []
+
+
+def test_units_of_another_time_are_not_meant() -> None:
+    assert [m.unit.valid_to for m in find_places("phường Phú Nhuận mở hội", None, date(2026, 2, 1))] == [None]
+    (huyen,) = find_places("TP Huế ngập", published=date(2021, 10, 1))
+    assert (huyen.unit.level, huyen.unit.valid_to) == ("district", date(2024, 12, 31))
+    (today,) = find_places("TP Huế ngập", published=date(2026, 2, 1))
+    assert (today.unit.level, today.unit.valid_to) == ("province", None)
+
+
+def test_communes_that_ended_before_the_merger_are_known() -> None:
+    assert units("xã Tam Dân, huyện Phú Ninh, Quảng Nam", published=date(2021, 10, 1)) == ["Xã Tam Dân", "Huyện Phú Ninh", "Tỉnh Quảng Nam"]
+
+
+@pytest.mark.parametrize(
+    ("url", "province"),
+    [
+        ("https://baodongthap.vn/a", "Đồng Tháp"),
+        ("http://lucba.daitu.thainguyen.gov.vn/", "Thái Nguyên"),
+        ("https://hagiangtv.vn", "Tuyên Quang"),
+        ("https://www.hanoimoi.vn", None),
+        ("https://tuoitre.vn/ha-noi-mua", None),
+        ("https://[broken", None),
+        ("", None),
+    ],
+)
+def test_a_provincial_host_tells_its_province(url: str, province: str | None) -> None:
+    assert province_of_host(url) == province
+
+
+def test_the_outlets_province_decides_before_the_offices(tmp_path: Path) -> None:
+    (tmp_path / "sources").mkdir()
+    entry = 'name = "Báo"\ndomain = "bao.vn"\nenabled = false\nprovince = "Vĩnh Long"\n'
+    (tmp_path / "sources" / "bao.toml").write_text(entry, encoding="utf-8")
+    (tmp_path / "sources" / "hong.toml").write_text("name = ", encoding="utf-8")
+    tagger = Tagger(tmp_path, "Đồng Tháp", [step for step in discover() if step.name == "places"])
+    article = Article(title="Cháy chợ ở huyện Châu Thành")
+    for fields, province in (
+        ({}, "Đồng Tháp"),
+        ({"source": "bao"}, "Vĩnh Long"),
+        ({"source": "hong"}, "Đồng Tháp"),
+        ({"url": "https://baolongan.vn/1"}, "Tây Ninh"),
+    ):
+        assert [place.province for place in tagger.tag(article.with_fields(**fields)).places] == [province]
+
+
+@pytest.mark.parametrize("part", ["development", "test"])
+def test_units_of_the_labelled_headlines(part: str) -> None:
+    score = measure(records_of(part))
+    assert score.items == 75
+    assert score.accuracy >= 0.95, score.errors
+    assert score.unit_precision >= 0.95, score.errors
+    assert score.precision >= 0.97, score.errors
+    assert score.recall >= 0.95, score.errors
