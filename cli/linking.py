@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -19,14 +21,14 @@ def duplicates(**_: bool) -> None:
     whole in the other.
     """
     from nlp.copies import find_copies
-    from nlp.repair import repair
 
-    def texts() -> list[tuple[str, str]]:
-        articles = with_progress(read_articles(sys.stdin), "read")
-        return [(article.id, repair("\n".join((article.title, article.lead, article.body))).text) for article in articles]
-
-    for pair in find_copies(texts()):
+    for pair in find_copies(texts_of(with_progress(sys.stdin, "read")), len(os.sched_getaffinity(0))):
         emit({"a": pair.a, "b": pair.b, "similarity": round(pair.similarity, 4)})
+
+
+def texts_of(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Id and whole text of each Article."""
+    return ((article.id, "\n".join((article.title, article.lead, article.body))) for article in read_articles(lines))
 
 
 @click.command()

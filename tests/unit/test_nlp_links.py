@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import random
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +16,7 @@ from nlp.copies import copy_keys, find_copies, shingle, similarity
 from nlp.linking import link
 from nlp.steps.copies import find_copy_keys
 from nlp.steps.stories import find_story_keys
-from nlp.stories import WINDOW, group_stories
+from nlp.stories import WINDOW, group_stories, opening_of, terms_of
 
 FLOOD = (
     "Sáng 14/11, triều cường dâng cao kết hợp mưa lớn khiến hàng chục tuyến đường tại thành phố Mỹ Tho ngập sâu. Nước tràn vào nhà "
@@ -99,7 +103,49 @@ def test_standing_paragraph_of_many_articles_finds_no_pairs() -> None:
 
 def test_keys_are_stable() -> None:
     assert copy_keys(FLOOD) == copy_keys(FLOOD.replace(" ", "  "))
-    assert 4 <= len(copy_keys(FLOOD)) <= 30
+    assert 30 <= len(copy_keys(FLOOD)) <= 60
+    assert copy_keys("") == []
+    assert len(copy_keys("Mưa to")) == 1
+
+
+def test_short_text_shares_keys_with_the_long_one_that_holds_it() -> None:
+    around = " ".join(f"tin{number} chữ{number * 7} việc{number * 3}" for number in range(400))
+    shared = set(copy_keys(FLOOD)) & set(copy_keys(f"{around} {FLOOD} {around}"))
+    assert len(shared) >= 4
+    assert [(pair.a, pair.b) for pair in find_copies([("long", f"{around} {FLOOD} {around}"), ("short", FLOOD)])] == [("long", "short")]
+
+
+def altered(text: str, share: float, seed: int) -> str:
+    chance = random.Random(seed)
+    return " ".join(f"chữ{chance.randrange(10**6)}" if chance.random() < share else word for word in text.split())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_text_with_every_fifth_word_changed_is_found_and_one_with_every_second_is_not(seed: int) -> None:
+    text = FLOOD + " " + SCHOOL
+    pairs = find_copies([("goc", text), ("sua", altered(text, 0.2, seed)), ("viet lai", altered(text, 0.5, seed))])
+    assert [(pair.a, pair.b) for pair in pairs] == [("goc", "sua")]
+
+
+def test_disguised_letters_do_not_hide_a_copy() -> None:
+    hidden = FLOOD.translate(str.maketrans("chn", "ᴄʜɴ"))
+    assert [pair.a for pair in find_copies([("goc", FLOOD), ("giau", hidden)])] == ["goc"]
+
+
+def test_other_processes_give_the_same_pairs() -> None:
+    texts = [(str(n), " ".join(f"tin{n}chữ{m}" for m in range(30))) for n in range(1100)]
+    texts[700:700] = [("goc", FLOOD), ("sua", edited(FLOOD))]
+    alone = list(find_copies(texts))
+    assert alone == list(find_copies(texts, processes=2))
+    assert [(pair.a, pair.b) for pair in alone] == [("goc", "sua")]
+
+
+def test_pairs_are_the_same_whatever_the_size_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [(str(n), FLOOD if n % 3 else SCHOOL) for n in range(30)]
+    whole = list(find_copies(texts))
+    monkeypatch.setattr("nlp.copies._BLOCK", 10)
+    assert list(find_copies(texts)) == whole
+    assert len(whole) == 20 * 19 // 2 + 10 * 9 // 2
 
 
 def test_reprint_points_at_the_original_also_within_one_batch() -> None:
@@ -155,6 +201,36 @@ def test_a_story_ends_with_its_window() -> None:
     title = "Triều cường gây ngập nhiều tuyến đường ở Mỹ Tho"
     articles = [Article(id=name, title=title, published_at=NOON + after) for name, after in (("a", timedelta()), ("b", WINDOW * 2))]
     assert dict(group_stories(articles)) == {"a": "a", "b": "b"}
+
+
+def test_another_day_of_a_series_is_another_story() -> None:
+    titles = ["Bản tin trưa ngày 09/10/2021 Đài Cửa Tiểu", "Bản tin trưa ngày 10/10/2021 Đài Cửa Tiểu"]
+    assert dict(group_stories([Article(id=str(number), title=title) for number, title in enumerate(titles)])) == {"0": "0", "1": "1"}
+
+
+def test_one_thing_in_several_spellings_is_one_term() -> None:
+    assert terms_of("TP.HCM tiêm vắc-xin Covid-19") == terms_of("Thành phố Hồ Chí Minh tiêm vaccine COVID 19")
+    assert "780.000" in terms_of("Tiêm cho 780.000 trẻ")
+
+
+@pytest.mark.parametrize("lead", ["(Dân trí) - Cầu sập", "TTO - Cầu sập", "VTV.vn – Cầu sập", "(CAO) Cầu sập", "Cầu sập"])
+def test_name_of_the_outlet_is_no_part_of_the_event(lead: str) -> None:
+    assert opening_of(lead) == "Cầu sập"
+
+
+STORIES = Path(__file__).parent.parent / "data" / "stories" / "danes-2021-10.jsonl"
+
+
+def test_stories_of_the_labelled_headlines() -> None:
+    """B-cubed F1 of the development part; the test part is left to `benchmarks/stories.py`."""
+    rows = [json.loads(line) for line in STORIES.read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in rows if row["part"] == "development"]
+    found = dict(group_stories([Article(id=row["id"], title=row["title"], lead=row["lead"]) for row in rows]))
+    gold, made = Counter(row["story"] for row in rows), Counter(found.values())
+    both = Counter((row["story"], found[row["id"]]) for row in rows)
+    precision = sum(both[row["story"], found[row["id"]]] / made[found[row["id"]]] for row in rows) / len(rows)
+    recall = sum(both[row["story"], found[row["id"]]] / gold[row["story"]] for row in rows) / len(rows)
+    assert 2 * precision * recall / (precision + recall) > 0.9
 
 
 def test_articles_without_words_are_stories_of_their_own() -> None:
