@@ -1,4 +1,4 @@
-"""Text as it should have been written: NFC, without invisible and control characters, disguised letters undone.
+"""Text as it should have been written: NFC, without HTML's spellings, old font encodings, invisible and control characters and disguises.
 
 Copy sites replace letters by others that look alike ("ᴄʜíɴʜ qυʏềɴ" for "chính quyền") to hide from searches for their source. A letter
 alone says nothing: ρ is Greek in Greek, ɪ is right in a transcription. So the decision falls per word: it is repaired when it holds
@@ -13,13 +13,15 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from html.entities import html5
 from itertools import islice, product
 from pathlib import Path
 from typing import NamedTuple
 
+from nlp.legacy import undo_legacy
 from nlp.syllables import QUALITIES, TONES, is_syllable
 
-VERSION = 1
+VERSION = 2
 """Raise it when `repair` may give another text."""
 
 
@@ -33,16 +35,20 @@ class Repaired(NamedTuple):
 def repair(text: str) -> Repaired:
     """`text` in NFC, without invisible and control characters, with disguised letters undone.
 
-    Line ends become line feeds; other control characters, soft hyphens and zero-width characters go (joiners inside emoji and in scripts
-    that need them stay); lone surrogates become U+FFFD. A word that is right in any language stays as it is, and a spelling such
-    as `hoà` for `hòa` too. Applying it twice changes nothing more. Time grows with the length of the text.
+    Letters left as HTML wrote them (`&aacute;`, `&#7879;`) and lines in an encoding of before Unicode (`nlp.legacy`) are put right.
+    Line ends become line feeds; other control characters, soft hyphens and zero-width characters go (joiners inside emoji and in
+    scripts that need them stay); lone surrogates become U+FFFD. A word that is right in any language stays as it is, and a spelling
+    such as `hoà` for `hòa` too. Applying it twice changes nothing more. Time grows with the length of the text.
 
     >>> repair("Xây dựng ᴄʜíɴʜ qυʏềɴ đᎥệп tử, trình ᴜʙɴᴅ tỉnh")
     Repaired(text='Xây dựng chính quyền điện tử, trình UBND tỉnh', obfuscated=True)
     >>> repair("Москва, 5 µm, /hɪm/").obfuscated
     False
     """
-    text = clean_characters(text)
+    for _ in range(4):  # what a hidden character divided may be an entity without it
+        before, text = text, clean_characters(undo_legacy(unicodedata.normalize("NFC", undo_entities(text))))
+        if text == before:
+            break
     obfuscated = False
     for _ in range(4):  # what a repaired word says about its neighbours may decide about another: until nothing changes
         if not _SUSPECT.search(text):
@@ -54,6 +60,36 @@ def repair(text: str) -> Repaired:
         text = undone
     return Repaired(text, obfuscated)
 
+
+_ENTITY = re.compile(r"&(?:(?:amp|AMP|#0*38|#[xX]0*26);)*(?:([A-Za-z][A-Za-z0-9]{1,30});|#([0-9]{1,7});|#[xX]([0-9A-Fa-f]{1,6});)?")
+
+
+def undo_entities(text: str) -> str:
+    """`text` with HTML's spellings of letters, quotation marks, dashes, spaces and of & undone, also where they were spelt twice.
+
+    What would make new mark-up (`&lt;`, `&#97;`) stays as it is written.
+
+    >>> undo_entities("B&agrave; R&#7883;a, AT&amp;T, &amp;quot;g&amp;iacute;&quot;, R&D; &lt;b&gt;")
+    'Bà Rịa, AT&T, "gí", R&D; &lt;b&gt;'
+    """
+    if "&" not in text or ";" not in text:
+        return text
+    return _ENTITY.sub(_undo_entity, text)
+
+
+def _undo_entity(match: re.Match[str]) -> str:
+    name, decimal, hexadecimal = match.groups()
+    if name:
+        letter = html5.get(name + ";", "")
+    else:
+        code = int(decimal or hexadecimal or "0", 10 if decimal else 16)
+        letter = chr(code) if 0xA0 <= code < 0xD800 or 0xE000 <= code <= 0x10FFFF or code in (34, 39) else ""
+    if len(letter) == 1 and (letter in "\"'" or letter >= "\u00a0"):
+        return letter
+    return "&" + _AMPS.sub("", match.group())
+
+
+_AMPS = re.compile(r"^&(?:(?:amp|AMP|#0*38|#[xX]0*26);)*")
 
 _LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _GONE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e\u200b\u2060-\u2064\ufeff\ufff9-\ufffb]")

@@ -14,9 +14,13 @@ LOOKALIKES = st.text("aáạăâbcdđeêghiklmnoôơpqrstuưvxyAĐNTᴀᴛʜɴ�
 CYRILLIC = st.text("абвгдежзийклмнопрстуфхцчшщъыьэюя АБВ.,-\n", max_size=120)
 GREEK = st.text("αβγδεζηθικλμνξοπρστυφχψωάέήίόύώ ΑΒΓ.,\n", max_size=120)
 LATIN = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x17F, exclude_categories=("Cc", "Cf")), max_size=120)
+OLD_FONTS = st.text(st.characters(min_codepoint=0xA1, max_codepoint=0xFF) | st.sampled_from("aeiouynghtcm NTH-.\n"), max_size=80)
+HTML = st.lists(
+    st.sampled_from(["&", "amp;", "#", "38;", "x26;", "aacute;", "lt;", "#7879;", "a", ";", " ", "\u200b", "&amp;"]), max_size=12
+).map("".join)
 
 
-@given(ANY | LOOKALIKES)
+@given(ANY | LOOKALIKES | OLD_FONTS | HTML)
 def test_repair_ends_on_any_text_and_a_second_time_changes_nothing(text: str) -> None:
     once = repair(text)
     assert repair(once.text).text == once.text

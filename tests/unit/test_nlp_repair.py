@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import random
 import re
 import unicodedata
@@ -9,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nlp.repair import lookalike, repair
+from nlp.legacy import tcvn3, undo_legacy, vni
+from nlp.repair import clean_characters, lookalike, repair
 from nlp.syllables import is_syllable
 
 ARTICLES = Path(__file__).parent.parent / "data" / "articles" / "government"
@@ -212,3 +215,92 @@ def test_articles_disguised_with_any_alphabet_are_restored(alphabet: str) -> Non
                 restored += before.lower() == after.lower()
     assert altered > 10
     assert restored >= 0.97 * altered
+
+
+LEGACY = {
+    "Céng hoµ x· héi chñ nghÜa ViÖt Nam": "Cộng hoà xã hội chủ nghĩa Việt Nam",
+    "§éc lËp - Tù do - H¹nh phóc": "Độc lập - Tự do - Hạnh phúc",
+    "nh÷ng ng\u00ad\u00eai d©n x· T©n Phong": "những người dân xã Tân Phong",
+    "Coäng hoøa xaõ hoäi chuû nghóa Vieät Nam": "Cộng hòa xã hội chủ nghĩa Việt Nam",
+    "Ñoäc laäp - Töï do - Haïnh phuùc": "Độc lập - Tự do - Hạnh phúc",
+    "UÛY BAN NHAÂN DAÂN TÆNH TIEÀN GIANG": "ỦY BAN NHÂN DÂN TỈNH TIỀN GIANG",
+    "Hµ Néi m\u00ada to, ngËp nÆng": "Hà Nội mưa to, ngập nặng",
+}
+
+
+@pytest.mark.parametrize("written", LEGACY)
+def test_text_of_old_fonts_is_read_again(written: str) -> None:
+    assert repair(written) == (LEGACY[written], False)
+    assert repair(f"{written}\nBáo điện tử Đồng Tháp").text == f"{LEGACY[written]}\nBáo điện tử Đồng Tháp"
+
+
+FOREIGN = [
+    "Le président français a été élu hier à l'unanimité, où dû tôt côté là-bas ça va",
+    "El niño comió mañana por la mañana más rápido también así",
+    "Não é possível que são três corações irmãos",
+    "Für schöne Mädchen müssen Väter früh aufstehen, süß und größer",
+    "Så må vi gå på når været blir så dårligt, være små",
+    "Più tardi così perché è già città, può",
+    "Ég á hús í Reykjavík og það er ágætt",
+    "Að því búnu fór hún út á sjó",
+    "A©B ½ «x» ®y §3 ¶4 ·5 ¸6",
+    "tôt dû, hôte",
+    "Malaysia dan Indonesia menang, café résumé naïve",
+    "PO BOX 12, Ö3 Ü1, Ý kiến",
+    "Tôi có gã tôm, bà tóm tù",
+]
+
+
+@pytest.mark.parametrize("text", FOREIGN)
+def test_other_languages_are_not_taken_for_old_fonts(text: str) -> None:
+    assert undo_legacy(text) == text
+
+
+def clean_texts() -> list[str]:
+    """The texts that the project ships: 4,947 headlines with leads, and the articles of the government sites."""
+    shipped = Path(__file__).parent.parent.parent / "nlp" / "models" / "labels" / "danes.jsonl.gz"
+    records = [json.loads(line) for line in gzip.decompress(shipped.read_bytes()).decode().splitlines()]
+    texts = [record[name] for record in records for name in ("title", "lead")]
+    texts += [path.read_text(encoding="utf-8") for path in ARTICLES.glob("*.txt") if "disguised" not in path.name]
+    return [unicodedata.normalize("NFC", text) for text in texts]
+
+
+def test_no_shipped_text_is_taken_for_one_of_old_fonts() -> None:
+    texts = clean_texts()
+    assert len(texts) > 9000
+    assert [text for text in texts if undo_legacy(text) != text] == []
+
+
+_HTML = re.compile(r"&#?[A-Za-z0-9]+;")
+
+
+def test_no_word_of_latin_letters_in_the_shipped_texts_changes() -> None:
+    changed = set()
+    for text in map(clean_characters, clean_texts()):
+        repaired = repair(text).text
+        if repaired != text and not _HTML.search(text):
+            changed.update(word for word, now in zip(text.split(), repaired.split(), strict=True) if word != now)
+    plain = re.compile("[\u0000-\u00cf\u00d1-\u017fƠơƯư\u1e00-\u1eff\u2000-\u206f]*")  # without Ð, which is typed for Đ
+    assert [word for word in changed if plain.fullmatch(word)] == []
+    assert "taпg" in changed  # a disguise among them, with the Cyrillic letter
+
+
+@pytest.mark.parametrize("convert", [tcvn3, vni])
+def test_ascii_is_the_same_in_old_fonts(convert: object) -> None:
+    assert convert("Viet Nam 2026, UBND (TP.HCM)") == "Viet Nam 2026, UBND (TP.HCM)"  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("Trạm trộn b&ecirc; t&ocirc;ng g&acirc;y &ocirc; nhiễm", "Trạm trộn bê tông gây ô nhiễm"),
+        ("Bà R&#7883;a, &#x1EA5;p", "Bà Rịa, ấp"),
+        ("&quot;AT&amp;T&quot; &amp;aacute; &amp;amp;eacute; &ndash; &#39;x&#39;", "\"AT&T\" á é – 'x'"),
+        ("R&D; a &b; Tom & Jerry; ?a=1&b=2", "R&D; a &b; Tom & Jerry; ?a=1&b=2"),
+        ("&lt;b&gt; &#97; &#0; &#xD800; &#x110000; &amp;lt;", "&lt;b&gt; &#97; &#0; &#xD800; &#x110000; &lt;"),
+        ("&aac\u200bute;", "á"),
+    ],
+)
+def test_letters_that_html_spells_are_undone(written: str, meant: str) -> None:
+    assert repair(written) == (meant, False)
+    assert repair(meant).text == meant

@@ -1,0 +1,112 @@
+"""Text that came through a font encoding of before Unicode: TCVN3 (ABC) and VNI, read as Latin-1.
+
+A page typed in such a font shows "ViÖt Nam" or "Vieät Nam" once its font is gone. Recognised by what no clean text of any language does:
+its words are impossible as they stand, and nearly all become Vietnamese syllables when read in that encoding.
+
+Tables: TCVN 5712:1993 VN3 (https://vi.wikipedia.org/wiki/TCVN3) and VNI for Windows (https://vi.wikipedia.org/wiki/VNI).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from itertools import islice
+
+from nlp.syllables import is_syllable
+
+_TCVN3_LETTERS = str.maketrans(
+    "¡¢£¤¥¦§¨©ª«¬\u00ad®µ¶·¸¹»¼½¾ÆÇÈÉÊËÌÎÏÐÑÒÓÔÕÖ×ØÜÝÞßáâãäåæçèéêëìíîïñòóôõö÷øùúûüýþ",
+    "ĂÂÊÔƠƯĐăâêôơưđàảãáạằẳẵắặầẩẫấậèẻẽéẹềểễếệìỉĩíịòỏõóọồổỗốộờởỡớợùủũúụừửữứựỳỷỹýỵ",
+)
+_VNI_MARKS = {
+    "ù": "\u0301",
+    "ø": "\u0300",
+    "û": "\u0309",
+    "õ": "\u0303",
+    "ï": "\u0323",
+    "â": "\u0302",
+    "á": "\u0302\u0301",
+    "à": "\u0302\u0300",
+    "å": "\u0302\u0309",
+    "ã": "\u0302\u0303",
+    "ä": "\u0302\u0323",
+    "ê": "\u0306",
+    "é": "\u0306\u0301",
+    "è": "\u0306\u0300",
+    "ú": "\u0306\u0309",
+    "ü": "\u0306\u0303",
+    "ë": "\u0306\u0323",
+}
+_VNI_LETTERS = str.maketrans("ñöôíìæóòîÑÖÔÍÌÆÓÒÎ", "đươíìỉĩịỵĐƯƠÍÌỈĨỊỴ")
+_VNI_PAIR = re.compile(f"([aeouyöô])([{''.join(_VNI_MARKS)}])", re.IGNORECASE)
+
+_LEGACY = re.compile("[\u00a1-\u00ff]")
+_UNICODE_ONLY = re.compile("[ĂăĐđĨĩŨũƠơƯư\u1ea0-\u1ef9\u0300\u0301\u0303\u0309\u0323]")
+"""What a line in an old encoding cannot hold: Vietnamese letters that are not in Latin-1."""
+
+_PIECE = re.compile(r"[^\s.,;:!?()\[\]{}\"'“”‘’…/\\|–—+*=<>&%@#$0-9_-]+")
+_LETTERS = re.compile(r"[^\W\d_]+")
+
+_READ = 400
+"""Words that are looked at: more do not change the verdict."""
+
+
+def tcvn3(text: str) -> str:
+    """`text`, TCVN3 read as Latin-1, in Unicode. The fonts for capitals have the same codes: case is taken from the plain letters."""
+    return _PIECE.sub(_tcvn3_word, text)
+
+
+def _tcvn3_word(match: re.Match[str]) -> str:
+    word = match.group()
+    plain = [letter for letter in word if letter.isascii()]
+    result = word.translate(_TCVN3_LETTERS)
+    return result.upper() if len(plain) > 1 and all(letter.isupper() for letter in plain) else result
+
+
+def vni(text: str) -> str:
+    """`text`, VNI read as Latin-1, in Unicode."""
+    paired = _VNI_PAIR.sub(lambda match: match[1].translate(_VNI_LETTERS) + _VNI_MARKS[match[2].lower()], text)
+    # a mark that has found its vowel is no Latin-1 letter any more; the rest stand for themselves
+    return unicodedata.normalize("NFC", paired.translate(_VNI_LETTERS))
+
+
+def undo_legacy(text: str) -> str:
+    """`text` with the lines that stand in TCVN3 or VNI in Unicode; everything else as it is.
+
+    Args:
+        text: NFC; soft hyphens still in place (TCVN3 has ư there).
+
+    >>> undo_legacy("UBND tØnh TiÒn Giang häp víi n«ng d©n"), undo_legacy("Thò tröôøng nhaø ñaát"), undo_legacy("Le président a été élu")
+    ('UBND tỉnh Tiền Giang họp với nông dân', 'Thị trường nhà đất', 'Le président a été élu')
+    """
+    if text.isascii():
+        return text
+    lines = text.split("\n")
+    suspects = [number for number, line in enumerate(lines) if _LEGACY.search(line) and not _UNICODE_ONLY.search(line)]
+    if not suspects:
+        return text
+    words = list(islice((piece for number in suspects for piece in _PIECE.findall(lines[number])), _READ))
+    marked = [word for word in words if not word.isascii()]
+    if len(marked) < 2 or sum(map(_is_right, marked)) > 0.4 * len(marked):
+        return text
+    best: Callable[[str], str] | None = None
+    most = 0.0
+    for convert in (tcvn3, vni):
+        right = sum(_is_right(convert(word)) for word in marked) / len(marked)
+        all_right = sum(_is_right(convert(word)) for word in words) / len(words)
+        needed = 1.0 if len(marked) < 4 else 0.85
+        if right >= needed and all_right >= 0.7 and right > most:
+            best, most = convert, right
+    if best is None:
+        return text
+    for number in suspects:
+        lines[number] = best(lines[number])
+    return "\n".join(lines)
+
+
+def _is_right(word: str) -> bool:
+    """Whether `word` is a Vietnamese syllable (or several, hyphens aside), or an abbreviation without marks."""
+    if not word.isalpha():
+        return False
+    return is_syllable(word) or (word.isascii() and word.isupper())
