@@ -243,7 +243,9 @@ class Page:
             raise ValueError(f"the selector {selector!r} cannot be read: {error}") from error
 
     def absolute(self, link: str) -> str:
-        """`link` as an absolute http(s) address; empty when it is not one."""
+        """`link` as an absolute http(s) address; empty when it is not one, or empty itself (which would lead to this page)."""
+        if not link.strip():
+            return ""
         try:
             address = urljoin(self.base, link.strip())
             parts = urlsplit(address)

@@ -362,6 +362,10 @@ def test_addresses_become_absolute_and_hostile_ones_are_left_out() -> None:
     assert article.canonical_url == "https://bao.example/bai-1.html?x=1"
 
 
+def test_a_page_without_pictures_is_not_its_own_picture() -> None:
+    assert extract(page(f"<h1>{HEADLINE}</h1><img src=' '>{BODY}"), URL).article.images == []
+
+
 def test_markup_in_the_headline_is_text() -> None:
     article = extract(page(f"<h1>Đê &lt;b&gt;bao&lt;/b&gt; ở ấp <em>Phú Hòa</em></h1>{BODY}"), URL).article
     assert article.title == "Đê <b>bao</b> ở ấp Phú Hòa"
