@@ -5,6 +5,7 @@ The tables stand here; each room brings its own queries. The search engine can b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -138,11 +139,14 @@ class OutboxMessage(Base):
     error: Mapped[str | None] = mapped_column(Text)
 
 
+_POSTGRES = re.compile(r"^postgres(?:ql)?://")
+
+
 class State:
     """The open database.
 
     Args:
-        url: SQLAlchemy URL.
+        url: SQLAlchemy URL; `postgresql://…` means the driver that the project brings.
 
     Raises:
         StateError: when it cannot be opened, or the file is not a database.
@@ -151,7 +155,7 @@ class State:
     def __init__(self, url: str) -> None:
         self.url = url
         try:
-            self.engine: Engine = create_engine(url)
+            self.engine: Engine = create_engine(_POSTGRES.sub("postgresql+psycopg://", url))
             if self.engine.dialect.name == "sqlite":
                 event.listen(self.engine, "connect", _prepare_sqlite)
             Base.metadata.create_all(self.engine)

@@ -241,6 +241,12 @@ class TestState:
             State(f"sqlite:///{tmp_path}/state.sqlite")
         assert "\n" not in str(caught.value)
 
+    @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+    def test_every_spelling_of_postgresql_means_the_driver_that_is_there(self, scheme: str) -> None:
+        with pytest.raises(StateError, match="connection failed|Connection refused") as caught:
+            State(f"{scheme}://user:secret@127.0.0.1:1/db?connect_timeout=2")
+        assert "secret" not in str(caught.value)
+
     def test_a_password_is_never_shown(self) -> None:
         with pytest.raises(StateError) as caught:
             State("nosuchdialect://user:secret@host/db")
