@@ -92,6 +92,7 @@ def monitor(sources: list[str] | None = None, at: datetime | None = None) -> dic
     settings, now = read_settings(), at or utc_now()
     try:
         with FileLock(settings.home / "monitor.lock", timeout=0):
+            State(settings.database).close()  # every stage needs it: a damaged one fails now, not after the retries of each
             return _round(settings, sources or [], now)
     except Timeout as error:
         raise DiembaoError("another round of monitor is still going on", "Wait until it has ended") from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -239,6 +241,20 @@ def test_a_crawl_process_that_fails_is_one_line(tmp_path: Path) -> None:
     settings = Settings(tmp_path, config, "sqlite", f"sqlite:///{tmp_path}/state.sqlite")
     with pytest.raises(DiembaoError, match=r"office\.toml: nonsense"):
         stages.crawl(settings, [], NOW)
+
+
+def test_a_round_on_a_damaged_database_ends_at_once_with_one_line_and_leaves_the_file(tmp_path: Path) -> None:
+    damaged = b"this is no database, " * 500
+    (tmp_path / "state.sqlite").write_bytes(damaged)
+    (tmp_path / "config").mkdir()
+    environment = {**os.environ, "DIEMBAO_HOME": str(tmp_path), "DIEMBAO_CONFIG": str(tmp_path / "config")}
+    command = [sys.executable, "-m", "cli", "monitor", "--once", "--json"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "file is not a database" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "state.sqlite").read_bytes() == damaged
+    assert not (tmp_path / "runs").exists()
 
 
 def test_another_process_gets_the_same_settings(tmp_path: Path) -> None:
