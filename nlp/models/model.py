@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from threadpoolctl import ThreadpoolController
 
 from diembao.errors import InputError
 from nlp.models.labels import CRITICAL_OF, SENTIMENTS, TOPICS
@@ -88,6 +89,12 @@ class Network:
         return np.asarray(units @ self.output + self.output_bias, np.float32)
 
 
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    """Found once: looking for the loaded libraries takes milliseconds."""
+    return ThreadpoolController()
+
+
 @dataclass(frozen=True)
 class HeadlineModel:
     """Topics, sentiment and who is criticised, from headline and lead.
@@ -125,7 +132,9 @@ class HeadlineModel:
 
     def scores(self, texts: Sequence[Headline]) -> Scores:
         """Calibrated probabilities of each text."""
-        return self.calibrated(self.raw_scores(texts))
+        # The products are small: handing them to several threads costs five times what it saves.
+        with _linear_algebra().limit(limits=1, user_api="blas"):
+            return self.calibrated(self.raw_scores(texts))
 
     def raw_scores(self, texts: Sequence[Headline]) -> Floats:
         """One row of 2 * OUTPUTS raw scores for each text: the linear view's, then the network's."""
