@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _MASK = "x"
 
@@ -13,6 +14,7 @@ _PHONE = re.compile(
       | [35789]\d{1,2}\)?([ .-]) \d{3}\1\d{3,4}                         # 0912 345 678, 091.234.5678
       | [35789]\d{2,3}([ .-]) \d{2}\2\d{2}\2\d{2,3}                     # 0912 34 56 78
       | [35789]\d{2}[ .-]\d{6} | [35789]\d[ .-]\d{7}                    # 0912 345678, 091 2345678
+      | [35789]\d{2}\)\d{3}[ .-]?\d{3}                                 # (0912)345678
       | 2\d{1,2}\)?[ .-]{1,2}                                           # (0273) 3872 777
         (?: \d{7,8} | \d([ .-])\d{3}\3\d{3} | \d{3,4}([ .-])\d{3,4} | \d{2}([ .-])\d{2}\5\d{3} )
     )(?![\w/-]*\d)(?!/[A-ZĐ])(?![ ]?(?:đồng|đ\b|VN[DĐ]|USD|triệu|tỷ|tỉ|%))""",
@@ -50,6 +52,37 @@ def mask_personal_numbers(text: str) -> str:
     >>> mask_personal_numbers("Đường dây nóng: 0273.3872.777, tổng đài 1022; năm 2026; 1.234.567.890 đồng")
     'Đường dây nóng: 0273.3872.777, tổng đài 1022; năm 2026; 1.234.567.890 đồng'
     """
+    plain, places = _plain(text)
+    masked = _mask(plain)
+    if masked == plain:
+        return text
+    letters = list(text)
+    for place, before, after in zip(places, plain, masked, strict=True):
+        if before != after:
+            letters[place] = after
+    return "".join(letters)
+
+
+def _plain(text: str) -> tuple[str, Sequence[int]]:
+    """`text` with plain digits, spaces and hyphens, and where in `text` each of its characters stands.
+
+    Pages separate the groups of a number by no-break spaces too, which stand in HTML also as entities.
+    """
+    plain = text.translate(_LOOK_ALIKES)
+    entities = list(_SPACE_ENTITY.finditer(plain))
+    if not entities:
+        return plain, range(len(plain))
+    parts: list[str] = []
+    places: list[int] = []
+    end = 0
+    for entity in entities:
+        parts += [plain[end : entity.start()], " "]
+        places += range(end, entity.start() + 1)
+        end = entity.end()
+    return "".join([*parts, plain[end:]]), [*places, *range(end, len(plain))]
+
+
+def _mask(text: str) -> str:
     if not _SIX_DIGITS.search(text):
         return text
     for pattern in (_IDENTITY, _PASSPORT, _ACCOUNT):
@@ -59,6 +92,12 @@ def mask_personal_numbers(text: str) -> str:
     )
 
 
+_LOOK_ALIKES = str.maketrans(
+    {chr(0xFF10 + digit): str(digit) for digit in range(10)}
+    | dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000", " ")
+    | dict.fromkeys("\u2010\u2011\u2012\u2013", "-")
+)
+_SPACE_ENTITY = re.compile(r"&(?:nbsp|ensp|emsp|thinsp|#160|#x[aA]0);")
 _SIX_DIGITS = re.compile(r"(?:\d[ .()+-]{0,3}){6}")
 _DIGIT = re.compile(r"\d")
 
