@@ -40,32 +40,32 @@ class _Query(_Shape):
 
 class _Column(_Shape):
     label: str = Field(min_length=1)
-    customLabel: bool = False  # noqa: N815 - Kibana's name
+    customLabel: bool = False
 
 
 class _BucketColumn(_Column):
-    isBucketed: Literal[True]  # noqa: N815
+    isBucketed: Literal[True]
 
 
 class _NumberColumn(_Column):
-    isBucketed: Literal[False]  # noqa: N815
-    dataType: Literal["number"]  # noqa: N815
+    isBucketed: Literal[False]
+    dataType: Literal["number"]
     scale: Literal["ratio"]
 
 
 class _DateParams(_Shape):
     interval: Literal["auto", "1h", "1d", "1w", "1M"]
-    includeEmptyRows: bool = True  # noqa: N815
-    dropPartials: bool = False  # noqa: N815
+    includeEmptyRows: bool = True
+    dropPartials: bool = False
 
 
 class DateHistogram(_BucketColumn):
     """Groups by time."""
 
-    operationType: Literal["date_histogram"]  # noqa: N815
-    dataType: Literal["date"]  # noqa: N815
+    operationType: Literal["date_histogram"]
+    dataType: Literal["date"]
     scale: Literal["interval"]
-    sourceField: str  # noqa: N815
+    sourceField: str
     params: _DateParams
 
 
@@ -81,15 +81,15 @@ class _FiltersParams(_Shape):
 class Filters(_BucketColumn):
     """Groups by named conditions."""
 
-    operationType: Literal["filters"]  # noqa: N815
-    dataType: Literal["string"]  # noqa: N815
+    operationType: Literal["filters"]
+    dataType: Literal["string"]
     scale: Literal["ordinal"]
     params: _FiltersParams
 
 
 class _OrderByColumn(_Shape):
     type: Literal["column"]
-    columnId: str  # noqa: N815
+    columnId: str
 
 
 class _OrderByName(_Shape):
@@ -103,36 +103,36 @@ class _FormatId(_Shape):
 
 class _TermsParams(_Shape):
     size: int = Field(ge=1, le=1000)
-    orderBy: _OrderByColumn | _OrderByName = Field(discriminator="type")  # noqa: N815
-    orderDirection: Literal["asc", "desc"]  # noqa: N815
-    otherBucket: bool  # noqa: N815
-    missingBucket: bool  # noqa: N815
-    parentFormat: _FormatId | None = None  # noqa: N815
+    orderBy: _OrderByColumn | _OrderByName = Field(discriminator="type")
+    orderDirection: Literal["asc", "desc"]
+    otherBucket: bool
+    missingBucket: bool
+    parentFormat: _FormatId | None = None
     include: list[str] = []
     exclude: list[str] = []
-    includeIsRegex: bool = False  # noqa: N815
-    excludeIsRegex: bool = False  # noqa: N815
+    includeIsRegex: bool = False
+    excludeIsRegex: bool = False
 
 
 class Terms(_BucketColumn):
     """Groups by the values of a field."""
 
-    operationType: Literal["terms"]  # noqa: N815
-    dataType: Literal["string"]  # noqa: N815
+    operationType: Literal["terms"]
+    dataType: Literal["string"]
     scale: Literal["ordinal"]
-    sourceField: str  # noqa: N815
+    sourceField: str
     params: _TermsParams
 
 
 class _Empty(_Shape):
-    emptyAsNull: bool  # noqa: N815
+    emptyAsNull: bool
 
 
 class CountColumn(_NumberColumn):
     """How many documents."""
 
-    operationType: Literal["count"]  # noqa: N815
-    sourceField: Literal["___records___"]  # noqa: N815
+    operationType: Literal["count"]
+    sourceField: Literal["___records___"]
     filter: _Query | None = None
     params: _Empty | None = None
 
@@ -140,8 +140,8 @@ class CountColumn(_NumberColumn):
 class UniqueCount(_NumberColumn):
     """How many values."""
 
-    operationType: Literal["unique_count"]  # noqa: N815
-    sourceField: str  # noqa: N815
+    operationType: Literal["unique_count"]
+    sourceField: str
     params: _Empty | None = None
 
 
@@ -159,13 +159,13 @@ class _Ast(_Shape):
 
 
 class _MathParams(_Shape):
-    tinymathAst: _Ast  # noqa: N815
+    tinymathAst: _Ast
 
 
 class MathColumn(_NumberColumn):
     """What a formula does with its parts."""
 
-    operationType: Literal["math"]  # noqa: N815
+    operationType: Literal["math"]
     params: _MathParams
     references: list[str] = Field(min_length=1)
 
@@ -181,14 +181,14 @@ class _NumberFormat(_Shape):
 
 class _FormulaParams(_Shape):
     formula: str = Field(min_length=1)
-    isFormulaBroken: Literal[False]  # noqa: N815
+    isFormulaBroken: Literal[False]
     format: _NumberFormat | None = None
 
 
 class FormulaColumn(_NumberColumn):
     """A number that is worked out from others."""
 
-    operationType: Literal["formula"]  # noqa: N815
+    operationType: Literal["formula"]
     params: _FormulaParams
     references: list[str] = Field(min_length=1, max_length=1)
 
@@ -201,8 +201,8 @@ _ANY_COLUMN: TypeAdapter[Column] = TypeAdapter(Column)
 
 class _Layer(_Shape):
     columns: dict[str, dict[str, Any]] = Field(min_length=1)
-    columnOrder: list[str] = Field(min_length=1)  # noqa: N815
-    incompleteColumns: dict[str, Any] = Field(max_length=0)  # noqa: N815
+    columnOrder: list[str] = Field(min_length=1)
+    incompleteColumns: dict[str, Any] = Field(max_length=0)
     sampling: int = 1
 
 
@@ -211,58 +211,58 @@ class _Layers(_Shape):
 
 
 class _Datasources(_Shape):
-    formBased: _Layers  # noqa: N815
+    formBased: _Layers
 
 
 class _MetricDrawing(_Shape):
-    layerId: str  # noqa: N815
-    layerType: Literal["data"]  # noqa: N815
-    metricAccessor: str  # noqa: N815
+    layerId: str
+    layerType: Literal["data"]
+    metricAccessor: str
     color: str = "#000000"
 
 
 class _TableColumn(_Shape):
-    columnId: str  # noqa: N815
-    isTransposed: bool = False  # noqa: N815
+    columnId: str
+    isTransposed: bool = False
 
 
 class _Sorting(_Shape):
-    columnId: str  # noqa: N815
+    columnId: str
     direction: Literal["asc", "desc"]
 
 
 class _TableDrawing(_Shape):
-    layerId: str  # noqa: N815
-    layerType: Literal["data"]  # noqa: N815
+    layerId: str
+    layerType: Literal["data"]
     columns: list[_TableColumn] = Field(min_length=1)
     sorting: _Sorting | None = None
 
 
 class _YConfig(_Shape):
-    forAccessor: str  # noqa: N815
+    forAccessor: str
     color: str = Field(pattern=r"^#[0-9a-f]{6}$")
-    axisMode: Literal["left", "right", "auto"]  # noqa: N815
+    axisMode: Literal["left", "right", "auto"]
 
 
 class _XYLayer(_Shape):
-    layerId: str  # noqa: N815
-    layerType: Literal["data"]  # noqa: N815
-    seriesType: Literal["bar_stacked", "line", "bar_horizontal_stacked", "bar", "area_stacked", "bar_horizontal"]  # noqa: N815
-    xAccessor: str  # noqa: N815
+    layerId: str
+    layerType: Literal["data"]
+    seriesType: Literal["bar_stacked", "line", "bar_horizontal_stacked", "bar", "area_stacked", "bar_horizontal"]
+    xAccessor: str
     accessors: list[str] = Field(min_length=1)
-    yConfig: list[_YConfig] = []  # noqa: N815
+    yConfig: list[_YConfig] = []
 
 
 class _Sides(_Shape):
     x: bool
-    yLeft: bool  # noqa: N815
-    yRight: bool  # noqa: N815
+    yLeft: bool
+    yRight: bool
 
 
 class _Orientations(_Shape):
     x: int
-    yLeft: int  # noqa: N815
-    yRight: int  # noqa: N815
+    yLeft: int
+    yRight: int
 
 
 class _Extent(_Shape):
@@ -270,22 +270,22 @@ class _Extent(_Shape):
 
 
 class _Legend(_Shape):
-    isVisible: bool  # noqa: N815
+    isVisible: bool
     position: Literal["top", "bottom", "left", "right"]
-    showSingleSeries: bool = False  # noqa: N815
+    showSingleSeries: bool = False
 
 
 class _XYDrawing(_Shape):
     legend: _Legend
-    valueLabels: Literal["hide", "show"]  # noqa: N815
-    fittingFunction: Literal["None", "Zero", "Linear"]  # noqa: N815
-    yLeftExtent: _Extent  # noqa: N815
-    yRightExtent: _Extent  # noqa: N815
-    axisTitlesVisibilitySettings: _Sides  # noqa: N815
-    tickLabelsVisibilitySettings: _Sides  # noqa: N815
-    labelsOrientation: _Orientations  # noqa: N815
-    gridlinesVisibilitySettings: _Sides  # noqa: N815
-    preferredSeriesType: str  # noqa: N815
+    valueLabels: Literal["hide", "show"]
+    fittingFunction: Literal["None", "Zero", "Linear"]
+    yLeftExtent: _Extent
+    yRightExtent: _Extent
+    axisTitlesVisibilitySettings: _Sides
+    tickLabelsVisibilitySettings: _Sides
+    labelsOrientation: _Orientations
+    gridlinesVisibilitySettings: _Sides
+    preferredSeriesType: str
     layers: list[_XYLayer] = Field(min_length=1)
 
 
@@ -293,15 +293,15 @@ class _LensState(_Shape):
     visualization: dict[str, Any]
     query: _Query
     filters: list[Any] = Field(max_length=0)
-    datasourceStates: _Datasources  # noqa: N815
-    internalReferences: list[Any] = Field(max_length=0)  # noqa: N815
-    adHocDataViews: dict[str, Any] = Field(max_length=0)  # noqa: N815
+    datasourceStates: _Datasources
+    internalReferences: list[Any] = Field(max_length=0)
+    adHocDataViews: dict[str, Any] = Field(max_length=0)
 
 
 class _LensAttributes(_Shape):
     title: str
     description: str = ""
-    visualizationType: Literal["lnsXY", "lnsMetric", "lnsDatatable"]  # noqa: N815
+    visualizationType: Literal["lnsXY", "lnsMetric", "lnsDatatable"]
     type: Literal["lens"]
     references: list[_Reference] = Field(min_length=1)
     state: _LensState
@@ -321,7 +321,7 @@ class _Grid(_Shape):
 class _LensConfig(_Shape):
     attributes: _LensAttributes
     enhancements: dict[str, Any] = Field(max_length=0)
-    hidePanelTitles: bool = False  # noqa: N815
+    hidePanelTitles: bool = False
 
 
 class _SearchConfig(_Shape):
@@ -329,8 +329,8 @@ class _SearchConfig(_Shape):
 
 
 class _MarkdownParams(_Shape):
-    fontSize: int  # noqa: N815
-    openLinksInNewTab: bool  # noqa: N815
+    fontSize: int
+    openLinksInNewTab: bool
     markdown: str = Field(min_length=1)
 
 
@@ -341,7 +341,7 @@ class _Source(_Shape):
 
 class _VisualisationData(_Shape):
     aggs: list[Any] = Field(max_length=0)
-    searchSource: _Source  # noqa: N815
+    searchSource: _Source
 
 
 class _Markdown(_Shape):
@@ -349,37 +349,37 @@ class _Markdown(_Shape):
     description: str
     type: Literal["markdown"]
     params: _MarkdownParams
-    uiState: dict[str, Any] = Field(max_length=0)  # noqa: N815
+    uiState: dict[str, Any] = Field(max_length=0)
     data: _VisualisationData
 
 
 class _MarkdownConfig(_Shape):
-    savedVis: _Markdown  # noqa: N815
+    savedVis: _Markdown
     enhancements: dict[str, Any] = Field(max_length=0)
-    hidePanelTitles: bool  # noqa: N815
+    hidePanelTitles: bool
 
 
 class _Panel(_Shape):
     version: Literal["8.8.0"]
-    gridData: _Grid  # noqa: N815
-    panelIndex: str = Field(min_length=1)  # noqa: N815
+    gridData: _Grid
+    panelIndex: str = Field(min_length=1)
     title: str = ""
 
 
 class _LensPanel(_Panel):
     type: Literal["lens"]
-    embeddableConfig: _LensConfig  # noqa: N815
+    embeddableConfig: _LensConfig
 
 
 class _SearchPanel(_Panel):
     type: Literal["search"]
-    embeddableConfig: _SearchConfig  # noqa: N815
-    panelRefName: str  # noqa: N815
+    embeddableConfig: _SearchConfig
+    panelRefName: str
 
 
 class _MarkdownPanel(_Panel):
     type: Literal["visualization"]
-    embeddableConfig: _MarkdownConfig  # noqa: N815
+    embeddableConfig: _MarkdownConfig
 
 
 # -- objects ------------------------------------------------------------------------------------------------------------------------
@@ -391,7 +391,7 @@ class _FieldFormat(_Shape):
 
 
 class _FieldAttributes(_Shape):
-    customLabel: str = Field(min_length=1)  # noqa: N815
+    customLabel: str = Field(min_length=1)
 
 
 class _RuntimeField(_Shape):
@@ -401,24 +401,24 @@ class _RuntimeField(_Shape):
 class _DataViewAttributes(_Shape):
     title: str = Field(min_length=1)
     name: str = Field(min_length=1)
-    timeFieldName: str = Field(min_length=1)  # noqa: N815
-    fieldFormatMap: Json[dict[str, _FieldFormat]]  # noqa: N815
-    fieldAttrs: Json[dict[str, _FieldAttributes]]  # noqa: N815
-    runtimeFieldMap: Json[dict[str, _RuntimeField]]  # noqa: N815
-    sourceFilters: Json[list[Any]]  # noqa: N815
-    allowNoIndex: bool = False  # noqa: N815
+    timeFieldName: str = Field(min_length=1)
+    fieldFormatMap: Json[dict[str, _FieldFormat]]
+    fieldAttrs: Json[dict[str, _FieldAttributes]]
+    runtimeFieldMap: Json[dict[str, _RuntimeField]]
+    sourceFilters: Json[list[Any]]
+    allowNoIndex: bool = False
 
 
 class _SearchSource(_Shape):
-    highlightAll: bool  # noqa: N815
+    highlightAll: bool
     version: bool
     query: _Query
     filter: list[Any] = Field(max_length=0)
-    indexRefName: Literal["kibanaSavedObjectMeta.searchSourceJSON.index"]  # noqa: N815
+    indexRefName: Literal["kibanaSavedObjectMeta.searchSourceJSON.index"]
 
 
 class _SearchMeta(_Shape):
-    searchSourceJSON: Json[_SearchSource]  # noqa: N815
+    searchSourceJSON: Json[_SearchSource]
 
 
 class _SearchAttributes(_Shape):
@@ -428,11 +428,11 @@ class _SearchAttributes(_Shape):
     columns: list[str] = Field(min_length=1)
     sort: list[list[str]] = Field(min_length=1)
     version: Literal[1]
-    kibanaSavedObjectMeta: _SearchMeta  # noqa: N815
+    kibanaSavedObjectMeta: _SearchMeta
 
 
 class _DashboardMeta(_Shape):
-    searchSourceJSON: Json[_Source]  # noqa: N815
+    searchSourceJSON: Json[_Source]
 
 
 class _Refresh(_Shape):
@@ -441,16 +441,16 @@ class _Refresh(_Shape):
 
 
 class _Options(_Shape):
-    useMargins: bool  # noqa: N815
-    syncColors: bool  # noqa: N815
-    syncCursor: bool  # noqa: N815
-    syncTooltips: bool  # noqa: N815
-    hidePanelTitles: bool  # noqa: N815
+    useMargins: bool
+    syncColors: bool
+    syncCursor: bool
+    syncTooltips: bool
+    hidePanelTitles: bool
 
 
 class _ControlInput(_Shape):
     id: str
-    fieldName: str  # noqa: N815
+    fieldName: str
     title: str
     enhancements: dict[str, Any] = Field(max_length=0)
 
@@ -460,41 +460,41 @@ class _Control(_Shape):
     width: Literal["small", "medium", "large"]
     grow: bool
     type: Literal["optionsListControl"]
-    explicitInput: _ControlInput  # noqa: N815
+    explicitInput: _ControlInput
 
 
 class _IgnoreSettings(_Shape):
-    ignoreFilters: bool  # noqa: N815
-    ignoreQuery: bool  # noqa: N815
-    ignoreTimerange: bool  # noqa: N815
-    ignoreValidations: bool  # noqa: N815
+    ignoreFilters: bool
+    ignoreQuery: bool
+    ignoreTimerange: bool
+    ignoreValidations: bool
 
 
 class _ControlGroup(_Shape):
-    controlStyle: Literal["oneLine", "twoLine"]  # noqa: N815
-    chainingSystem: Literal["HIERARCHICAL", "NONE"]  # noqa: N815
-    panelsJSON: Json[dict[str, _Control]]  # noqa: N815
-    ignoreParentSettingsJSON: Json[_IgnoreSettings]  # noqa: N815
+    controlStyle: Literal["oneLine", "twoLine"]
+    chainingSystem: Literal["HIERARCHICAL", "NONE"]
+    panelsJSON: Json[dict[str, _Control]]
+    ignoreParentSettingsJSON: Json[_IgnoreSettings]
 
 
 class _DashboardAttributes(_Shape):
     title: str = Field(min_length=1)
     description: str
     version: Literal[1]
-    timeRestore: Literal[True]  # noqa: N815
-    timeFrom: str = Field(pattern=r"^now-\d+[smhdwMy](/[smhdwMy])?$")  # noqa: N815
-    timeTo: Literal["now"]  # noqa: N815
-    refreshInterval: _Refresh  # noqa: N815
-    optionsJSON: Json[_Options]  # noqa: N815
-    panelsJSON: Json[list[Annotated[_LensPanel | _SearchPanel | _MarkdownPanel, Field(discriminator="type")]]]  # noqa: N815
-    kibanaSavedObjectMeta: _DashboardMeta  # noqa: N815
-    controlGroupInput: _ControlGroup  # noqa: N815
+    timeRestore: Literal[True]
+    timeFrom: str = Field(pattern=r"^now-\d+[smhdwMy](/[smhdwMy])?$")
+    timeTo: Literal["now"]
+    refreshInterval: _Refresh
+    optionsJSON: Json[_Options]
+    panelsJSON: Json[list[Annotated[_LensPanel | _SearchPanel | _MarkdownPanel, Field(discriminator="type")]]]
+    kibanaSavedObjectMeta: _DashboardMeta
+    controlGroupInput: _ControlGroup
 
 
 class _Object(_Shape):
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     references: list[_Reference]
-    coreMigrationVersion: Literal["8.8.0"]  # noqa: N815
+    coreMigrationVersion: Literal["8.8.0"]
     managed: Literal[False]
 
 
@@ -502,7 +502,7 @@ class DataView(_Object):
     """What to read."""
 
     type: Literal["index-pattern"]
-    typeMigrationVersion: Literal["8.0.0"]  # noqa: N815
+    typeMigrationVersion: Literal["8.0.0"]
     attributes: _DataViewAttributes
 
 
@@ -510,7 +510,7 @@ class Search(_Object):
     """A list of documents."""
 
     type: Literal["search"]
-    typeMigrationVersion: Literal["7.9.3"]  # noqa: N815
+    typeMigrationVersion: Literal["7.9.3"]
     attributes: _SearchAttributes
 
 
@@ -518,7 +518,7 @@ class DashboardObject(_Object):
     """A page of panels."""
 
     type: Literal["dashboard"]
-    typeMigrationVersion: Literal["8.7.0"]  # noqa: N815
+    typeMigrationVersion: Literal["8.7.0"]
     attributes: _DashboardAttributes
 
 
