@@ -18,6 +18,7 @@ from diembao.errors import DiembaoError
 
 SHARED: Mapping[str, str] = {
     "text": "str: title, lead and body, each that is not empty, joined by line feeds",
+    "language": 'Language: "vi", "vi-plain" (typed without marks), "other" or "none" (nothing to tell by), of `text`',
     "sentences": "list[str]: sentences of `text`; none reaches over a line feed",
     "sentence_spans": "list[tuple[int, int]]: where each sentence stands in `text`, code points",
     "body_start": "int: where the body begins in `text`, code points",

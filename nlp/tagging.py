@@ -15,6 +15,7 @@ from typing import Any
 
 from diembao.article import Article
 from diembao.errors import ConfigError, DiembaoError
+from nlp.language import Language, language_of
 from nlp.outlets import province_of_host, provinces_of_sources
 from nlp.repair import VERSION as REPAIR_VERSION
 from nlp.repair import repair
@@ -169,6 +170,10 @@ class _Shared:
     @property
     def body_start(self) -> int:
         return len(self.text) - len(self.article.body)
+
+    @cached_property
+    def language(self) -> Language:
+        return language_of(self.text)
 
     @cached_property
     def sentence_spans(self) -> list[tuple[int, int]]:
