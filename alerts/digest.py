@@ -188,7 +188,7 @@ def gaps(state: State, now: datetime, names: Mapping[str, str] | None = None) ->
                 working.add(source)
         for source, failures in sorted(failing.items()):
             part = "một phần " if source in working else ""
-            lines.append(f"{one_line(names.get(source, source), 80)}: {part}không đọc được, {failures} lần liền.")
+            lines.append(f"{one_line(names.get(source, source), 80)}: {part}không đọc được, {failures} lần liên tiếp.")
         days: dict[str, set[int]] = {}
         recent = select(FetchState.source, FetchState.first_seen_at).where(
             FetchState.role == "article", FetchState.first_seen_at > now - 8 * SPAN
@@ -248,7 +248,7 @@ def as_xlsx(briefing: Briefing) -> bytes:
     sheet.write_string(0, 0, f"{briefing.title} – {briefing.office}", bold)
     sheet.write_string(1, 0, briefing.summary)
     columns = (("Lĩnh vực", 22), ("Đơn vị phụ trách", 24), ("Tiêu đề", 52), ("Tóm tắt", 60), ("Đăng đầu tiên", 20), ("Các báo", 30),
-               ("Thời gian", 16), ("Sắc thái", 11), ("Phê phán", 22), ("Số bài", 8), ("Nơi chốn", 24),
+               ("Thời gian", 16), ("Sắc thái", 11), ("Phê phán", 22), ("Số bài", 8), ("Địa bàn", 24),
                ("Tình trạng xử lý", 18), ("Địa chỉ", 40))  # fmt: skip
     for column, (name, width) in enumerate(columns):
         sheet.set_column(column, column, width)

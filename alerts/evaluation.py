@@ -132,7 +132,8 @@ def _alert(rule: Rule, series: WatchedSeries, finding: Finding, engine: SearchEn
         probability=finding.probability,
         points=list(finding.points),
         evidence=_evidence(rule, series, engine, finding.start, end),
-        ends_when=f"Khi sáu giờ liền không còn bất thường (bình thường: tối đa {count_words(finding.calm_below, rule.unit)} trong 24 giờ).",
+        ends_when="Khi sáu giờ liên tiếp không còn bất thường "
+        f"(bình thường: tối đa {count_words(finding.calm_below, rule.unit)} trong 24 giờ).",
     )
 
 

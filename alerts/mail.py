@@ -190,12 +190,12 @@ def _view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, names:
         "unit_name": unit,
         "hours": hours,
         "expected": expected,
-        "explanation": f"Đếm {span}. Tình cờ mà có một đợt như vậy: {vietnamese}.",
+        "explanation": f"Đếm {span}. Khả năng ngẫu nhiên có một đợt như vậy: {vietnamese}.",
         "chart": "",
         "chart_text": chart_text(alert),
         "search_link": search_link,
         "alert_link": alert_link,
-        "stories_heading": f"{len(alert.evidence)} sự việc đứng sau" if len(alert.evidence) > 1 else "Sự việc đứng sau",
+        "stories_heading": f"{len(alert.evidence)} sự việc dẫn đến cảnh báo" if len(alert.evidence) > 1 else "Sự việc dẫn đến cảnh báo",
         "stories": [_story(story, names) for story in alert.evidence[:_STORIES]],
         "more": f"và {len(alert.evidence) - _STORIES} sự việc khác." if len(alert.evidence) > _STORIES else "",
         "end_heading": "Khi nào cảnh báo kết thúc?" if cause != "ended" else "Vì sao cảnh báo kết thúc?",
@@ -237,7 +237,7 @@ def _story(story: Evidence, names: Mapping[str, str]) -> dict[str, Any]:
         "title": one_line(story.title, 250) or "(không có tiêu đề)",
         "link": safe_link(story.url),
         "meta": meta,
-        "places": "Nơi chốn: " + ", ".join(one_line(place, 60) for place in story.places[:4]) if story.places else "",
+        "places": "Địa bàn: " + ", ".join(one_line(place, 60) for place in story.places[:4]) if story.places else "",
         "sentences": [one_line(sentence, 320) for sentence in story.sentences[:2] if one_line(sentence) != one_line(story.title)],
     }
 

@@ -53,7 +53,7 @@ def list_(settings: Settings, limit: int, as_json: bool) -> None:
     for rule in rules:
         click.echo(f"quy tắc / rule  {rule.name}  ({rule.kind}, {rule.false_alerts_per_year:g} / năm)")
     for alert in logged:
-        click.echo(f"{'mở / open' if alert['state'] == 'open' else 'hết / over'}  {alert['window_start']}  {clean(alert['title'])}")
+        click.echo(f"{'mở / open' if alert['state'] == 'open' else 'đã kết thúc / over'}  {alert['window_start']}  {clean(alert['title'])}")
     for message in undelivered:
         say(f"thư / mail {message['recipient']}: {message['status']}: {message['error']}")
     if not logged:
@@ -84,7 +84,7 @@ def evaluate(settings: Settings, as_json: bool) -> None:
         emit({"alerts": [alert.model_dump(mode="json") for alert in found], **counts})
     else:
         for alert in found:
-            click.echo(f"{'mở / open' if alert.state == 'open' else 'hết / over'}  {clean(alert.title)}")
+            click.echo(f"{'mở / open' if alert.state == 'open' else 'đã kết thúc / over'}  {clean(alert.title)}")
         say(f"{len(found)} cảnh báo / alerts; thư / mails: {queued} mới / new, {report.sent} đã gửi / sent, {report.waiting} chờ / waiting")
     report.raise_problems()
 

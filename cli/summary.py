@@ -23,7 +23,7 @@ def fates_lines(fates: Mapping[str, Any]) -> list[str]:
 
 def round_summary(result: Mapping[str, Any]) -> str:
     """Fates, problems of sources, alerts and mails of one round, several lines."""
-    lines = ["Số phận của các trang / What became of the pages:", *fates_lines(result["fates"])]
+    lines = ["Kết quả xử lý từng trang / What became of the pages:", *fates_lines(result["fates"])]
     if result["revised"]:
         lines.append(f"Bài đã sửa / revised articles: {result['revised']}")
     if result["quarantined"]:

@@ -142,8 +142,8 @@ def test_silent_failing_and_missing_are_told_apart(state: State) -> None:
         session.add(seen("half", "sitemap", 1, 30))
     lines = digest.gaps(state, NOW, {"broken": "Báo Hỏng"})
     assert lines == (
-        "Báo Hỏng: không đọc được, 5 lần liền.",
-        "half: một phần không đọc được, 2 lần liền.",
+        "Báo Hỏng: không đọc được, 5 lần liên tiếp.",
+        "half: một phần không đọc được, 2 lần liên tiếp.",
         "fell-silent: im lặng 24 giờ qua, trước đó gần như ngày nào cũng có bài.",
     )
     assert digest.gaps(state, NOW + timedelta(days=2))[0].startswith("Chưa thu thập từ ")
