@@ -131,7 +131,8 @@ def split_kind(name: str) -> tuple[str, str]:
 
 
 def _slug(name: str) -> str:
-    plain = "".join(c for c in unicodedata.normalize("NFD", name.lower().replace("đ", "d")) if not unicodedata.combining(c))
+    spelt = unicodedata.normalize("NFD", name.lower().replace("đ", "d").replace("’", "'"))
+    plain = spelt.encode("ascii", "ignore").decode()
     return "-".join(_KEY_PARTS.findall(plain))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -191,3 +193,59 @@ def test_abbreviations(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(ConfigError, match=message):
             read_abbreviations(path)
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many functions `work` calls, C functions too: the same on any machine."""
+    count = 0
+
+    def see(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(see)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+GROWING = {
+    "prose": "Ông Lê Văn An ở xã Hòa Bình, huyện Cái Bè, tỉnh Tiền Giang nói về nước sạch. ",
+    "row of communes": "xã Hòa Bình, Tân Lập, Tân Phú và huyện Châu Thành, Cái Bè; ",
+    "disguised": "Xây dựng ᴄʜíɴʜ qυʏềɴ đᎥệп tử, а.б.в ɪɪɪ. ",
+    "TCVN3": "UBND tØnh TiÒn Giang häp víi n«ng d©n. ",
+    "VNI": "UÛy ban nhaân daân tænh hoïp vôùi noâng daân. ",
+    "entities": "&amp;&amp;aacute;&#7883; &amp; ",
+    "open entities": "&amp;amp;&#38;",
+    "no diacritics": "xa Hoa Binh mua lon, TP HCM ngap nhieu noi ",
+    "one word": "x",
+    "marks": "a\u0301",
+    "no stop": "xã hội ",
+    "abbreviations": "Q.1",
+    "emoji": "👨\u200d👩\u200d👧❤\ufe0f",
+    "zero width": "\u200b\u200d",
+    "surrogates": "\ud800a",
+    "control": "\x00\x07\u2028",
+    "numbers": "0912345678 ",
+    "hyphens": "Hà Nội-",
+    "brackets": "(((\"'“‘",
+    "line feeds": "Hà Nội\n\n",
+    "slashes": "/ɪ/[ɪ",
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_twice_the_text_takes_about_twice_the_work(name: str) -> None:
+    tagger = Tagger(CONFIG, "Đồng Tháp", [step for step in Tagger(CONFIG).steps if step.name in ("entities", "places")])
+
+    def work(length: int) -> int:
+        piece = GROWING[name]
+        article = Article(title="Mưa", body=(piece * (length // len(piece) + 1))[:length])
+        return calls(lambda: tagger.tag(article))
+
+    work(300)  # what is loaded and remembered once
+    work(16_000)
+    once, twice = work(8_000), work(16_000)
+    assert twice <= 2.4 * once + 2000
