@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from threadpoolctl import ThreadpoolController
 
 from diembao.errors import InputError
 from nlp.models.labels import CRITICAL_OF, SENTIMENTS, TOPICS
 from nlp.models.ngrams import BOUNDARY, Floats, Keys, Vocabulary, letter_keys, word_keys, words, write_arrays
+from nlp.models.threads import one_thread
 from nlp.models.vectors import WordVectors, shipped_vectors
 
 FORMAT = 2
@@ -89,12 +89,6 @@ class Network:
         return np.asarray(units @ self.output + self.output_bias, np.float32)
 
 
-@cache
-def _linear_algebra() -> ThreadpoolController:
-    """Found once: looking for the loaded libraries takes milliseconds."""
-    return ThreadpoolController()
-
-
 @dataclass(frozen=True)
 class HeadlineModel:
     """Topics, sentiment and who is criticised, from headline and lead.
@@ -132,8 +126,7 @@ class HeadlineModel:
 
     def scores(self, texts: Sequence[Headline]) -> Scores:
         """Calibrated probabilities of each text."""
-        # The products are small: handing them to several threads costs five times what it saves.
-        with _linear_algebra().limit(limits=1, user_api="blas"):
+        with one_thread():
             return self.calibrated(self.raw_scores(texts))
 
     def raw_scores(self, texts: Sequence[Headline]) -> Floats:

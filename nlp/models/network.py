@@ -7,6 +7,7 @@ import numpy as np
 from nlp.models.measures import label_columns
 from nlp.models.model import Network, softmax
 from nlp.models.ngrams import Floats
+from nlp.models.threads import one_thread
 
 _BATCH = 128
 _RATE = 2e-3
@@ -37,7 +38,8 @@ def fit_network(pooled: Floats, truth: Floats, units: int, rounds: int, networks
     centre = pooled.mean(axis=0)
     scale = (_SPREAD / np.sqrt(pooled.shape[1]) / np.maximum(pooled.std(axis=0), 1e-6)).astype(np.float32)
     inputs = (pooled - centre) * scale
-    fits = [_fit(inputs, truth, units, rounds, seed) for seed in range(networks)]
+    with one_thread():
+        fits = [_fit(inputs, truth, units, rounds, seed) for seed in range(networks)]
     hidden = np.concatenate([fit[0] for fit in fits], axis=1) * scale[:, np.newaxis]
     return Network(
         hidden=hidden,

@@ -26,6 +26,7 @@ from nlp.models.model import OUTPUTS, HeadlineModel, Network, Scores, headline, 
 from nlp.models.network import fit_network
 from nlp.models.ngrams import Floats, Keys, Vocabulary, lengths_of, letter_keys, word_keys
 from nlp.models.splits import outlet_folds
+from nlp.models.threads import one_thread
 from nlp.models.vectors import shipped_vectors
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,8 @@ def train(
         raw[unseen] = _fit(views, truth, seen, recipe).raw(unseen)
     progress("all headlines")
     fitted = _fit(views, truth, everything, recipe)
-    mixing, shift = _mix(raw, truth)
+    with one_thread():
+        mixing, shift = _mix(raw, truth)
     kept: NDArray[np.bool_] = np.abs(fitted.weights).max(axis=1) > 0
     many_words = len(fitted.vocabularies[0].keys)
     model = HeadlineModel(
@@ -193,7 +195,7 @@ def _fit(views: _Views, truth: Floats, rows: NDArray[np.intp], recipe: Recipe) -
     vocabularies, columns = zip(*(kind.vocabulary(rows, recipe.fewest_headlines) for kind in views.counts), strict=True)
     features = sparse.hstack([_weighted(*given) for given in zip(views.counts, columns, vocabularies, strict=True)], format="csr")
     features.indices, features.indptr = features.indices.astype(np.int32), features.indptr.astype(np.int32)
-    with ThreadPoolExecutor(_THREADS) as threads:
+    with one_thread(), ThreadPoolExecutor(_THREADS) as threads:
         network = threads.submit(fit_network, views.pooled[rows], truth[rows], recipe.units, recipe.rounds, recipe.networks)
         weights, bias = _regressions(features[rows], truth[rows], recipe, threads)
         _forget_weak(weights, recipe.features)
