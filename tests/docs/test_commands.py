@@ -42,7 +42,7 @@ def test_every_command_has_help_and_json(words: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_commands_named_in_a_document_exist(document: Path) -> None:
-    known = {words for words in all_commands()}
+    known = set(all_commands())
     for name, sub in re.findall(r"(?<![\w/.-])(?:\.venv/bin/)?diembao ([a-z]+)(?: ([a-z]+)\b)?", _code_of(document)):
         assert (name,) in known, f"{document.name} names `diembao {name}`"
         if any(len(words) == 2 and words[0] == name for words in known) and sub:
