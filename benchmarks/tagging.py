@@ -2,6 +2,7 @@
 
     python -m benchmarks.tagging                     the five articles of tests/data, cut to 3,000 characters
     python -m benchmarks.tagging --corpus FILE.jsonl.gz --sentences 2000
+    python -m benchmarks.tagging --corpus FILE.jsonl.gz --articles 400 --processes 4
 
 Prints articles a second for all steps, each step's share, the ratio to `underthesea.word_tokenize` alone and the factor to
 `underthesea.ner` on the same whole articles in the same run, memory, start-up, and time against length.
@@ -53,16 +54,39 @@ def seconds(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
+def scale(articles: list[Article], most: int) -> None:
+    """Print the wall time of all articles with 1, 2, 4, … processes, from the first result on: without the time in which they start."""
+    expected: list[Article] = []
+    alone = 0.0
+    processes = 1
+    while processes <= most:
+        results = Tagger(PROJECT / "config", "Đồng Tháp").tag_all(articles, processes)
+        found = [next(results)]
+        start = time.perf_counter()
+        found += results
+        spent = time.perf_counter() - start
+        alone = alone or spent
+        expected = expected or found
+        same = "the same results in the same order" if found == expected else "OTHER RESULTS"
+        print(f"{processes} processes: {spent:6.2f} s, {len(articles) / spent:6.1f} articles/s, x {alone / spent:.2f}, {same}")
+        processes *= 2
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, help="JSON lines (gzip) with title, lead, body")
     parser.add_argument("--articles", type=int, default=60)
     parser.add_argument("--sentences", type=int, default=0, help="compare the labels of so many sentences")
+    parser.add_argument("--processes", type=int, default=0, help="only: wall time with 1, 2, 4, … processes up to so many")
     arguments = parser.parse_args()
 
     texts = texts_of(arguments.corpus, arguments.articles)
     articles = [Article(id=str(number), title=text[:80], body=text[80:]) for number, text in enumerate(texts)]
     print(f"{len(articles)} articles of {LENGTH} characters")
+
+    if arguments.processes:
+        scale(articles, arguments.processes)
+        return
 
     spent: dict[str, float] = {}
 
