@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from diembao.article import Article
 from diembao.engine import CandidateFinder
 from nlp.copies import Text, shingle, similarity
-from nlp.stories import WINDOW, story_of
+from nlp.stories import WINDOW, stories_joined, story_of
 
 _FAR_FUTURE = datetime.max.replace(tzinfo=UTC)
 
@@ -62,7 +62,20 @@ def _link_one(article: Article, known: _Known) -> None:
 
 
 def _story(article: Article, known: _Known) -> str:
-    return story_of(article, [other for other in known.sharing_story_keys(article) if other.copy_of is None]) or article.id
+    """The story of `article`; stories that it shows to be one get the id of the one that began first."""
+    near = [other for other in known.sharing_story_keys(article) if other.copy_of is None]
+    story = story_of(article, near) or article.id
+    joined = stories_joined(article, story, near)
+    if not joined:
+        return story
+    begun = {
+        name: min((published(other) for other in near if (other.story_id or other.id) == name), default=published(article))
+        for name in (story, *joined)
+    }
+    kept = min(begun, key=lambda name: begun[name])
+    for name in begun.keys() - {kept}:
+        known.rename_story(name, kept)
+    return kept
 
 
 def _text(article: Article) -> Text:
@@ -104,6 +117,20 @@ class _Known:
             self._remember(self._finder.story_candidates(article, moment - WINDOW, moment + WINDOW))
         near = self._found(article, {identity for key in article.story_keys for identity in self._by_story_key[key]})
         return [other for other in near if not moment or not other.published_at or abs(moment - other.published_at) <= WINDOW]
+
+    def rename_story(self, name: str, kept: str) -> None:
+        """Give the articles of the story `name`, copies too, the story id `kept`; they are found from those that are known."""
+        waiting = [other.id for other in self.articles.values() if other.story_id == name]
+        done: set[str] = set()
+        while waiting:
+            identity = waiting.pop()
+            if identity in done:
+                continue
+            done.add(identity)
+            member = self.articles[identity]
+            alike = [*self.sharing_story_keys(member), *self.sharing_copy_keys(member)]
+            waiting += [other.id for other in alike if other.story_id == name]
+            self.put(member.with_fields(story_id=kept))
 
     def _remember(self, indexed: Iterable[Article]) -> None:
         for other in indexed:

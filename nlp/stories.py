@@ -16,11 +16,12 @@ import math
 import re
 import unicodedata
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from heapq import nlargest
 from itertools import pairwise
 from pathlib import Path
 
@@ -39,10 +40,18 @@ PAIR = 0.6
 """Weight of a pair of syllables beside a single one."""
 TITLE = 3.0
 """How often a term of the title counts."""
+BODY = 0.2
+"""How much a term counts each time that it stands in the body of an article that has a lead too."""
+BODY_LIMIT = 400
+"""Syllables of the body that count."""
 OTHER_DAY = 0.25
 """What is left of the likeness of two articles whose titles name different days."""
+MERGE = 0.34
+"""Cosine of the sums of two stories' vectors from which they are one story."""
 KEYS = 24
 """Terms of an article by which the index finds its neighbours."""
+CANDIDATES = 100
+"""Articles with which one is compared: those that share most of its keys."""
 LEAD_LIMIT = 60
 """Syllables of the lead (or, without one, of the body) that count."""
 
@@ -108,7 +117,7 @@ def terms_of(text: str) -> list[str]:
 
 def opening_of(lead: str, body: str = "") -> str:
     """What counts besides the title: the lead without its outlet's name, the first syllables of the body where there is no lead."""
-    return " ".join(_CREDIT.sub("", lead or body).split()[:LEAD_LIMIT])
+    return " ".join(_CREDIT.sub("", lead or body).split(maxsplit=LEAD_LIMIT)[:LEAD_LIMIT])
 
 
 def days_of(title: str) -> frozenset[tuple[int, int]]:
@@ -122,16 +131,19 @@ def days_of(title: str) -> frozenset[tuple[int, int]]:
 
 
 def vector_of(title: str, lead: str, body: str = "") -> Vector:
-    """The vector of an article: terms of the title count more; the body counts only where there is no lead."""
+    """The vector of an article: terms of the title count most, those of the body little where there is a lead."""
     weights: dict[str, float] = defaultdict(float)
     for term in terms_of(_CREDIT.sub("", title) or title):
         weights[term] += TITLE
     for term in terms_of(opening_of(lead, body)):
         weights[term] += 1.0
+    if lead and body:
+        for term in terms_of(" ".join(body.split(maxsplit=BODY_LIMIT)[:BODY_LIMIT])):
+            weights[term] += BODY
     vector: Vector = {}
     for term, weight in weights.items():
         if (rare := rarity(term)) > 0:
-            vector[term] = (1 + math.log(weight)) * rare * (PAIR if " " in term else 1.0)
+            vector[term] = (1 + math.log(weight) if weight > 1 else weight) * rare * (PAIR if " " in term else 1.0)
     length = math.sqrt(sum(weight * weight for weight in vector.values()))
     return {term: weight / length for term, weight in vector.items()} if length else {}
 
@@ -178,9 +190,17 @@ class Member:
 
 def choose_story(telling: Telling, members: Iterable[Member]) -> str | None:
     """The story among those of `members` that an article telling `telling` belongs to; None when none is near."""
+    return _nearest(_by_story(telling, members))
+
+
+def _by_story(telling: Telling, members: Iterable[Member]) -> dict[str, list[float]]:
     by_story: dict[str, list[float]] = defaultdict(list)
     for member in members:
         by_story[member.story_id].append(likeness(telling, member.telling))
+    return by_story
+
+
+def _nearest(by_story: dict[str, list[float]]) -> str | None:
     best: tuple[float, str] | None = None
     for story, values in by_story.items():
         nearest = max(values)
@@ -189,23 +209,71 @@ def choose_story(telling: Telling, members: Iterable[Member]) -> str | None:
     return best[1] if best else None
 
 
+class Story:
+    """The articles of one story taken together."""
+
+    def __init__(self, number: int, telling: Telling) -> None:
+        self.numbers = [number]
+        self.vector: Vector = dict(telling.vector)
+        self.days = telling.days
+        self.length = sum(weight * weight for weight in self.vector.values())
+        """Of `vector`, squared."""
+
+    def add(self, other: Story) -> None:
+        """Take in the articles of `other`."""
+        self.numbers = sorted(self.numbers + other.numbers)
+        self.length += other.length + 2 * cosine(self.vector, other.vector)
+        for term, weight in other.vector.items():
+            self.vector[term] = self.vector.get(term, 0.0) + weight
+        self.days |= other.days
+
+    def is_one_with(self, other: Story) -> bool:
+        """Whether two stories, of which at least one has several articles, turn out to be one.
+
+        Two first reports may have no word in common; what was written after them has.
+        """
+        if len(self.numbers) + len(other.numbers) < 3 or not self.length or not other.length:
+            return False
+        alike = cosine(self.vector, other.vector) / math.sqrt(self.length * other.length)
+        return (alike * OTHER_DAY if self.days and other.days and not self.days & other.days else alike) >= MERGE
+
+
 def group_stories(articles: Iterable[Article]) -> Iterator[tuple[str, str]]:
     """(id, story id) of each article, in the order of the input, which is oldest first.
 
-    Where articles have no date their order stands for it: the window is then the last 2,000 articles.
+    Where articles have no date their order stands for it: the window is then the last 2,000 articles. Stories that turn out to be one
+    (`Story.is_one_with`) get the id of the earlier one, so nothing is given before all articles are read.
     """
     recent: list[Member] = []
+    names: list[str] = []
     by_key: dict[str, list[int]] = defaultdict(list)
-    for article in articles:
+    stories: dict[str, Story] = {}
+    for number, article in enumerate(articles):
         telling = Telling.of(article)
         keys = story_keys(telling.vector)
-        positions = sorted({position for key in keys for position in by_key[key][-500:]})
-        near = [recent[position] for position in positions if _in_window(article, recent[position], len(recent) - position)]
-        story = choose_story(telling, near) or article.id
-        for key in keys:
-            by_key[key].append(len(recent))
+        shared = Counter(position for key in keys for position in by_key[key][-500:])
+        positions = [position for position in shared if _in_window(article, recent[position], number - position)]
+        near = [
+            recent[position] for position in sorted(nlargest(CANDIDATES, positions, key=lambda position: (shared[position], -position)))
+        ]
+        by_story = _by_story(telling, near)
+        story = _nearest(by_story) or article.id
+        if story in stories:
+            stories[story].add(Story(number, telling))
+        else:
+            stories[story] = Story(number, telling)
         recent.append(Member(telling, story, article.published_at))
-        yield article.id, story
+        names.append(article.id)
+        for key in keys:
+            by_key[key].append(number)
+        for other in [name for name, values in by_story.items() if name != story and max(values) >= MERGE / 2]:
+            if stories[story].is_one_with(stories[other]):
+                kept, gone = sorted((story, other), key=lambda name: stories[name].numbers[0])
+                for position in stories[gone].numbers:
+                    recent[position] = replace(recent[position], story_id=kept)
+                stories[kept].add(stories.pop(gone))
+                story = kept
+    yield from zip(names, (member.story_id for member in recent), strict=True)
 
 
 def _in_window(article: Article, member: Member, distance: int) -> bool:
@@ -218,3 +286,26 @@ def story_of(article: Article, candidates: Sequence[Article]) -> str | None:
     """The story that `article` continues, given the indexed articles that may be on the same event; None: a new story."""
     members = [Member(Telling.of(other), other.story_id or other.id, other.published_at) for other in candidates]
     return choose_story(Telling.of(article), members)
+
+
+def stories_joined(article: Article, story: str, candidates: Sequence[Article]) -> list[str]:
+    """The stories of `candidates` that turn out to be the same as `story`, now that `article` belongs to it."""
+    telling = Telling.of(article)
+    by_story: dict[str, Story] = {}
+    near: dict[str, float] = defaultdict(float)
+    for number, other in enumerate(candidates, start=1):
+        name, told = other.story_id or other.id, Telling.of(other)
+        near[name] = max(near[name], likeness(telling, told))
+        if name in by_story:
+            by_story[name].add(Story(number, told))
+        else:
+            by_story[name] = Story(number, told)
+    whole = Story(0, telling)
+    if story in by_story:
+        whole.add(by_story.pop(story))
+    joined = []
+    for name, other_story in by_story.items():
+        if near[name] >= MERGE / 2 and whole.is_one_with(other_story):
+            whole.add(other_story)
+            joined.append(name)
+    return joined

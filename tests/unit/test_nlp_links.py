@@ -32,10 +32,11 @@ SCHOOL = (
 NOON = datetime(2026, 11, 14, 5, tzinfo=UTC)
 
 
-def article(name: str, text: str, hours: float = 0, seen: float = 0, title: str = "") -> Article:
+def article(name: str, text: str, hours: float = 0, seen: float = 0, title: str = "", lead: str = "") -> Article:
     made = Article(
         id=name,
         title=title or f"Bản tin {name}",
+        lead=lead,
         body=text,
         published_at=NOON + timedelta(hours=hours),
         published_precision="minute",
@@ -201,6 +202,40 @@ def test_a_story_ends_with_its_window() -> None:
     title = "Triều cường gây ngập nhiều tuyến đường ở Mỹ Tho"
     articles = [Article(id=name, title=title, published_at=NOON + after) for name, after in (("a", timedelta()), ("b", WINDOW * 2))]
     assert dict(group_stories(articles)) == {"a": "a", "b": "b"}
+
+
+FIRE = {
+    "chay": "Cháy chợ Gò Công lúc nửa đêm, 40 sạp hàng bị thiêu rụi",
+    "tieu thuong": "Tiểu thương chợ Gò Công khóc nghẹn, trắng tay sau hỏa hoạn",
+    "ca hai": "Nửa đêm chợ Gò Công cháy rụi 40 sạp: khóc nghẹn, tiểu thương nói hỏa hoạn khiến họ trắng tay",
+}
+
+
+def test_stories_are_joined_by_an_article_that_shows_them_to_be_one() -> None:
+    articles = [Article(id=name, title=title) for name, title in FIRE.items()]
+    assert len(set(dict(group_stories(articles[:2])).values())) == 2
+    assert dict(group_stories(articles)) == dict.fromkeys(FIRE, "chay")
+
+
+@pytest.mark.parametrize("batches", [[3], [2, 1], [1, 1, 1]])
+def test_indexed_stories_are_joined_too(batches: list[int]) -> None:
+    articles = [article(name, "", hours=number, title=title) for number, (name, title) in enumerate(FIRE.items())]
+    shelf, begin = Shelf(), 0
+    for size in batches:
+        for done in link(articles[begin : begin + size], shelf):
+            shelf.articles[done.id] = done
+        begin += size
+    assert {name: shelf.articles[name].story_id for name in FIRE} == dict.fromkeys(FIRE, "chay")
+    assert link([shelf.articles["ca hai"]], shelf) == [shelf.articles["ca hai"]]
+
+
+def test_copy_follows_its_origin_into_the_joined_story() -> None:
+    first = article("tieu thuong", SCHOOL, hours=1, title=FIRE["tieu thuong"], lead="Chợ Gò Công")
+    copy = article("chep", SCHOOL, hours=2, title="Ghi nhanh ở chợ")
+    shelf = Shelf(link([article("chay", "", title=FIRE["chay"]), first, copy], Shelf()))
+    assert shelf.articles["chep"].story_id == "tieu thuong"
+    linked = {done.id: done for done in link([article("ca hai", "", hours=3, title=FIRE["ca hai"])], shelf)}
+    assert linked["chep"].story_id == linked["tieu thuong"].story_id == linked["ca hai"].story_id == "chay"
 
 
 def test_another_day_of_a_series_is_another_story() -> None:
