@@ -33,6 +33,9 @@ def monitor(settings: Settings, once: bool, every: int, sources: tuple[str, ...]
             say(f"Prefect: {address}  (Ctrl-C)")
             serve_monitor(timedelta(seconds=every), list(sources))
         return
+    from diembao.state import State
+
+    State(settings.database).close()  # a full disk or a damaged file is said now; Prefect's server would try for two minutes to start
     prepare(settings.home)
     import flows.monitor
 

@@ -21,10 +21,10 @@ BROKEN_STREAMS = {
 }
 
 
-def run(home: Path, words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(home: Path, words: str, before: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """`diembao WORDS`, as a shell runs it from another folder."""
     return subprocess.run(
-        ["bash", "-c", f'set -o pipefail; "$0" -c "from cli.main import main; main()" {words}', sys.executable],
+        ["bash", "-c", f'{before} set -o pipefail; "$0" -c "from cli.main import main; main()" {words}', sys.executable],
         cwd=home,
         env={**os.environ, "PYTHONPATH": str(PROJECT), "DIEMBAO_HOME": str(home / "kept"), "DIEMBAO_CONFIG": str(PROJECT / "config")}
         | environment,
@@ -97,3 +97,12 @@ def test_an_elasticsearch_that_is_away_is_one_line_also_when_a_library_has_set_u
     result = run(tmp_path, "doctor", DIEMBAO_INDEX="http://127.0.0.1:1")
     assert "✗ engine: Elasticsearch at http://127.0.0.1:1 cannot be reached" in result.stdout
     assert [line for line in result.stderr.splitlines() if not line.startswith("diembao: not in order: engine")] == []
+
+
+@pytest.mark.parametrize("words", ["index", "search lũ", "alerts list", "alerts evaluate", "monitor --once", "import articles.jsonl"])
+def test_a_full_disk_is_one_line_at_once(words: str, tmp_path: Path) -> None:
+    (tmp_path / "articles.jsonl").write_text('{"number": "1", "title": "Lũ quét", "body": "Nước lên nhanh."}\n')
+    result = run(tmp_path, f"{words} < articles.jsonl", before="ulimit -f 0;")  # no file of this process may grow
+    assert (result.returncode, result.stdout) == (1, "")
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    assert any(why in result.stderr for why in ("disk I/O error", "is full", "no space left", "File too large"))
