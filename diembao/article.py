@@ -109,6 +109,7 @@ class Entity(_Value):
     type: EntityType
     start: int = Field(description="offset into the repaired body, code points", ge=0)
     end: int = Field(description="offset behind the last code point", ge=0)
+    full: str | None = Field(default=None, description="`text` with the office's abbreviations written out; null when it has none")
 
 
 class Place(_Value):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diembao.article import Article
 from nlp.step import discover
+from nlp.steps.entities import written_out
 from nlp.tagging import Tagger
 
 CONFIG = Path(__file__).parent.parent.parent / "config"
@@ -47,3 +49,19 @@ PIECES = ["Ông ", "Nguyễn ", "Văn", "Hà Nội", "UBND ", "tỉnh ", ". ", "
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join) | st.text(max_size=60))
 def test_offsets_hold_in_any_text(body: str) -> None:
     names(body)
+
+
+def test_abbreviations_are_written_out_beside_the_text() -> None:
+    body = "CA tỉnh Đồng Tháp bắt ba người tại TP Cao Lãnh. Ông An, Chủ tịch UBND TP.HCM, đến Sở GD&ĐT tỉnh Bến Tre và TP.Mỹ Tho."
+    found = TAGGER.tag(Article(title="", body=body)).entities
+    assert all(body[entity.start : entity.end] == entity.text for entity in found)
+    full = {entity.text: entity.full for entity in found}
+    assert full["CA tỉnh Đồng Tháp"] == "Công an tỉnh Đồng Tháp"
+    assert full["TP Cao Lãnh"] == "Thành phố Cao Lãnh"
+    assert full["UBND TP.HCM"] == "Ủy ban nhân dân Thành phố Hồ Chí Minh"
+    assert full["An"] is None
+
+
+@pytest.mark.parametrize("name", ["", "Hà Nội", "TTX", "ubnd", "A.B.C", "..", "TP-X"])
+def test_what_the_table_does_not_know_stays(name: str) -> None:
+    assert written_out(name, {"TP": "Thành phố", "UBND": "Ủy ban nhân dân"}) is None
