@@ -551,7 +551,9 @@ def _from_context(candidate: _Candidate, options: set[str], counts: Counter[str]
     if named and (candidate.bare or candidate.rank or candidate.local or len(options) == 1):
         return named[0]
     if (candidate.bare and candidate.rank) or (candidate.local and not counts):
-        return outlet if outlet in options else office if office in options else None
+        if outlet in options:
+            return outlet
+        return office if office in options and not candidate.key[0].isdigit() else None  # "phường 7" is mostly one of a big city
     # a district's name without its rank: at home one writes so
     return outlet if options == {outlet} and not counts else None
 

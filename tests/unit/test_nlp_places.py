@@ -203,6 +203,11 @@ def test_a_communes_name_behind_a_word_of_place_means_that_at_home() -> None:
     assert units("ông Kim Sơn và đường Kim Sơn", "Đồng Tháp", day) == []
 
 
+def test_a_number_alone_is_no_place_of_the_office() -> None:
+    assert units("Bán nhà P.7 giá rẻ", "Đồng Tháp") == []
+    assert provinces("Bán nhà P.7, TP Mỹ Tho", "Hà Nội") == {"Đồng Tháp"}
+
+
 def test_units_of_another_time_are_not_meant() -> None:
     assert [m.unit.valid_to for m in find_places("phường Phú Nhuận mở hội", None, date(2026, 2, 1))] == [None]
     (huyen,) = find_places("TP Huế ngập", published=date(2021, 10, 1))
