@@ -62,10 +62,13 @@ def _link_one(article: Article, known: _Known) -> None:
 
 
 def _story(article: Article, known: _Known) -> str:
-    """The story of `article`; stories that it shows to be one get the id of the one that began first."""
+    """The story of `article`; stories that it shows to be one get the id of the one that began first.
+
+    Only what was published before it is joined: an article that is linked again finds what it found the first time.
+    """
     near = [other for other in known.sharing_story_keys(article) if other.copy_of is None]
     story = story_of(article, near) or article.id
-    joined = stories_joined(article, story, near)
+    joined = stories_joined(article, story, [other for other in near if published(other) < published(article)])
     if not joined:
         return story
     begun = {

@@ -229,6 +229,14 @@ def test_indexed_stories_are_joined_too(batches: list[int]) -> None:
     assert link([shelf.articles["ca hai"]], shelf) == [shelf.articles["ca hai"]]
 
 
+def test_article_that_is_linked_again_joins_no_later_stories() -> None:
+    names = ["ca hai", "chay", "tieu thuong"]
+    shelf = Shelf(link([article(name, "", hours=hour, title=FIRE[name]) for hour, name in enumerate(names)], Shelf()))
+    before = dict(shelf.articles)
+    for name in names:
+        assert link([shelf.articles[name]], shelf) == [before[name]]
+
+
 def test_copy_follows_its_origin_into_the_joined_story() -> None:
     first = article("tieu thuong", SCHOOL, hours=1, title=FIRE["tieu thuong"], lead="Chợ Gò Công")
     copy = article("chep", SCHOOL, hours=2, title="Ghi nhanh ở chợ")
