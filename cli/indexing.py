@@ -7,14 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
 from cli.output import clean, emit, json_option, say, with_progress
+from diembao.article import Kind
 from diembao.clock import VIETNAM, start_of_day
 from diembao.errors import DiembaoError, InputError, UsageError
 from diembao.settings import Settings
+from diembao.taxonomy import TOPIC_CODES
 
 if TYPE_CHECKING:
     from diembao.article import Article
@@ -79,10 +81,11 @@ def index(settings: Settings, as_json: bool) -> None:
 
 
 def _read_line(line: str, number: int) -> Article:
-    """The Article of one line. Raises InputError, which names the line."""
+    """The Article of one line as it may be stored. Raises InputError, which names the line."""
     import json
 
     from diembao.article import Article
+    from diembao.privacy import masked
     from index.document import refusal
 
     try:
@@ -91,7 +94,7 @@ def _read_line(line: str, number: int) -> Article:
         raise InputError(f"line {number} is not JSON: {error}") from error
     if not isinstance(record, dict):
         raise InputError(f"line {number} is not a JSON object")
-    article = Article.from_record(record, f"line {number}")
+    article = masked(Article.from_record(record, f"line {number}"))
     if reason := refusal(article):
         raise InputError(f"line {number}: {reason}")
     return article
@@ -106,12 +109,19 @@ def _day(_context: click.Context, _parameter: click.Parameter, value: str | None
         raise click.BadParameter(f"{value!r} is not a date; write it like 2026-11-20") from error
 
 
+def _topics(_context: click.Context, _parameter: click.Parameter, codes: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [code for code in codes if code not in TOPIC_CODES]
+    if unknown:
+        raise click.BadParameter(f"{unknown[0]!r} is no topic; the topics are {', '.join(TOPIC_CODES)}")
+    return codes
+
+
 def _narrowing(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that narrow a search, the same for every command that has a query."""
     options = [
         click.option("--from", "since", callback=_day, metavar="DATE", help="First day of publication, Vietnam time."),
         click.option("--to", "until", callback=_day, metavar="DATE", help="Last day of publication, Vietnam time."),
-        click.option("--topic", "topics", multiple=True, metavar="CODE", help="Topic; several mean any of them."),
+        click.option("--topic", "topics", multiple=True, metavar="CODE", callback=_topics, help="Topic; several mean any of them."),
         click.option("--sentiment", "sentiments", multiple=True, type=click.Choice(["negative", "neutral", "positive"]), help="Sentiment."),
         click.option(
             "--critical-of",
@@ -122,7 +132,7 @@ def _narrowing(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--place", "places", multiple=True, metavar="NAME", help="Today's province by name, or the code of a unit."),
         click.option("--source", "sources", multiple=True, metavar="ID", help="Source."),
-        click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Kind of source, such as newspaper or feedback."),
+        click.option("--kind", "kinds", multiple=True, type=click.Choice(get_args(Kind)), help="Kind of source."),
         click.option("--story", metavar="ID", help="Articles of one story."),
     ]
     for option in reversed(options):

@@ -7,17 +7,14 @@ from datetime import datetime
 
 from crawlers.compression import BadCompression, TooMuch, decompress
 from crawlers.extraction import extract
-from diembao.article import ArchiveRecord, Article, Kind
+from diembao.article import ArchiveRecord, Article
 from diembao.fates import Fate
-from diembao.privacy import mask_personal_numbers
+from diembao.privacy import VOICES_OF_PERSONS, mask_personal_numbers, masked
 from diembao.source import Source
 from diembao.urls import article_id
 
 PAGE_MAXSIZE = 64 * 1024 * 1024
 """Bytes that a page from the archive may have after decompression; the crawl's own limit is far lower."""
-
-_VOICES_OF_PERSONS: frozenset[Kind] = frozenset({"forum", "social", "video", "feedback"})
-"""Kinds whose texts private persons write, so their telephone, identity-card and bank numbers are masked."""
 
 
 @dataclass(frozen=True)
@@ -108,13 +105,7 @@ def read_page(page: FetchedPage, source: Source | None, body: bytes | None = Non
         fetched_at=page.fetched_at,
         first_seen_at=page.first_seen_at,
     )
-    if article.kind in _VOICES_OF_PERSONS:
-        article = article.with_fields(
-            title=mask_personal_numbers(article.title),
-            lead=mask_personal_numbers(article.lead),
-            body=mask_personal_numbers(article.body),
-        )
-    return ReadPage(page, article, extracted.problem, extracted.detail if extracted.problem else "")
+    return ReadPage(page, masked(article), extracted.problem, extracted.detail if extracted.problem else "")
 
 
 def without_personal_numbers(page: FetchedPage, source: Source, body: bytes) -> tuple[FetchedPage, bytes]:
@@ -122,7 +113,7 @@ def without_personal_numbers(page: FetchedPage, source: Source, body: bytes) -> 
 
     Such a page is kept decompressed; everything but the digits stays as it was sent, so also the length.
     """
-    if source.kind not in _VOICES_OF_PERSONS:
+    if source.kind not in VOICES_OF_PERSONS:
         return page, body
     # Bytes that are not UTF-8 pass through unchanged.
     masked = mask_personal_numbers(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")

@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from diembao.article import Article, Kind
+
+VOICES_OF_PERSONS: frozenset[Kind] = frozenset({"forum", "social", "video", "feedback"})
+"""Kinds whose texts private persons write, so their telephone, identity-card and bank numbers are masked."""
+
 _MASK = "x"
 
 _PHONE = re.compile(
@@ -108,3 +113,10 @@ def _masked(match: re.Match[str]) -> str:
     positions = [position for position, character in enumerate(number) if character.isdigit()]
     hidden = positions[shown]
     return number[:hidden] + _DIGIT.sub(_MASK, number[hidden:])
+
+
+def masked(article: Article) -> Article:
+    """`article` as it may be stored: where private persons write, their numbers are masked in title, lead and body."""
+    if article.kind not in VOICES_OF_PERSONS:
+        return article
+    return article.with_fields(**{name: mask_personal_numbers(getattr(article, name)) for name in ("title", "lead", "body")})

@@ -188,3 +188,15 @@ def test_a_file_that_cannot_come_in_is_refused(settings: Settings, tmp_path: Pat
     result = run(import_, settings, str(tmp_path / name))
     assert isinstance(result.exception, DiembaoError)
     assert reason in str(result.exception)
+
+
+def test_what_persons_write_is_masked_also_when_it_comes_as_articles(settings: Settings) -> None:
+    record = {"id": "f1", "title": "Phản ánh", "body": "Gọi 0912345678 giúp tôi", "kind": "feedback"}
+    answer(index, settings, text=lines(record))
+    assert "0912345678" not in run(export, settings).stdout
+    assert "giúp tôi" in run(export, settings).stdout
+
+
+def test_a_topic_or_kind_that_does_not_exist_is_wrong_usage(filled: Settings) -> None:
+    for arguments in (["--topic", "nonsense"], ["--kind", "blog"]):
+        assert run(search, filled, "mưa", *arguments).exit_code == 2

@@ -278,3 +278,12 @@ def test_stories_of_the_labelled_headlines() -> None:
 
 def test_articles_without_words_are_stories_of_their_own() -> None:
     assert dict(group_stories([Article(id="a", title=""), Article(id="b", title="…")])) == {"a": "a", "b": "b"}
+
+
+def test_groups_need_ids() -> None:
+    from cli.linking import identified
+    from diembao.errors import InputError
+
+    lines = ['{"id": "a", "title": "x"}', '{"title": "y"}']
+    with pytest.raises(InputError, match="line 2 has neither id nor url"):
+        list(identified(lines))
