@@ -170,7 +170,13 @@ class Telling:
     @classmethod
     def of(cls, article: Article) -> Telling:
         """What `article` tells."""
-        return cls(vector_of(article.title, article.lead, article.body), days_of(article.title))
+        return _told(article.title, article.lead, article.body)
+
+
+@lru_cache(maxsize=4096)
+def _told(title: str, lead: str, body: str) -> Telling:
+    """Kept for a while: linking meets the same candidates again and again. A vector is never changed once it is made."""
+    return Telling(vector_of(title, lead, body), days_of(title))
 
 
 def likeness(a: Telling, b: Telling) -> float:
