@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from diembao.article import Article
     from diembao.engine import Filters, Hit, SearchEngine, SearchResult
 
-PAGE = 200
-
 
 @click.command()
 @json_option

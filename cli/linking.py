@@ -9,9 +9,7 @@ from collections.abc import Iterable, Iterator
 import click
 
 from cli.output import emit, json_option, with_progress
-from diembao.article import Article
-from diembao.errors import InputError
-from diembao.jsonl import read_records
+from diembao.jsonl import read_articles
 
 
 @click.command()
@@ -30,20 +28,7 @@ def duplicates(**_: bool) -> None:
 
 def texts_of(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Id and whole text of each Article."""
-    return ((article.id, "\n".join((article.title, article.lead, article.body))) for article in identified(lines))
-
-
-def identified(lines: Iterable[str]) -> Iterator[Article]:
-    """The Articles of JSON lines, each with an id.
-
-    Raises:
-        InputError: for a line that is no Article, or one without `id` and `url`: groups are told by ids.
-    """
-    for number, record in read_records(lines):
-        article = Article.from_record(record, f"line {number}")
-        if not article.id:
-            raise InputError(f"line {number} has neither id nor url", "Give each article an id: groups are told by ids")
-        yield article
+    return ((article.id, "\n".join((article.title, article.lead, article.body))) for article in read_articles(lines, need_id=True))
 
 
 @click.command()
@@ -55,7 +40,7 @@ def stories(**_: bool) -> None:
 
     repaired = (
         article.with_fields(title=repair(article.title).text, lead=repair(article.lead).text)
-        for article in with_progress(identified(sys.stdin), "read")
+        for article in with_progress(read_articles(sys.stdin, need_id=True), "read")
     )
     for identity, story in group_stories(repaired):
         emit({"id": identity, "story_id": story})

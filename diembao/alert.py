@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -66,8 +65,3 @@ class Alert(_Value):
     points: list[SeriesPoint] = Field(default_factory=list, description="the series up to window_end, oldest first")
     evidence: list[Evidence] = Field(default_factory=list, description="the stories behind it, most important first")
     ends_when: str = Field(default="", description="what would end the alert, in Vietnamese")
-
-    @property
-    def started_at(self) -> datetime:
-        """When the window began (aware UTC)."""
-        return self.window_start

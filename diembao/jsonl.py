@@ -28,10 +28,21 @@ def read_records(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, record
 
 
-def read_articles(lines: Iterable[str]) -> Iterator[Article]:
-    """The Articles of JSON lines. Raises InputError for a line that is none."""
+def read_articles(lines: Iterable[str], need_id: bool = False) -> Iterator[Article]:
+    """The Articles of JSON lines.
+
+    Args:
+        lines: one JSON object each; blank ones are passed over.
+        need_id: refuse a line with neither `id` nor `url`, where groups are told by ids.
+
+    Raises:
+        InputError: for a line that is no Article, or has no id where one is needed; names the line.
+    """
     for number, record in read_records(lines):
-        yield Article.from_record(record, f"line {number}")
+        article = Article.from_record(record, f"line {number}")
+        if need_id and not article.id:
+            raise InputError(f"line {number} has neither id nor url", "Give each article an id: groups are told by ids")
+        yield article
 
 
 def write_line(stream: TextIO, record: object) -> None:

@@ -46,7 +46,6 @@ _UNICODE_ONLY = re.compile("[ĂăĐđĨĩŨũƠơƯư\u1ea0-\u1ef9\u0300\u0301\u
 """What a line in an old encoding cannot hold: Vietnamese letters that are not in Latin-1."""
 
 _PIECE = re.compile(r"[^\s.,;:!?()\[\]{}\"'“”‘’…/\\|–—+*=<>&%@#$0-9_-]+")
-_LETTERS = re.compile(r"[^\W\d_]+")
 
 _READ = 400
 """Words that are looked at: more do not change the verdict."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -462,7 +461,3 @@ def _problem(page: Page, article: Article, min_body: int) -> tuple[Fate | None, 
     if size < min_body:
         return Fate.TOO_SHORT, f"the body has {size} characters; {min_body} are asked for"
     return None, ""
-
-
-Extractor = Callable[[bytes, str, Source | None, str | None], Extracted]
-"""What the crawler calls: `extract`, or another one in a test."""

@@ -34,7 +34,6 @@ _ARTICLE = re.compile(
     r"baiviet\w*|entry\w*|post\w*|story\w*|"
     r"chi-?tiet\w*|chitiet\w*|text\w*|fck\w*|main\w*)(?=$|[\s_-])"
 )
-_SENTENCE = re.compile(r"[.!?…,;:]")
 _SHORT = 45
 """A block of fewer characters is a snippet (a menu entry, a heading, a name), not running text."""
 

@@ -281,9 +281,9 @@ def test_articles_without_words_are_stories_of_their_own() -> None:
 
 
 def test_groups_need_ids() -> None:
-    from cli.linking import identified
     from diembao.errors import InputError
+    from diembao.jsonl import read_articles
 
     lines = ['{"id": "a", "title": "x"}', '{"title": "y"}']
     with pytest.raises(InputError, match="line 2 has neither id nor url"):
-        list(identified(lines))
+        list(read_articles(lines, need_id=True))
