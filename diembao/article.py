@@ -178,6 +178,12 @@ class Article(BaseModel):
     similarity: float | None = Field(default=None, description="share of common text with `copy_of`, 0 to 1")
     steps: dict[str, int] = Field(default_factory=dict, description="version of each tagging step that has run")
 
+    relevant: bool = Field(default=True, description="false: staff said that it is none of their business; searches pass over it")
+    corrected: Annotated[list[str], BeforeValidator(_list)] = Field(
+        default_factory=list, description="fields that staff corrected: they keep that value whatever models and linking say"
+    )
+    uncorrected: dict[str, Any] = Field(default_factory=dict, description="what models and linking say of the corrected fields")
+
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, data: Any) -> Any:
@@ -187,7 +193,7 @@ class Article(BaseModel):
         if not data.get("id"):
             data["id"] = article_id(str(data["url"])) if data.get("url") else ""
         data["id"] = str(data["id"])
-        for name in ("steps", "obfuscated", "revision", "content_hash", "kind", "extractor"):
+        for name in ("steps", "obfuscated", "revision", "content_hash", "kind", "extractor", "relevant", "uncorrected"):
             if name in data and data[name] is None:
                 del data[name]
         if not data.get("content_hash"):

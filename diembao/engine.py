@@ -14,6 +14,10 @@ Interval = Literal["hour", "day", "week", "month"]
 Unit = Literal["articles", "outlets", "stories"]
 
 
+IRRELEVANT = "irrelevant"
+"""The topic code under which the engines keep what staff marked as not relevant, instead of its topics."""
+
+
 @dataclass(frozen=True)
 class Filters:
     """What a search is narrowed to besides its query. Several values of one filter mean OR, several filters AND.
@@ -29,6 +33,7 @@ class Filters:
         kinds: kinds of source.
         story_id: only this story.
         copy_of: only the copies of this article.
+        irrelevant: also what staff marked as not relevant, which is otherwise passed over; the topic IRRELEVANT finds that alone.
     """
 
     published_from: datetime | None = None
@@ -41,6 +46,12 @@ class Filters:
     kinds: tuple[str, ...] = ()
     story_id: str | None = None
     copy_of: str | None = None
+    irrelevant: bool = False
+
+    @property
+    def hides_irrelevant(self) -> bool:
+        """Whether what staff marked as not relevant is passed over."""
+        return not self.irrelevant and IRRELEVANT not in self.topics
 
 
 @dataclass(frozen=True)
@@ -207,8 +218,14 @@ class SearchEngine(CandidateFinder, Protocol):
         """
         ...
 
-    def scan(self, query: str = "", filters: Filters = Filters()) -> Iterator[Article]:
-        """Every matching article in order of first_seen_at, then id, in bounded memory."""
+    def scan(self, query: str = "", filters: Filters = Filters(), after: tuple[datetime | None, str] | None = None) -> Iterator[Article]:
+        """Every matching article in order of first_seen_at, then id, in bounded memory.
+
+        Args:
+            query: in the query language.
+            filters: see Filters.
+            after: (first_seen_at, id) of the article behind which to go on; those that were never seen stand first.
+        """
         ...
 
     def status(self) -> EngineStatus:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from diembao.article import Article
+from diembao.engine import IRRELEVANT
 from diembao.urls import normalise_url
 from index.analysis import exact_words, fold_letter, keyword
 from index.proximity import GAP, GAP_TOKEN
@@ -71,7 +72,7 @@ def keys_of(article: Article) -> dict[str, dict[str, str]]:
     }
     return {
         **{field: {keyword(label): label} if label else {} for field, label in labels.items()},
-        "topic": {keyword(topic.code): topic.code for topic in article.topics if topic.code},
+        "topic": {keyword(topic.code): topic.code for topic in article.topics if topic.code} if article.relevant else {IRRELEVANT: ""},
         "place": place,
         "place_any": aliases,
         "url": dict.fromkeys((url_key(url) for url in (article.url, article.canonical_url) if url), ""),

@@ -26,7 +26,19 @@ from elasticsearch import (
 )
 
 from diembao.article import Article
-from diembao.engine import CountBucket, EngineStatus, FacetCount, Filters, Hit, Interval, SearchRequest, SearchResult, StoredVersion, Unit
+from diembao.engine import (
+    IRRELEVANT,
+    CountBucket,
+    EngineStatus,
+    FacetCount,
+    Filters,
+    Hit,
+    Interval,
+    SearchRequest,
+    SearchResult,
+    StoredVersion,
+    Unit,
+)
 from diembao.errors import ConfigError, EngineError, QueryError
 from index.abbreviations import NONE, Abbreviations
 from index.analysis import keyword
@@ -451,6 +463,8 @@ class ElasticsearchEngine:
 
     def _narrowed(self, tree: Node, filters: Filters, *, fold: bool) -> Body:
         query: Body = {"bool": {"must": [_compile(tree)], "filter": _filter_conditions(filters)}}
+        if filters.hides_irrelevant:
+            query["bool"]["must_not"] = [{"term": {"key.topic": IRRELEVANT}}]
         if fold:
             query["bool"]["filter"].append(self._representatives(query))
         return query
@@ -528,9 +542,16 @@ class ElasticsearchEngine:
         assert last is not None
         return [CountBucket(start, *found.get(milliseconds(start) or 0, (0, 0))) for start in spread(interval, first, last)]
 
-    def scan(self, query: str = "", filters: Filters = Filters()) -> Iterator[Article]:  # noqa: B008 - frozen
-        """Every matching article in order of first_seen_at, then id."""
+    def scan(
+        self,
+        query: str = "",
+        filters: Filters = Filters(),  # noqa: B008 - frozen
+        after: tuple[datetime | None, str] | None = None,
+    ) -> Iterator[Article]:
+        """Every matching article in order of first_seen_at, then id; see SearchEngine."""
         narrowed = self._narrowed(parse_query(query, self._abbreviations), filters, fold=False)
+        if after:
+            narrowed["bool"]["filter"].append(_behind(*after))
         self._ready()
         return self._pages(narrowed)
 
@@ -691,6 +712,18 @@ def _range_condition(field: str, since: datetime | None, until: datetime | None)
     if until is not None:
         limits["lt"] = milliseconds(until)
     return {"range": {field: limits}}
+
+
+def _behind(first_seen: datetime | None, article_id: str) -> Body:
+    """What stands behind an article in the order of a scan."""
+    later_id: Body = {"range": {"id": {"gt": article_id}}}
+    seen: Body = {"exists": {"field": "first_seen_at"}}
+    if first_seen is None:
+        same: Body = {"bool": {"must_not": [seen], "filter": [later_id]}}
+        return {"bool": {"should": [seen, same], "minimum_should_match": 1}}
+    seen_at = milliseconds(first_seen)
+    same = {"bool": {"filter": [{"term": {"first_seen_at": seen_at}}, later_id]}}
+    return {"bool": {"should": [{"range": {"first_seen_at": {"gt": seen_at}}}, same], "minimum_should_match": 1}}
 
 
 def _filter_conditions(filters: Filters) -> list[Body]:

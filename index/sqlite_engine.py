@@ -17,7 +17,19 @@ from datetime import datetime
 from pathlib import Path
 
 from diembao.article import Article
-from diembao.engine import CountBucket, EngineStatus, FacetCount, Filters, Hit, Interval, SearchRequest, SearchResult, StoredVersion, Unit
+from diembao.engine import (
+    IRRELEVANT,
+    CountBucket,
+    EngineStatus,
+    FacetCount,
+    Filters,
+    Hit,
+    Interval,
+    SearchRequest,
+    SearchResult,
+    StoredVersion,
+    Unit,
+)
 from diembao.errors import EngineError, QueryError
 from index.abbreviations import NONE, Abbreviations
 from index.analysis import ANALYSER_VERSION, keyword
@@ -420,6 +432,10 @@ class SqliteEngine:
                 f"INSERT INTO temp.hit SELECT a.number FROM article a WHERE {' AND '.join(part.text for part in conditions)}",  # noqa: S608
                 [parameter for part in conditions for parameter in part.parameters],
             )
+        if filters.hides_irrelevant:
+            connection.execute(
+                "DELETE FROM temp.hit WHERE number IN (SELECT number FROM label WHERE field = 'topic' AND key = ?)", (IRRELEVANT,)
+            )
         if fold:
             self._fold(connection)
 
@@ -516,15 +532,23 @@ class SqliteEngine:
             ).fetchall()
         return buckets(rows, interval, filters.published_from, filters.published_to)
 
-    def scan(self, query: str = "", filters: Filters = Filters()) -> Iterator[Article]:  # noqa: B008 - frozen
-        """Every matching article in order of first_seen_at, then id."""
+    def scan(
+        self,
+        query: str = "",
+        filters: Filters = Filters(),  # noqa: B008 - frozen
+        after: tuple[datetime | None, str] | None = None,
+    ) -> Iterator[Article]:
+        """Every matching article in order of first_seen_at, then id; see SearchEngine."""
         tree = parse_query(query, self._abbreviations)
+        behind = _behind(*after) if after else _Sql("1")
         with self._reading() as connection:
             self._collect(connection, tree, filters, fold=False)
             numbers = [
                 row[0]
                 for row in connection.execute(
-                    "SELECT number FROM temp.hit JOIN article USING (number) ORDER BY first_seen IS NOT NULL, first_seen, id"
+                    f"SELECT a.number FROM temp.hit JOIN article a USING (number) WHERE {behind.text}"  # noqa: S608 - our words
+                    " ORDER BY a.first_seen IS NOT NULL, a.first_seen, a.id",
+                    behind.parameters,
                 )
             ]
         return self._read_all(numbers)
@@ -784,6 +808,14 @@ def _range_condition(column: str, since: datetime | None, until: datetime | None
         parts.append(f"a.{column} < ?")
         values.append(milliseconds(until))
     return _Sql("(" + " AND ".join(parts) + ")", tuple(values))
+
+
+def _behind(first_seen: datetime | None, article_id: str) -> _Sql:
+    """What stands behind an article in the order of a scan."""
+    if first_seen is None:
+        return _Sql("(a.first_seen IS NOT NULL OR a.id > ?)", (article_id,))
+    seen = milliseconds(first_seen)
+    return _Sql("(a.first_seen > ? OR (a.first_seen = ? AND a.id > ?))", (seen, seen, article_id))
 
 
 def _filter_conditions(filters: Filters) -> list[_Sql]:

@@ -238,6 +238,33 @@ def test_scan_gives_everything_in_the_order_of_first_sight(engine: SearchEngine)
     assert [article.id for article in engine.scan("lũ", Filters(sentiments=("negative",)))] == ["flood", "flood-copy"]
 
 
+def test_a_scan_goes_on_behind_any_article(engine: SearchEngine) -> None:
+    order = [article.id for article in engine.scan()]
+    for place, article in enumerate(engine.scan()):
+        assert [other.id for other in engine.scan(after=(article.first_seen_at, article.id))] == order[place + 1 :]
+    assert [article.id for article in engine.scan("lũ", Filters(sentiments=("negative",)), after=(None, ""))] == ["flood", "flood-copy"]
+
+
+def test_what_staff_marked_as_not_relevant_is_passed_over_and_not_lost(engine: SearchEngine) -> None:
+    flood = next(article for article in ARTICLES if article.id == "flood")
+    before = engine.search(SearchRequest("lũ quét", fold_copies=False))
+    engine.upsert([flood.with_fields(relevant=False)])
+    try:
+        found = engine.search(SearchRequest("lũ quét", fold_copies=False))
+        assert {hit.article.id for hit in before.hits} - {hit.article.id for hit in found.hits} == {"flood"}
+        assert found.total == before.total - 1
+        assert "flood" not in ids(engine)
+        assert ids(engine, filters=Filters(topics=("irrelevant",))) == ["flood"]
+        assert all(part.value != "irrelevant" for part in engine.search(SearchRequest(filters=Filters(irrelevant=True))).facets["topic"])
+        assert "flood" not in [article.id for article in engine.scan()]
+        assert len(list(engine.scan(filters=Filters(irrelevant=True)))) == len(ARTICLES)
+        assert sum(bucket.total for bucket in engine.count("lũ quét", Filters(), "day")) == before.total - 1
+        assert engine.get("flood") == flood.with_fields(relevant=False)
+    finally:
+        engine.upsert([flood])
+    assert engine.search(SearchRequest("lũ quét", fold_copies=False)).total == before.total
+
+
 def test_single_articles(engine: SearchEngine) -> None:
     flood = next(article for article in ARTICLES if article.id == "flood")
     assert engine.get("flood") == flood
