@@ -139,6 +139,35 @@ class OutboxMessage(Base):
     error: Mapped[str | None] = mapped_column(Text)
 
 
+class CorrectionRecord(Base):
+    """What a person said of one field of an article. Rows are only added: taking one back is a row too (`undoes`)."""
+
+    __tablename__ = "corrections"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True, doc="order in which they were given")
+    key: Mapped[str] = mapped_column(String(16), unique=True, doc="hash of the content: bringing one in twice keeps it one")
+    article_id: Mapped[str] = mapped_column(String(512), index=True)
+    field: Mapped[str] = mapped_column(String(20))
+    old_value: Mapped[Any] = mapped_column(JSON, doc="what the article said before, in the form of `value`")
+    value: Mapped[Any] = mapped_column(JSON, doc="see diembao.corrections")
+    reference: Mapped[str | None] = mapped_column(String(512), index=True, doc="id of the other article that the value names")
+    given_by: Mapped[str] = mapped_column(String(200), default="")
+    given_at: Mapped[datetime] = mapped_column(index=True)
+    note: Mapped[str] = mapped_column(Text, default="")
+    undoes: Mapped[str | None] = mapped_column(String(16), index=True, doc="key of the correction that this row takes back")
+
+
+class Progress(Base):
+    """How far a long piece of work has come, so that the next call goes on there."""
+
+    __tablename__ = "progress"
+
+    work: Mapped[str] = mapped_column(String(100), primary_key=True)
+    target: Mapped[str] = mapped_column(String(64), doc="hash of what is to be reached; another target begins anew")
+    cursor: Mapped[dict[str, Any]]
+    updated_at: Mapped[datetime]
+
+
 _POSTGRES = re.compile(r"^postgres(?:ql)?://")
 
 

@@ -13,6 +13,7 @@ from diembao.article import Article
 from diembao.engine import SearchEngine, StoredVersion
 from diembao.fates import Fate
 from diembao.state import Revision, State
+from index.corrections import Corrections, dependants, renew
 from index.document import refusal
 
 CHUNK = 500
@@ -62,8 +63,9 @@ def ingest(engine: SearchEngine, state: State, articles: Iterable[Article]) -> I
 
     An article whose id is not indexed is new. One whose text (content_hash) is indexed is unchanged; its tags and links are
     renewed when they differ. One with another text is a revision, unless it was fetched before the indexed one (a replay of
-    an old run), which changes nothing. Each text is kept in the state, the first too, before the engine is written, so an
-    interruption loses nothing and a repetition ends in the same revision numbers.
+    an old run), which changes nothing. What staff corrected wins over what an article says. Each text is kept in the state,
+    the first too, before the engine is written, so an interruption loses nothing and a repetition ends in the same revision
+    numbers.
 
     Args:
         engine: where they go.
@@ -81,6 +83,7 @@ def ingest(engine: SearchEngine, state: State, articles: Iterable[Article]) -> I
 
 
 def _ingest_chunk(engine: SearchEngine, state: State, articles: Sequence[Article]) -> IngestReport:
+    articles = as_corrected(engine, state, articles)
     known = engine.stored(list(dict.fromkeys(article.id for article in articles)))
     report = IngestReport()
     to_write: dict[str, Article] = {}
@@ -121,6 +124,7 @@ def _ingest_chunk(engine: SearchEngine, state: State, articles: Sequence[Article
         known[article.id] = StoredVersion(entry.content_hash, entry.revision, entry.first_seen_at, entry.fetched_at)
     written_texts = _keep_texts(state, texts)
     refused = engine.upsert(to_write.values()) if to_write else {}
+    _renew_dependants(engine, state, list(to_write))
     if refused:
         _forget_texts(state, [key for key in written_texts if key[0] in refused])
         report.reasons |= refused
@@ -137,6 +141,20 @@ def _ingest_chunk(engine: SearchEngine, state: State, articles: Sequence[Article
     report.revised += counts["revised"]
     report.rejected += counts["rejected"]
     return report
+
+
+def as_corrected(engine: SearchEngine, state: State, articles: Sequence[Article]) -> list[Article]:
+    """`articles` with what staff said of them in force (`index.corrections`)."""
+    with state.session() as session:
+        corrections = Corrections(session, engine, articles)
+        return [corrections.applied(article) for article in articles]
+
+
+def _renew_dependants(engine: SearchEngine, state: State, ids: Sequence[str]) -> None:
+    """Write the articles again whose corrections name one of `ids`: their copy or story follows it."""
+    with state.session() as session:
+        if waiting := dependants(session, ids) - set(ids):
+            renew(session, engine, waiting)
 
 
 def _settle(outcomes: dict[str, Fate], article_id: str, fate: Fate) -> None:
