@@ -99,7 +99,7 @@ def page_around(record: dict[str, str]) -> bytes:
 
 def stage_seconds(pages: list[tuple[str, bytes]], settings: Settings) -> dict[str, float]:
     """CPU seconds a page of each stage, in this process."""
-    tagger = Tagger(settings.config, settings.office.province)
+    tagger = Tagger.of(settings)
     tagger.tag(Article(title="Làm nóng máy", body="Hà Nội mưa to."))  # reads the models
     started = time.process_time()
     articles = [extract(page, url).article for url, page in pages]

@@ -93,7 +93,7 @@ def _models(settings: Settings) -> Iterator[Check]:
     from diembao.article import Article
     from nlp.tagging import Tagger
 
-    tagged = Tagger(settings.config, settings.office.province).tag(Article(title="Khởi tố ba cán bộ địa chính xã ở Đồng Tháp"))
+    tagged = Tagger.of(settings).tag(Article(title="Khởi tố ba cán bộ địa chính xã ở Đồng Tháp"))
     label = tagged.sentiment.label if tagged.sentiment else "none"
     yield Check("models", "ok", f"{len(tagged.steps)} tagging steps; a trial headline reads as {label}")
 

@@ -14,6 +14,7 @@ import click
 from cli.output import clean, emit, json_option, say, with_progress
 from diembao.article import Kind
 from diembao.clock import VIETNAM, start_of_day
+from diembao.engine import IRRELEVANT
 from diembao.errors import DiembaoError, InputError, UsageError
 from diembao.settings import Settings
 from diembao.taxonomy import TOPIC_CODES
@@ -107,10 +108,13 @@ def _day(_context: click.Context, _parameter: click.Parameter, value: str | None
         raise click.BadParameter(f"{value!r} is not a date; write it like 2026-11-20") from error
 
 
-def _topics(_context: click.Context, _parameter: click.Parameter, codes: tuple[str, ...]) -> tuple[str, ...]:
-    unknown = [code for code in codes if code not in TOPIC_CODES]
-    if unknown:
-        raise click.BadParameter(f"{unknown[0]!r} is no topic; the topics are {', '.join(TOPIC_CODES)}")
+def _topics(context: click.Context, _parameter: click.Parameter, codes: tuple[str, ...]) -> tuple[str, ...]:
+    if not codes:
+        return codes
+    settings = context.find_object(Settings)
+    known = [*(settings.taxonomy.topics if settings else TOPIC_CODES), IRRELEVANT]
+    if unknown := [code for code in codes if code not in known]:
+        raise click.BadParameter(f"{unknown[0]!r} is no topic; the topics are {', '.join(known)}")
     return codes
 
 
@@ -362,7 +366,7 @@ def import_(settings: Settings, file: Path, form: str | None, columns: tuple[str
             say(f"rejected: {clean(str(error))}")
     engine, state = open_engine(settings), State(settings.database)
     try:
-        tagger = Tagger(settings.config, settings.office.province)
+        tagger = Tagger.of(settings)
         done = bring_in(settings, state, engine, tagger, with_progress(articles, "Writing", len(articles)), utc_now())
     finally:
         engine.close()
@@ -410,6 +414,6 @@ def _from_runs(settings: Settings, engine: SearchEngine) -> int:
     state = State(settings.database)
     try:
         engine.prepare()
-        return replay_runs(settings, state, engine, Tagger(settings.config, settings.office.province))
+        return replay_runs(settings, state, engine, Tagger.of(settings))
     finally:
         state.close()

@@ -30,7 +30,7 @@ def tag(settings: Settings, processes: int, as_json: bool) -> None:
     """
     from nlp.tagging import Tagger
 
-    tagger = Tagger(settings.config, settings.office.province)
+    tagger = Tagger.of(settings)
     records: deque[dict[str, Any]] = deque()
     unreadable: list[InputError] = []
 

@@ -51,7 +51,7 @@ def index_runs(settings: Settings, now: datetime) -> list[stages.IndexedRun]:
         waiting, quarantined = stages.waiting_runs(settings, state, now), stages.quarantined_runs(settings)
         if not waiting and not quarantined:
             return []
-        tagger = Tagger(settings.config, settings.office.province)
+        tagger = Tagger.of(settings)
         for run in quarantined:
             stages.retry_quarantine(settings, state, engine, tagger, run)
         return [stages.index_run(settings, state, engine, tagger, run, now) for run in waiting]

@@ -28,8 +28,14 @@ SHARED: Mapping[str, str] = {
     "abbreviations": "Mapping[str, str]: the office's abbreviations, written out",
     "office_province": "str | None: today's province that the office serves",
     "outlet_province": "str | None: today's province that the outlet is at home in, by its entry or its address; None: national",
+    "model": "HeadlineModel: tells topics, sentiment and who is criticised; the office's own where there is one",
+    "own_topics": "OwnTopics: the topics that the office added, with the phrases that tell them",
 }
 """The shared values by name; `nlp.tagging` computes them."""
+
+VERSIONED = ("model", "own_topics")
+"""Shared values that an office changes: `Article.steps` says for each step that reads one which it was ("topics.model"), so what was
+tagged with another one is tagged anew like what an older version of the step tagged."""
 
 
 class StepError(DiembaoError):

@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from diembao.article import Article
-from diembao.errors import ConfigError, DiembaoError
+from diembao.errors import ConfigError, DiembaoError, UsageError
+from diembao.settings import Settings
 from nlp.language import Language, language_of
+from nlp.models.model import HeadlineModel
+from nlp.models.office import ModelInUse, model_in_use
 from nlp.outlets import province_of_host, provinces_of_sources
+from nlp.own_topics import OwnTopics, own_topics
 from nlp.repair import VERSION as REPAIR_VERSION
 from nlp.repair import repair
-from nlp.step import SHARED, Step, StepError, discover, in_order
+from nlp.step import SHARED, VERSIONED, Step, StepError, discover, in_order
 from nlp.words import TaggedWord, Words, sentence_spans, split_words, tag_words
 
 REPAIR = "repair"
@@ -35,15 +39,22 @@ class Tagger:
     Nothing is loaded until the first article. Steps are the files of `nlp/steps/`.
 
     Args:
-        config: folder of what the office edits (`abbreviations.toml`, `sources/`; what is missing is taken as empty).
+        config: folder of what the office edits (`abbreviations.toml`, `taxonomy.toml`, `sources/`; what is missing is taken as empty).
         province: today's province (34) that the office serves, e.g. "Đồng Tháp"; it settles names that several places bear.
         steps: instead of those of `nlp/steps/`.
+        home: DIEMBAO_HOME, where the office's own model may stand; None: the shipped model.
     """
 
-    def __init__(self, config: Path, province: str | None = None, steps: Sequence[Step] | None = None) -> None:
+    def __init__(self, config: Path, province: str | None = None, steps: Sequence[Step] | None = None, home: Path | None = None) -> None:
         self._config = config
         self._province = province
         self._given = None if steps is None else in_order(steps)
+        self._home = home
+
+    @classmethod
+    def of(cls, settings: Settings) -> Tagger:
+        """The tagger of an installation."""
+        return cls(settings.config, settings.office.province, home=settings.home)
 
     @cached_property
     def steps(self) -> list[Step]:
@@ -52,8 +63,26 @@ class Tagger:
 
     @cached_property
     def versions(self) -> dict[str, int]:
-        """What `Article.steps` says after tagging: version of the repair and of each step."""
-        return {REPAIR: REPAIR_VERSION} | {step.name: step.version for step in self.steps}
+        """What `Article.steps` says after tagging: version of the repair, of each step, and of what the office changes for it."""
+        versions = {REPAIR: REPAIR_VERSION}
+        for step in self.steps:
+            versions |= self.versions_of(step)
+        return versions
+
+    def versions_of(self, step: Step) -> dict[str, int]:
+        """What `Article.steps` says of one step."""
+        read = [name for name in VERSIONED if name in step.reads]
+        return {step.name: step.version} | {f"{step.name}.{name}": getattr(self, name).version for name in read}
+
+    @cached_property
+    def model(self) -> ModelInUse:
+        """The model of topics, sentiment and who is criticised."""
+        return model_in_use(self._home)
+
+    @cached_property
+    def own_topics(self) -> OwnTopics:
+        """The topics that the office added. Raises ConfigError when taxonomy.toml is wrong."""
+        return own_topics(self._config / "taxonomy.toml")
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
@@ -76,31 +105,57 @@ class Tagger:
         Raises:
             StepError: when a step fails; names the step and the article.
         """
-        return self._run(_repaired(article), self.steps)
+        return self._run(_repaired(article), self.steps).with_fields(steps=dict(self.versions))
 
-    def retag(self, article: Article) -> Article:
+    def is_current(self, article: Article, only: str | None = None) -> bool:
+        """Whether `retag` would leave `article` as it is."""
+        if only is None:
+            return article.steps == self.versions
+        return all(article.steps.get(name) == version for name, version in self._wanted(only).items())
+
+    def retag(self, article: Article, only: str | None = None) -> Article:
         """`article` with only those steps run again whose version is not the one it was tagged with.
 
         A step also runs when one runs whose fields it reads; all run when the repair has another version and changes the text.
         An article that is up to date comes back as it is.
 
+        Args:
+            article: as it was tagged, without corrections (`diembao.corrections.uncorrected`).
+            only: a step's name, or `REPAIR`: what else is old stays.
+
         Raises:
             StepError: when a step fails.
+            UsageError: when there is no step of that name.
         """
-        if article.steps == self.versions:
+        if self.is_current(article, only):
             return article
         text = (article.title, article.lead, article.body)
-        if article.steps.get(REPAIR) != REPAIR_VERSION:
+        if only in (None, REPAIR) and article.steps.get(REPAIR) != REPAIR_VERSION:
             article = _repaired(article)
             if text != (article.title, article.lead, article.body):
-                return self._run(article, self.steps)
+                return self._run(article, self.steps).with_fields(steps=dict(self.versions))
+            article = article.with_fields(steps=article.steps | {REPAIR: REPAIR_VERSION})
         stale: list[Step] = []
         changed: set[str] = set()
         for step in self.steps:
-            if article.steps.get(step.name) != step.version or changed.intersection(step.reads):
+            wanted = self.versions_of(step)
+            is_old = only in (None, step.name) and any(article.steps.get(name) != version for name, version in wanted.items())
+            if is_old or changed.intersection(step.reads):
                 stale.append(step)
                 changed.update(step.fields)
-        return self._run(article, stale)
+        article = self._run(article, stale)
+        if only is None:
+            return article.with_fields(steps=dict(self.versions))
+        ran = {name: version for step in stale for name, version in self.versions_of(step).items()}
+        return article.with_fields(steps=article.steps | ran)
+
+    def _wanted(self, only: str) -> dict[str, int]:
+        if only == REPAIR:
+            return {REPAIR: REPAIR_VERSION}
+        for step in self.steps:
+            if step.name == only:
+                return self.versions_of(step)
+        raise UsageError(f"there is no step {only!r}", f"Steps: {', '.join([REPAIR, *(step.name for step in self.steps)])}")
 
     def tag_all(self, articles: Iterable[Article], processes: int = 1) -> Iterator[Article]:
         """The articles tagged, in their order, as they become ready; reads only little ahead.
@@ -120,7 +175,7 @@ class Tagger:
     def _in_processes(self, articles: Iterator[Article], processes: int) -> Iterator[Article]:
         context = multiprocessing.get_context("spawn")
         running: deque[Future[list[Article | StepError]]] = deque()
-        with ProcessPoolExecutor(processes, context, _start, (self._config, self._province, self._given)) as pool:
+        with ProcessPoolExecutor(processes, context, _start, (self._config, self._province, self._given, self._home)) as pool:
             try:
                 while True:
                     while len(running) < 2 * processes and (task := list(islice(articles, _TASK))):
@@ -153,7 +208,7 @@ class Tagger:
                     f"step {step.name!r} failed on article {article.id or article.title[:60]!r}: {type(error).__name__}: {error}",
                     "This is a defect of the step: report the article and this line",
                 ) from error
-        return article.with_fields(**fields, steps=dict(self.versions))
+        return article.with_fields(**fields)
 
 
 @dataclass
@@ -207,6 +262,14 @@ class _Shared:
         return self.tagger.abbreviations
 
     @property
+    def model(self) -> HeadlineModel:
+        return self.tagger.model.model
+
+    @property
+    def own_topics(self) -> OwnTopics:
+        return self.tagger.own_topics
+
+    @property
     def office_province(self) -> str | None:
         return self.tagger._province
 
@@ -246,9 +309,9 @@ _tagger: Tagger
 """The tagger of a working process, made when the process starts."""
 
 
-def _start(config: Path, province: str | None, steps: Sequence[Step] | None) -> None:
+def _start(config: Path, province: str | None, steps: Sequence[Step] | None, home: Path | None) -> None:
     global _tagger
-    _tagger = Tagger(config, province, steps)
+    _tagger = Tagger(config, province, steps, home)
 
 
 def _tag_task(articles: list[Article]) -> list[Article | StepError]:

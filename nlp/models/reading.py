@@ -62,14 +62,14 @@ class Reading:
     critical_of: CriticalOf
 
 
-def read(title: str, lead: str, sentences: Sequence[str]) -> Reading:
-    """What the shipped model says of an article. `sentences`: those of title, lead and body, in this order."""
-    return _read(title, lead, tuple(sentences))
+def read(title: str, lead: str, sentences: Sequence[str], model: HeadlineModel | None = None) -> Reading:
+    """What `model`, or else the shipped one, says of an article. `sentences`: those of title, lead and body, in this order."""
+    return _read(model or shipped(), title, lead, tuple(sentences))
 
 
 @lru_cache(maxsize=4)
-def _read(title: str, lead: str, sentences: tuple[str, ...]) -> Reading:
-    return read_with(shipped(), title, lead, sentences)
+def _read(model: HeadlineModel, title: str, lead: str, sentences: tuple[str, ...]) -> Reading:
+    return read_with(model, title, lead, sentences)
 
 
 def read_with(model: HeadlineModel, title: str, lead: str, sentences: Sequence[str]) -> Reading:

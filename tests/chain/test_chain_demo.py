@@ -224,7 +224,7 @@ def test_a_replay_from_the_archive_gives_the_same_ids_and_labels(demonstration: 
 
     old = demonstration.settings
     new = Settings(tmp_path, old.config, "sqlite", f"sqlite:///{tmp_path}/state.sqlite")
-    engine, state, tagger = open_engine(new), State(new.database), Tagger(new.config, new.office.province)
+    engine, state, tagger = open_engine(new), State(new.database), Tagger.of(new)
     engine.prepare()
     sources = read_sources(old.sources_folder)
     for run in sorted(folder.name for folder in old.runs_folder.iterdir()):

@@ -20,6 +20,7 @@ from nlp.models.ngrams import letter_keys, word_keys, words
 from nlp.models.reading import MOST_SENTENCES, Reading, read, read_with
 from nlp.models.splits import outlet_folds
 from nlp.models.training import Recipe, train
+from nlp.own_topics import OwnTopics
 from nlp.steps import critical_of, sentiment, topics
 from nlp.words import sentence_spans
 
@@ -132,9 +133,9 @@ def test_a_long_text_costs_no_more_than_its_beginning() -> None:
 def test_the_steps_give_what_the_reading_gives() -> None:
     title = "Khởi tố 3 cán bộ xã vì nhận hối lộ"
     found = reading(title)
-    assert topics.STEP.fn(title, "", [title]) == found.topics
-    assert sentiment.STEP.fn(title, "", [title]) == found.sentiment
-    assert critical_of.STEP.fn(title, "", [title]) == found.critical_of
+    assert topics.STEP.fn(title, "", "", [title], "vi", shipped(), OwnTopics({}, 0)) == found.topics
+    assert sentiment.STEP.fn(title, "", [title], shipped()) == found.sentiment
+    assert critical_of.STEP.fn(title, "", [title], shipped()) == found.critical_of
 
 
 def test_spellings_of_one_word_are_one_feature() -> None:
