@@ -49,40 +49,90 @@ def train(labels: Path | None, output: Path | None, as_json: bool) -> None:
 @models.command()
 @_labels_option
 @click.option("--folds", type=click.IntRange(2, 20), default=4, show_default=True, help="Parts into which the outlets are split.")
-@click.option("--years/--no-years", default=True, help="Also leave out each year in turn.")
+@click.option("--years", default="2017,2021,2024-2026", show_default=True, help="Years, or spans of years, to leave out in turn.")
+@click.option("--no-years", is_flag=True, help="Leave out no year.")
 @click.option("--baselines/--no-baselines", default=True, help="Also measure the plain baselines.")
+@click.option("--curve/--no-curve", default=True, help="Also measure with a half, a quarter and an eighth of the outlets.")
+@click.option(
+    "--second-pass",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Labels of another pass (JSON lines: id, sentiment, critical_of, topics): also measure where both agree.",
+)
+@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="How many work side by side.")
 @json_option
-def evaluate(labels: Path | None, folds: int, years: bool, baselines: bool, as_json: bool) -> None:
+def evaluate(
+    labels: Path | None,
+    folds: int,
+    years: str,
+    no_years: bool,
+    baselines: bool,
+    curve: bool,
+    second_pass: Path | None,
+    processes: int,
+    as_json: bool,
+) -> None:
     """Measure on outlets, and on years, that were not trained on, beside plain baselines.
 
-    Every figure has a 95 % confidence interval. Trains anew for every split: the shipped labels take minutes, all of them longer.
+    Every figure has a 95 % confidence interval (bootstrap over outlets). Trains anew for every split: the shipped labels take minutes, all
+    of them a quarter of an hour.
     """
-    from nlp.models.evaluation import METHODS, abstention, by_outlet, by_year, figures, ours, topic_table
-    from nlp.models.training import Recipe
+    from nlp.models import evaluation
+    from nlp.models.baselines import BASELINES
+    from nlp.models.labels import read_second_pass
+    from nlp.models.splits import periods
 
     headlines, name = _headlines(labels)
-    methods = (METHODS if baselines else {}) | {"diembao": ours(Recipe())}
-    result: dict[str, Any] = {"labels": name, "headlines": len(headlines), "outlets": {}, "years": {}}
-    for method_name, method in methods.items():
-        say(f"{method_name}: outlets not trained on, {folds} parts")
-        decided = by_outlet(headlines, method, folds)
-        found = figures(headlines, decided)
-        result["outlets"][method_name] = {figure: vars(value) for figure, value in found.items()}
-        if not as_json:
-            _print(f"{method_name}, outlets not trained on ({len(headlines)} headlines)", found)
-        if method_name == "diembao":
-            result["topics"] = topic_table(headlines, decided)
-            result["abstention"] = abstention(headlines, decided, (0.0, 0.5, 0.6, 0.7, 0.8, 0.9))
-            if not as_json:
-                _print_tables(result)
-        if years and method_name != "majority":
-            for year, left_out, of_year in by_year(headlines, method):
-                found = figures(left_out, of_year)
-                result["years"].setdefault(str(year), {})[method_name] = {figure: vars(value) for figure, value in found.items()}
-                if not as_json:
-                    _print(f"{method_name}, year {year} not trained on ({len(left_out)} headlines)", found)
+    second = read_second_pass(second_pass) if second_pass else {}
+    outlets = evaluation.outlet_splits(headlines, folds)
+    left_out = [] if no_years else evaluation.period_splits(headlines, periods(years))
+    methods = [*(BASELINES if baselines else ()), evaluation.OURS]
+    curves = {share: evaluation.smaller(headlines, outlets, share) for share in ((1 / 8, 1 / 4, 1 / 2) if curve else ())}
+    wanted = [(method, split) for method in methods for split in (*outlets, *left_out)]
+    wanted += [(evaluation.OURS, split) for splits in curves.values() for split in splits]
+    decided = iter(evaluation.decisions(headlines, wanted, processes=processes, progress=say))
+    result: dict[str, Any] = {
+        "labels": name,
+        "headlines": len(headlines),
+        "outlets": {},
+        "periods": {},
+        "years": {},
+        "agreed": {},
+        "curve": {},
+    }
+
+    def rows_of(places: Any) -> list[Any]:
+        return [headlines[place] for place in places]
+
+    for method in methods:
+        rows, ours = evaluation.together(outlets, [next(decided) for _ in outlets])
+        result["outlets"][method] = _figures(evaluation.figures(headlines, ours))
+        if second:
+            result["agreed"].setdefault("all", {})[method] = _figures(evaluation.agreed_figures(headlines, ours, second))
+        for split in evaluation.period_splits(headlines, periods(years)):
+            part, of_part = rows_of(split.unseen), ours.of(split.unseen)
+            result["periods"].setdefault(split.name, {})[method] = _figures(evaluation.figures(part, of_part))
+            if second:
+                result["agreed"].setdefault(split.name, {})[method] = _figures(evaluation.agreed_figures(part, of_part, second))
+        for split in left_out:
+            part, of_part = rows_of(split.unseen), next(decided)
+            result["years"].setdefault(split.name, {})[method] = _figures(evaluation.figures(part, of_part))
+            if second:
+                agreed = _figures(evaluation.agreed_figures(part, of_part, second))
+                result["agreed"].setdefault(f"without {split.name}", {})[method] = agreed
+        if method == evaluation.OURS:
+            result["topics"] = evaluation.topic_table(headlines, ours)
+            result["abstention"] = evaluation.abstention(headlines, ours, (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3))
+    for share, splits in curves.items():
+        rows, less = evaluation.together(splits, [next(decided) for _ in splits])
+        result["curve"][f"{share:g} of the outlets"] = _figures(evaluation.figures(rows_of(rows), less, resamples=0))
+    if curve:
+        result["curve"]["all outlets"] = result["outlets"][evaluation.OURS]
+    if second:
+        result["agreement"] = evaluation.agreement(headlines, second)
     if as_json:
         emit(result)
+        return
+    _print_evaluation(result)
 
 
 def _headlines(labels: Path | None) -> tuple[Any, str]:
@@ -91,16 +141,35 @@ def _headlines(labels: Path | None) -> tuple[Any, str]:
     return (shipped_headlines(), SHIPPED) if labels is None else (read_headlines(labels), labels.name)
 
 
-def _print(title: str, found: dict[str, Any]) -> None:
-    click.echo(title)
-    for name, value in found.items():
-        click.echo(f"  {name:36} {value}")
+def _figures(found: dict[str, Any]) -> dict[str, dict[str, float]]:
+    return {name: {end: round(value, 4) for end, value in vars(figure).items()} for name, figure in found.items()}
 
 
-def _print_tables(result: dict[str, Any]) -> None:
-    click.echo(f"  {'topic':12} {'headlines':>9} {'precision':>9} {'recall':>7} {'F1':>6}")
+def _print_evaluation(result: dict[str, Any]) -> None:
+    click.echo(f"{result['labels']}: {result['headlines']} headlines\n")
+    _print_figures("Outlets not trained on", result["outlets"])
+    for name, methods in result["periods"].items():
+        _print_figures(f"Outlets not trained on, headlines of {name}", methods)
+    for name, methods in result["years"].items():
+        _print_figures(f"{name} not trained on", methods)
+    for name, methods in result["agreed"].items():
+        _print_figures(f"Where both passes agree, {name}", methods)
+    for name, value in result.get("agreement", {}).items():
+        click.echo(f"Agreement of the passes, {name}: {value:.3g}")
+    _print_figures("Learning curve", result["curve"])
+    click.echo("| topic | headlines | precision | recall | F1 |\n|---|---|---|---|---|")
     for row in result["topics"]:
-        click.echo(f"  {row['topic']:12} {row['headlines']:9} {row['precision']:9.3f} {row['recall']:7.3f} {row['f1']:6.3f}")
-    click.echo("  sentiment, abstaining below:")
+        click.echo(f"| {row['topic']} | {row['headlines']} | {row['precision']:.3f} | {row['recall']:.3f} | {row['f1']:.3f} |")
+    click.echo("\n| decides, surest first | sentiment right | critical_of right |\n|---|---|---|")
     for row in result["abstention"]:
-        click.echo(f"  {row['threshold']:12} decides {row['coverage']:.1%}, right in {row['accuracy']:.1%}")
+        click.echo(f"| {row['coverage']:.0%} | {row['sentiment']:.1%} | {row['critical_of']:.1%} |")
+
+
+def _print_figures(title: str, methods: dict[str, dict[str, dict[str, float]]]) -> None:
+    if not methods or not any(methods.values()):
+        return
+    click.echo(f"{title}\n\n| figure | {' | '.join(methods)} |\n|---{'|---' * len(methods)}|")
+    for figure in next(iter(methods.values())):
+        cells = [f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" for found in (each[figure] for each in methods.values())]
+        click.echo(f"| {figure} | {' | '.join(cells)} |")
+    click.echo()

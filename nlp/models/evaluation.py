@@ -1,42 +1,48 @@
 """How good the models are on outlets and years that they have not seen, beside plain baselines.
 
-Everything that is learnt (words, weights, calibration, thresholds) is learnt from the training side of each split.
+Everything that is learnt (words, weights, calibration, thresholds) is learnt from the training side of each split: within `train` the
+second stage and the thresholds are fitted to headlines that the first stage had not seen, all of them of that side.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import multiprocessing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_union
 
-from nlp.models.labels import TOPICS, LabelledHeadline
-from nlp.models.measures import Decided, label_columns, measure, targets
+from nlp.models.baselines import BASELINES, Fitted, Method
+from nlp.models.labels import CRITICAL_OF, SENTIMENTS, TOPICS, LabelledHeadline, SecondLabels
+from nlp.models.measures import Decided, kappa, label_columns, measure, targets
 from nlp.models.model import OUTPUTS, headline
-from nlp.models.splits import outlet_folds
+from nlp.models.splits import outlet_folds, outlet_groups
 from nlp.models.training import Recipe, decide_by, train
 
 log = logging.getLogger(__name__)
 
+OURS = "diembao"
+"""The name of this project's models among the methods."""
+
 RESAMPLES = 300
 """Bootstrap samples behind a confidence interval."""
 
-FEWEST_OF_A_YEAR = 200
-"""A year with fewer headlines is not left out: its figures would be noise."""
+FEWEST_LEFT_OUT = 200
+"""A period with fewer headlines is not left out: its figures would be noise."""
 
-Fitted = Callable[[Sequence[LabelledHeadline]], Decided]
-Method = Callable[[Sequence[LabelledHeadline]], Fitted]
+PERIODS = ((2017, 2017), (2021, 2021), (2024, 2026))
+"""First and last year of the periods that are left out, where the labels hold them."""
+
+Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with its 95 % confidence interval (bootstrap over headlines).
+    """A figure with its 95 % confidence interval.
 
     Attributes:
         value: the figure on all headlines.
@@ -50,6 +56,46 @@ class Figure:
 
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True)
+class Split:
+    """What is fitted to, and what is judged.
+
+    Attributes:
+        name: how the split is called in the results.
+        seen: positions of the headlines that may be learnt from.
+        unseen: positions of those that are judged.
+    """
+
+    name: str
+    seen: Rows
+    unseen: Rows
+
+
+def outlet_splits(headlines: Sequence[LabelledHeadline], folds: int) -> list[Split]:
+    """One split for each fold; no outlet (for an aggregator: no story) stands on both sides."""
+    fold_of = outlet_folds(headlines, folds)
+    return [Split(f"outlets {fold + 1}", np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(folds)]
+
+
+def period_splits(headlines: Sequence[LabelledHeadline], periods: Iterable[tuple[int, int]] = PERIODS) -> list[Split]:
+    """One split for each period, judged by what the other years teach; without periods that are too small, or all there is."""
+    years = np.array([item.year for item in headlines])
+    splits = []
+    for first, last in periods:
+        inside = (years >= first) & (years <= last)
+        if inside.sum() >= FEWEST_LEFT_OUT and (~inside).sum() >= FEWEST_LEFT_OUT:
+            name = str(first) if first == last else f"{first}-{last}"
+            splits.append(Split(name, np.flatnonzero(~inside), np.flatnonzero(inside)))
+    return splits
+
+
+def smaller(headlines: Sequence[LabelledHeadline], splits: Iterable[Split], share: float) -> list[Split]:
+    """The splits with only a share of the groups of outlets to learn from, always the same ones first: for the learning curve."""
+    groups = outlet_groups(headlines)
+    rank = np.random.default_rng(0).permutation(int(groups.max()) + 1)
+    return [Split(f"{split.name}, {share:g}", split.seen[rank[groups[split.seen]] < share * len(rank)], split.unseen) for split in splits]
 
 
 def ours(recipe: Recipe) -> Method:
@@ -66,82 +112,91 @@ def ours(recipe: Recipe) -> Method:
     return fit
 
 
-def majority(headlines: Sequence[LabelledHeadline]) -> Fitted:
-    """Baseline: every headline gets the most frequent label and topic, with the shares as probabilities."""
-    shares = targets(headlines).mean(axis=0)
-    topics = np.arange(len(TOPICS)) == shares[: len(TOPICS)].argmax()
-    sentiment, critical_of = (int(shares[columns].argmax()) for columns in label_columns())
+def decisions(
+    headlines: Sequence[LabelledHeadline],
+    wanted: Sequence[tuple[str, Split]],
+    recipe: Recipe | None = None,
+    processes: int = 1,
+    progress: Callable[[str], None] = log.info,
+) -> list[Decided]:
+    """What methods decide for the unseen headlines of splits, in the order asked for.
 
-    def decide(unseen: Sequence[LabelledHeadline]) -> Decided:
-        many = len(unseen)
-        return Decided(np.tile(shares, (many, 1)), np.tile(topics, (many, 1)), np.full(many, sentiment), np.full(many, critical_of))
+    Args:
+        headlines: all labelled ones.
+        wanted: names of methods (of `BASELINES`, or `OURS`) and what they are to be fitted to.
+        recipe: how ours are fitted.
+        processes: how many work side by side.
+        progress: gets a line whenever one is done.
+    """
+    tasks = [(name, recipe or Recipe(), split) for name, split in wanted]
+    results: list[Decided] = []
 
-    return decide
+    def gather(found: Iterable[Decided]) -> list[Decided]:
+        for decided, (name, _, split) in zip(found, tasks, strict=True):
+            results.append(decided)
+            progress(f"{len(results)} of {len(tasks)}: {name}, {split.name}: {len(split.seen)} seen, {len(split.unseen)} judged")
+        return results
 
-
-def plain(headlines: Sequence[LabelledHeadline]) -> Fitted:
-    """Baseline: TF-IDF of words 1-3 and letters 2-5 of title and lead, balanced logistic regression."""
-    vectors = make_union(
-        TfidfVectorizer(ngram_range=(1, 3), min_df=2, sublinear_tf=True, dtype=np.float32),
-        TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=3, sublinear_tf=True, dtype=np.float32),
-    )
-    features = vectors.fit_transform([f"{item.title} {item.lead}" for item in headlines])
-    truth = targets(headlines)
-    fits = [
-        LogisticRegression(C=2, class_weight="balanced", solver="liblinear", tol=1e-2).fit(features, truth[:, output])
-        if 0 < truth[:, output].sum() < len(truth)
-        else None
-        for output in range(OUTPUTS)
-    ]
-
-    def decide(unseen: Sequence[LabelledHeadline]) -> Decided:
-        table = vectors.transform([f"{item.title} {item.lead}" for item in unseen])
-        scores = np.array([np.zeros(len(unseen)) if fit is None else fit.predict_proba(table)[:, 1] for fit in fits], np.float32).T
-        labels = []
-        for columns in label_columns():
-            scores[:, columns] /= scores[:, columns].sum(axis=1, keepdims=True)
-            labels.append(scores[:, columns].argmax(axis=1))
-        return Decided(scores, scores[:, : len(TOPICS)] >= 0.5, labels[0], labels[1])
-
-    return decide
+    if processes <= 1:
+        return gather(_decide(headlines, task) for task in tasks)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _start, (list(headlines),)) as pool:
+        return gather(pool.map(_decide_task, tasks))
 
 
-METHODS: dict[str, Method] = {"majority": majority, "plain TF-IDF": plain}
-"""The baselines by name."""
-
-
-def by_outlet(headlines: Sequence[LabelledHeadline], method: Method, folds: int = 4) -> Decided:
-    """What `method` decides for each headline, fitted without the headline's outlet."""
-    fold_of = outlet_folds(headlines, folds)
-    return _gathered(headlines, method, [np.flatnonzero(fold_of == fold) for fold in range(folds)])
-
-
-def by_year(headlines: Sequence[LabelledHeadline], method: Method) -> Iterator[tuple[int, list[LabelledHeadline], Decided]]:
-    """(year, its headlines, what `method` decides for them fitted on the other years) of each year with enough headlines."""
-    years = np.array([item.year for item in headlines])
-    for year in sorted(set(years.tolist())):
-        left_out = [item for item in headlines if item.year == year]
-        rest = [item for item in headlines if item.year != year]
-        if len(left_out) >= FEWEST_OF_A_YEAR and len(rest) >= FEWEST_OF_A_YEAR:
-            log.info("without %d", year)
-            yield year, left_out, method(rest)(left_out)
+def together(splits: Sequence[Split], decided: Sequence[Decided]) -> tuple[Rows, Decided]:
+    """The judged headlines of several splits in the order of their positions, and the decisions for them."""
+    rows = np.concatenate([split.unseen for split in splits])
+    order = np.argsort(rows, kind="stable")
+    joined = {field.name: np.concatenate([getattr(part, field.name) for part in decided])[order] for field in fields(Decided)}
+    return rows[order], Decided(**joined)
 
 
 def figures(headlines: Sequence[LabelledHeadline], decided: Decided, resamples: int = RESAMPLES) -> dict[str, Figure]:
-    """The figures of `decided` against the labels of `headlines`, by name, with confidence intervals."""
+    """The figures of `decided` against the labels of `headlines`, by name; intervals by bootstrap over groups of outlets."""
     truth = targets(headlines)
-    chance = np.random.default_rng(0)
-    rows = np.arange(len(headlines))
-    values = measure(truth, decided)
-    samples = []
-    for _ in range(resamples):
-        some = chance.choice(rows, len(rows))
-        samples.append(measure(truth[some], decided.of(some)))
-    found = {}
-    for name, value in values.items():
-        low, high = np.nanpercentile([sample[name] for sample in samples], [2.5, 97.5]) if samples else (value, value)
-        found[name] = Figure(value, float(low), float(high))
-    return found
+    return _with_intervals(headlines, lambda rows: measure(truth[rows], decided.of(rows)), resamples)
+
+
+def agreed_figures(
+    headlines: Sequence[LabelledHeadline], decided: Decided, second: Mapping[str, SecondLabels], resamples: int = RESAMPLES
+) -> dict[str, Figure]:
+    """The figures where two labellings agree: as `figures`, on those of `headlines` that a second pass has labelled too.
+
+    Sentiment and who is criticised count where both passes give the same label. A topic that both gave must be found; one that only one
+    gave is free.
+    """
+    rows = np.array([place for place, item in enumerate(headlines) if item.id in second], np.intp)
+    if not len(rows):
+        return {}
+    some = [headlines[place] for place in rows]
+    first, decided = targets(some), decided.of(rows)
+    other = targets(some, [second[item.id] for item in some])
+    topics = slice(0, len(TOPICS))
+    agree = [(first[:, columns] == other[:, columns]).all(axis=1) for columns in label_columns()]
+
+    def of(chosen: Rows) -> dict[str, float]:
+        found = measure(first[chosen] * other[chosen], decided.of(chosen), (first != other)[chosen, topics])
+        for columns, same in zip(("sentiment", "critical_of"), agree, strict=True):
+            kept = chosen[same[chosen]]
+            other_figures = measure(first[kept], decided.of(kept))
+            found |= {name: other_figures[name] for name in found if _is_about(name, columns)}
+        return found
+
+    return _with_intervals(some, of, resamples)
+
+
+def agreement(headlines: Sequence[LabelledHeadline], second: Mapping[str, SecondLabels]) -> dict[str, float]:
+    """How far the second pass agrees with the labels: number of items, kappa of both labels, share with the same first topic."""
+    some = [item for item in headlines if item.id in second]
+    others = [second[item.id] for item in some]
+    same = [item.topics[:1] == other.topics[:1] for item, other in zip(some, others, strict=True)]
+    return {
+        "items": len(some),
+        "sentiment kappa": kappa([item.sentiment for item in some], [other.sentiment for other in others]),
+        "critical_of kappa": kappa([item.critical_of for item in some], [other.critical_of for other in others]),
+        "same first topic": float(np.mean(same)) if same else float("nan"),
+    }
 
 
 def topic_table(headlines: Sequence[LabelledHeadline], decided: Decided) -> list[dict[str, Any]]:
@@ -162,30 +217,56 @@ def topic_table(headlines: Sequence[LabelledHeadline], decided: Decided) -> list
     return table
 
 
-def abstention(headlines: Sequence[LabelledHeadline], decided: Decided, thresholds: Sequence[float]) -> list[dict[str, float]]:
-    """Sentiment: share of headlines decided, and accuracy on them, when the model abstains below each threshold."""
-    sentiment, _ = label_columns()
-    truth = targets(headlines)[:, sentiment].argmax(axis=1)
-    score = decided.scores[np.arange(len(headlines)), len(TOPICS) + decided.sentiment]
-    rows = []
-    for threshold in thresholds:
-        sure = score >= threshold
-        accuracy = float((truth == decided.sentiment)[sure].mean()) if sure.any() else float("nan")
-        rows.append({"threshold": threshold, "coverage": round(float(sure.mean()), 3), "accuracy": round(accuracy, 3)})
-    return rows
+def abstention(headlines: Sequence[LabelledHeadline], decided: Decided, coverages: Sequence[float]) -> list[dict[str, float]]:
+    """Accuracy of sentiment and of critical_of on the surest part of the headlines, for each share of them."""
+    truth, rows = targets(headlines), np.arange(len(headlines))
+    right, sure = {}, {}
+    for name, columns, said in zip(("sentiment", "critical_of"), label_columns(), (decided.sentiment, decided.critical_of), strict=True):
+        right[name] = truth[:, columns].argmax(axis=1) == said
+        sure[name] = np.argsort(-decided.scores[rows, columns.start + said], kind="stable")
+    table = []
+    for coverage in coverages:
+        many = max(1, round(coverage * len(headlines)))
+        table.append({"coverage": coverage} | {name: round(float(right[name][sure[name][:many]].mean()), 3) for name in right})
+    return table
 
 
-def _gathered(headlines: Sequence[LabelledHeadline], method: Method, parts: Sequence[NDArray[np.intp]]) -> Decided:
-    many = len(headlines)
-    gathered = Decided(
-        np.zeros((many, OUTPUTS), np.float32), np.zeros((many, len(TOPICS)), np.bool_), np.zeros(many, np.intp), np.zeros(many, np.intp)
-    )
-    for part in parts:
-        if not len(part):
-            continue
-        log.info("%d headlines of other outlets", len(part))
-        unseen = set(part.tolist())
-        decided = method([item for place, item in enumerate(headlines) if place not in unseen])([headlines[place] for place in part])
-        for field in fields(Decided):
-            getattr(gathered, field.name)[part] = getattr(decided, field.name)
-    return gathered
+def _with_intervals(headlines: Sequence[LabelledHeadline], of: Callable[[Rows], dict[str, float]], resamples: int) -> dict[str, Figure]:
+    chance = np.random.default_rng(0)
+    groups = outlet_groups(headlines)
+    order = np.argsort(groups, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(groups))[:-1])
+    values = of(np.arange(len(headlines)))
+    samples = [of(np.concatenate([members[place] for place in chance.integers(0, len(members), len(members))])) for _ in range(resamples)]
+    found = {}
+    for name, value in values.items():
+        low, high = np.nanpercentile([sample[name] for sample in samples], [2.5, 97.5]) if samples else (value, value)
+        found[name] = Figure(value, float(low), float(high))
+    return found
+
+
+def _is_about(figure: str, label: str) -> bool:
+    own = {"sentiment": (*SENTIMENTS, "sentiment"), "critical_of": (*CRITICAL_OF, "critical_of")}
+    return figure.split()[0] in own[label]
+
+
+def _decide(headlines: Sequence[LabelledHeadline], task: tuple[str, Recipe, Split]) -> Decided:
+    name, recipe, split = task
+    if not len(split.unseen):
+        none = np.zeros(0, np.intp)
+        return Decided(np.zeros((0, OUTPUTS), np.float32), np.zeros((0, len(TOPICS)), np.bool_), none, none)
+    method = ours(recipe) if name == OURS else BASELINES[name]
+    return method([headlines[place] for place in split.seen])([headlines[place] for place in split.unseen])
+
+
+_headlines: list[LabelledHeadline]
+"""The headlines that a working process judges, given when it starts."""
+
+
+def _start(headlines: list[LabelledHeadline]) -> None:
+    global _headlines
+    _headlines = headlines
+
+
+def _decide_task(task: tuple[str, Recipe, Split]) -> Decided:
+    return _decide(_headlines, task)

@@ -52,6 +52,21 @@ class LabelledHeadline:
     topics: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class SecondLabels:
+    """What another labelling gives an item.
+
+    Attributes:
+        sentiment: negative, neutral or positive.
+        critical_of: authority, organisation or none.
+        topics: codes of `TOPICS`.
+    """
+
+    sentiment: str
+    critical_of: str
+    topics: tuple[str, ...]
+
+
 def shipped_headlines() -> list[LabelledHeadline]:
     """The labelled headlines that the project ships (see `labels/README.md` for source and licence)."""
     with files("nlp.models").joinpath(SHIPPED).open("rb") as packed, gzip.open(packed, "rt", encoding="utf-8") as lines:
@@ -78,15 +93,24 @@ def _read(lines: Iterable[str], name: str) -> list[LabelledHeadline]:
     return headlines
 
 
+def read_second_pass(path: Path) -> dict[str, SecondLabels]:
+    """The labels that another pass gave, by the item's id.
+
+    Raises:
+        InputError: when the file cannot be read or a line holds no labels; names the line and the field.
+    """
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return {str(record.get("id", "")): _labels(record, f"{path.name}, line {number}") for number, record in read_records(lines)}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}", "Give a file of JSON lines in UTF-8") from error
+
+
 def _headline(record: dict[str, Any], position: str) -> LabelledHeadline:
-    title, lead, topics = record.get("title"), record.get("lead") or "", record.get("topics")
+    title, lead = record.get("title"), record.get("lead") or ""
     if not isinstance(title, str) or not isinstance(lead, str):
         raise InputError(f"{position}: 'title' and 'lead' must be text", "Mend the line")
-    if not isinstance(topics, list) or not all(topic in TOPICS for topic in topics):
-        raise InputError(f"{position}: 'topics' {topics!r} must be a list of codes", f"Codes: {', '.join(TOPICS)}")
-    for field, allowed in (("sentiment", SENTIMENTS), ("critical_of", CRITICAL_OF)):
-        if record.get(field) not in allowed:
-            raise InputError(f"{position}: {field!r} is {record.get(field)!r}", f"Allowed: {', '.join(allowed)}")
+    labels = _labels(record, position)
     year = record.get("year", 0)
     if not isinstance(year, int):
         raise InputError(f"{position}: 'year' {year!r} must be a number", "Mend the line")
@@ -97,7 +121,17 @@ def _headline(record: dict[str, Any], position: str) -> LabelledHeadline:
         site=str(record.get("site", "")),
         year=year,
         origin=str(record.get("origin", "")),
-        sentiment=str(record["sentiment"]),
-        critical_of=str(record["critical_of"]),
-        topics=tuple(topics),
+        sentiment=labels.sentiment,
+        critical_of=labels.critical_of,
+        topics=labels.topics,
     )
+
+
+def _labels(record: dict[str, Any], position: str) -> SecondLabels:
+    topics = record.get("topics")
+    if not isinstance(topics, list) or not all(topic in TOPICS for topic in topics):
+        raise InputError(f"{position}: 'topics' {topics!r} must be a list of codes", f"Codes: {', '.join(TOPICS)}")
+    for field, allowed in (("sentiment", SENTIMENTS), ("critical_of", CRITICAL_OF)):
+        if record.get(field) not in allowed:
+            raise InputError(f"{position}: {field!r} is {record.get(field)!r}", f"Allowed: {', '.join(allowed)}")
+    return SecondLabels(str(record["sentiment"]), str(record["critical_of"]), tuple(topics))

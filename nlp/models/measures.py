@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from nlp.models.labels import CRITICAL_OF, SENTIMENTS, TOPICS, LabelledHeadline
+from nlp.models.labels import CRITICAL_OF, SENTIMENTS, TOPICS, LabelledHeadline, SecondLabels
 from nlp.models.model import OUTPUTS, Scores
 from nlp.models.ngrams import Floats
 
@@ -46,10 +46,16 @@ def label_columns() -> tuple[slice, slice]:
     return slice(len(TOPICS), middle), slice(middle, OUTPUTS)
 
 
-def targets(headlines: Sequence[LabelledHeadline]) -> Floats:
-    """One row for each headline, one column for each raw score: 1 where the label is given, else 0."""
+def targets(headlines: Sequence[LabelledHeadline], instead: Sequence[SecondLabels] | None = None) -> Floats:
+    """One row for each headline, one column for each raw score: 1 where the label is given, else 0.
+
+    Args:
+        headlines: the labelled ones.
+        instead: other labels of them, in the same order.
+    """
     table = np.zeros((len(headlines), OUTPUTS), np.float32)
-    for row, item in zip(table, headlines, strict=True):
+    given: Sequence[LabelledHeadline | SecondLabels] = headlines if instead is None else instead
+    for row, item in zip(table, given, strict=True):
         for topic in item.topics:
             row[TOPICS.index(topic)] = 1
         row[len(TOPICS) + SENTIMENTS.index(item.sentiment)] = 1
@@ -57,10 +63,18 @@ def targets(headlines: Sequence[LabelledHeadline]) -> Floats:
     return table
 
 
-def measure(truth: Floats, decided: Decided) -> dict[str, float]:
-    """The figures of decisions against the labels (`targets`), by name."""
+def measure(truth: Floats, decided: Decided, free: NDArray[np.bool_] | None = None) -> dict[str, float]:
+    """The figures of decisions against the labels (`targets`), by name.
+
+    Args:
+        truth: the labels.
+        decided: the decisions.
+        free: topics of each headline that may be asserted or not (None: no topic): those on which labellers disagree.
+    """
     scores, topics, sentiment, critical_of = decided.scores, decided.topics, decided.sentiment, decided.critical_of
     wanted = truth[:, : len(TOPICS)] > 0
+    right = wanted if free is None else wanted | free
+    topics = topics if free is None else topics & ~free
     both, said, given = (topics & wanted).sum(axis=0), topics.sum(axis=0), wanted.sum(axis=0)
     f1 = 2 * both / np.maximum(1, said + given)
     sentiment_columns, critical_columns = label_columns()
@@ -71,7 +85,7 @@ def measure(truth: Floats, decided: Decided) -> dict[str, float]:
     return {
         "topics micro-F1": float(2 * both.sum() / max(1, said.sum() + given.sum())),
         "topics macro-F1": float(f1[given > 0].mean()),
-        "topics coverage at 90 % precision": coverage_at(scores[:, : len(TOPICS)].max(axis=1), _best_topic_right(scores, wanted), 0.9),
+        "topics coverage at 90 % precision": coverage_at(scores[:, : len(TOPICS)].max(axis=1), _best_topic_right(scores, right), 0.9),
         "sentiment macro-F1": macro_f1(true_sentiment, sentiment, len(SENTIMENTS)),
         "negative precision at recall 0.80": precision_at(scores[:, sentiment_columns.start + SENTIMENTS.index("negative")], negative, 0.8),
         "sentiment ECE": calibration_error(scores[:, sentiment_columns], true_sentiment),
@@ -122,3 +136,27 @@ def macro_f1(truth: NDArray[np.intp], said: NDArray[np.intp], labels: int) -> fl
         total = int((truth == label).sum() + (said == label).sum())
         values.append(2 * both / total if total else 0.0)
     return float(np.mean(values))
+
+
+def best_threshold(scores: Floats, truth: Floats, free: NDArray[np.bool_] | None = None) -> float:
+    """The one probability from which asserting topics gives the best micro-F1; asserting those that are `free` costs nothing."""
+    candidates = np.arange(0.15, 0.71, 0.01)
+    wanted = truth > 0
+    results = []
+    for threshold in candidates:
+        said = scores >= threshold
+        if free is not None:
+            said &= ~free
+        results.append(2 * (said & wanted).sum() / max(1, said.sum() + wanted.sum()))
+    return float(candidates[int(np.argmax(results))])
+
+
+def kappa(one: Sequence[str], other: Sequence[str]) -> float:
+    """Cohen's kappa of two labellings of the same items; 1 where both give all items one same label."""
+    names = sorted({*one, *other})
+    table = np.zeros((len(names), len(names)))
+    for first, second in zip(one, other, strict=True):
+        table[names.index(first), names.index(second)] += 1
+    table /= max(1, len(one))
+    chance = float(table.sum(axis=0) @ table.sum(axis=1))
+    return (float(np.trace(table)) - chance) / (1 - chance) if chance < 1 else 1.0

@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 
 from diembao.errors import InputError
 from nlp.models.labels import CRITICAL_OF, SENTIMENTS, TOPICS, LabelledHeadline
-from nlp.models.measures import Decided, label_columns, macro_f1, measure, side_by_side, targets
+from nlp.models.measures import Decided, best_threshold, label_columns, macro_f1, measure, side_by_side, targets
 from nlp.models.model import OUTPUTS, HeadlineModel, Network, Scores, headline, pooled_views
 from nlp.models.network import fit_network
 from nlp.models.ngrams import Floats, Keys, Vocabulary, lengths_of, letter_keys, word_keys
@@ -134,7 +134,7 @@ def train(
     )
     scores = model.calibrated(raw)
     sentiment, critical_of = label_columns()
-    threshold = _topic_threshold(scores.topics, truth[:, : len(TOPICS)])
+    threshold = best_threshold(scores.topics, truth[:, : len(TOPICS)])
     model = replace(
         model,
         topic_thresholds=np.full(len(TOPICS), threshold, np.float32),
@@ -256,16 +256,6 @@ def _mix(raw: Floats, truth: Floats) -> tuple[Floats, Floats]:
         fit = LogisticRegression(C=1.0, max_iter=2000, tol=1e-3).fit(inputs[:, own], truth[:, columns].argmax(axis=1))
         mixing[own[:, np.newaxis], np.arange(columns.start, columns.stop)], shift[columns] = (fit.coef_ / scale[own]).T, fit.intercept_
     return mixing, shift
-
-
-def _topic_threshold(scores: Floats, truth: Floats) -> float:
-    """The one threshold that gives the best micro-F1."""
-    candidates = np.arange(0.2, 0.71, 0.01)
-    results = []
-    for threshold in candidates:
-        said = scores >= threshold
-        results.append(2 * (said & (truth > 0)).sum() / (said.sum() + truth.sum()))
-    return float(candidates[int(np.argmax(results))])
 
 
 def _label_weights(scores: Floats, truth: NDArray[np.intp]) -> Floats:

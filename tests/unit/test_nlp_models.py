@@ -14,11 +14,13 @@ from click.testing import CliRunner
 
 from cli.models import models
 from diembao.errors import InputError
-from nlp.models.labels import CRITICAL_OF, SENTIMENTS, TOPICS, LabelledHeadline, read_headlines, shipped_headlines
+from nlp.models.evaluation import agreed_figures
+from nlp.models.labels import CRITICAL_OF, SENTIMENTS, TOPICS, LabelledHeadline, SecondLabels, read_headlines, shipped_headlines
+from nlp.models.measures import Decided, targets
 from nlp.models.model import HeadlineModel, headline, load, shipped
 from nlp.models.ngrams import letter_keys, word_keys, words
 from nlp.models.reading import MOST_SENTENCES, Reading, read, read_with
-from nlp.models.splits import outlet_folds
+from nlp.models.splits import outlet_folds, outlet_groups, periods
 from nlp.models.training import Recipe, train
 from nlp.own_topics import OwnTopics
 from nlp.steps import critical_of, sentiment, topics
@@ -248,12 +250,47 @@ def test_train_command_writes_a_model(headlines: list[LabelledHeadline], tmp_pat
 
 
 def test_evaluate_command_prints_figures_beside_baselines(headlines: list[LabelledHeadline], tmp_path: Path) -> None:
-    labels = tmp_path / "labels.jsonl"
+    labels, second = tmp_path / "labels.jsonl", tmp_path / "second.jsonl"
     labels.write_text("".join(json.dumps(dataclasses.asdict(item)) + "\n" for item in headlines[:400]), encoding="utf-8")
-    result = CliRunner().invoke(models, ["evaluate", "--labels", str(labels), "--folds", "2", "--json"], catch_exceptions=False)
+    second.write_text("".join(json.dumps(dataclasses.asdict(item)) + "\n" for item in headlines[:200]), encoding="utf-8")
+    given = ["evaluate", "--labels", str(labels), "--folds", "2", "--no-curve", "--second-pass", str(second), "--processes", "1", "--json"]
+    result = CliRunner().invoke(models, given, catch_exceptions=False)
     assert result.exit_code == 0
-    outlets = json.loads(result.stdout)["outlets"]
-    assert set(outlets) == {"majority", "plain TF-IDF", "diembao"}
-    figure = outlets["diembao"]["sentiment macro-F1"]
+    found = json.loads(result.stdout)
+    assert set(found["outlets"]) == {"majority", "lexicon", "plain TF-IDF", "diembao"}
+    figure = found["outlets"]["diembao"]["sentiment macro-F1"]
     assert figure["low"] <= figure["value"] <= figure["high"]
-    assert figure["value"] > outlets["majority"]["sentiment macro-F1"]["value"]
+    assert figure["value"] > found["outlets"]["majority"]["sentiment macro-F1"]["value"]
+    assert found["agreement"]["sentiment kappa"] == found["agreement"]["same first topic"] == 1
+    assert 0 < found["agreed"]["all"]["diembao"]["topics micro-F1"]["value"] < 1
+
+
+def test_where_two_passes_disagree_a_topic_is_free_and_a_label_does_not_count(headlines: list[LabelledHeadline]) -> None:
+    some = [dataclasses.replace(headlines[place], sentiment="negative", critical_of="none", topics=("security",)) for place in range(10)]
+    some[9] = dataclasses.replace(some[9], sentiment="positive")
+    second = {item.id: SecondLabels(item.sentiment, item.critical_of, ("security", "traffic")) for item in some}
+    second[some[0].id] = SecondLabels("neutral", "none", ("security",))
+    scores = targets(some)
+    scores[0, len(TOPICS) : len(TOPICS) + 3] = [0, 0, 1]
+    topics_said = scores[:, : len(TOPICS)] > 0
+    topics_said[1:, TOPICS.index("traffic")] = True
+    sentiments = scores[:, len(TOPICS) : len(TOPICS) + 3].argmax(axis=1)
+    found = agreed_figures(some, Decided(scores, topics_said, sentiments, np.full(10, CRITICAL_OF.index("none"))), second, resamples=0)
+    assert found["topics micro-F1"].value == 1
+    assert found["negative precision at recall 0.80"].value == 1
+    topics_said[0, TOPICS.index("traffic")] = True
+    found = agreed_figures(some, Decided(scores, topics_said, sentiments, np.full(10, CRITICAL_OF.index("none"))), second, resamples=0)
+    assert found["topics micro-F1"].value == pytest.approx(2 * 10 / 21)
+
+
+def test_headlines_of_one_story_of_an_aggregator_share_a_group(headlines: list[LabelledHeadline]) -> None:
+    titles = ["Cháy lớn ở kho hàng quận Bình Tân", "Đã dập tắt vụ cháy lớn ở kho hàng quận Bình Tân", "Giá vàng hôm nay tăng", "Hai chữ"]
+    items = [dataclasses.replace(headlines[0], title=title, site="baomoi.com") for title in titles]
+    groups = outlet_groups([*items, *headlines[:20]]).tolist()
+    assert groups[0] == groups[1]
+    assert len({groups[1], groups[2], groups[3]}) == 3
+
+
+def test_periods_that_are_none_are_refused() -> None:
+    with pytest.raises(InputError, match="no span of years"):
+        periods("2017,last year")
