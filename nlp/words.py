@@ -6,16 +6,19 @@ a sentence are built column by column and shared by the three models; labels are
 
 from __future__ import annotations
 
+import ast
 import pickle
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from diembao.errors import ConfigError
 
@@ -173,13 +176,33 @@ class _Segmenter(NamedTuple):
 
 @cache
 def _segmenter() -> _Segmenter:
-    from underthesea.pipeline.text_normalize.text_normalizer import character_map, token_map
-    from underthesea.pipeline.word_tokenize.regex_tokenize import patterns
-
-    spelling = {wrong: right for wrong, right in token_map.items() if len(wrong) <= _LONGEST_MISSPELT}
+    rules = pickle.loads(_folder("text_normalize/tn_rules_2023_07_14.bin").read_bytes())  # noqa: S301 - a package's own file
+    spelling = {wrong: right for wrong, right in rules["token"].items() if len(wrong) <= _LONGEST_MISSPELT}
     return _Segmenter(
-        patterns, str.maketrans(character_map), spelling, _SegmentationModel(_folder("word_tokenize/models/ws_crf_vlsp2013_20230727"))
+        _token_pattern(_folder("word_tokenize/regex_tokenize.py")),
+        str.maketrans(rules["character"]),
+        spelling,
+        _SegmentationModel(_folder("word_tokenize/models/ws_crf_vlsp2013_20230727")),
     )
+
+
+def _token_pattern(path: Path) -> re.Pattern[str]:
+    """What underthesea takes for a token: the `patterns` of its module, read without importing the package.
+
+    The import alone would take longer than loading all its models: it brings an HTTP client and agents. So only the assignments of
+    the module are carried out; they need nothing but `re`.
+    """
+    try:
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        module.body = [node for node in module.body if isinstance(node, ast.Assign)]
+        names: dict[str, object] = {"re": re}
+        exec(compile(module, str(path), "exec"), names)  # noqa: S102 - a package's own file
+        pattern = names["patterns"]
+    except (OSError, SyntaxError, NameError, KeyError) as error:
+        raise ConfigError(f"{path}: the pattern of a token is not found: {error}", _REINSTALL) from error
+    if not isinstance(pattern, re.Pattern):
+        raise ConfigError(f"{path}: the pattern of a token is a {type(pattern).__name__}", _REINSTALL)
+    return pattern
 
 
 class _Models(NamedTuple):
@@ -204,7 +227,35 @@ def _folder(path: str) -> Path:
     return Path(spec.origin).parent / "pipeline" / path
 
 
-_SYNTAX = re.compile(r"T\[(-?\d)(?:,(-?\d))?\](?:\[(\d)\])?(?:\.(\w+))?=(.*)", re.DOTALL)
+_TEMPLATE = re.compile(r"T\[(-?\d)(?:,(-?\d))?\](?:\[(\d)\])?(?:\.(\w+))?")
+
+
+class _Template(NamedTuple):
+    """What a feature speaks of: `T[-1,0][1].lower=…` of the word before, two words wide, column 1, in small letters."""
+
+    first: int
+    width: int
+    column: int
+    function: str
+
+
+def _by_template(path: Path, features: Iterable[str]) -> dict[_Template, list[tuple[str, str]]]:
+    """(value, feature) of all features of a model by their template. Raises ConfigError for one that is not understood."""
+    written: dict[str, list[tuple[str, str]]] = {}
+    for feature in features:
+        name, _, value = feature.partition("=")
+        written.setdefault(name, []).append((value, feature))
+    found = {}
+    for name, values in written.items():
+        match = _TEMPLATE.fullmatch(name)
+        if match is None:
+            raise ConfigError(f"{path}: feature {values[0][1]!r} is not understood", _REINSTALL)
+        first, last, column, function = match.groups()
+        width = int(last) - int(first) + 1 if last else 1
+        found[_Template(int(first), width, int(column or 0), function or "")] = values
+    return found
+
+
 _REACH = 3
 """A feature looks at most this many words to the left or right."""
 
@@ -231,18 +282,12 @@ class _Model:
         self._tagger = CRFTagger()
         self._tagger.load(str(path))
         self._unknown = unknown
-        index: dict[tuple[int, int, str], dict[str, dict[int, list[str]]]] = {}
-        for feature in _attributes(path):
-            match = _SYNTAX.fullmatch(feature)
-            if match is None:
-                raise ConfigError(f"{path}: feature {feature!r} is not understood", _REINSTALL)
-            first, last, column, function, value = match.groups()
-            kind = (int(column or 0), 2 if last else 1, function or "")
-            index.setdefault(kind, {}).setdefault(value, {}).setdefault(int(first), []).append(feature)
-        self._index = {
-            kind: {value: tuple((offset, tuple(features)) for offset, features in sorted(at.items())) for value, at in values.items()}
-            for kind, values in index.items()
-        }
+        self._index: dict[tuple[int, int, str], dict[str, Additions]] = {}
+        for template, features in _by_template(path, _attributes(path)).items():
+            kind = (template.column, template.width, template.function)
+            values = self._index.setdefault(kind, {})
+            for value, feature in features:
+                values[value] = (*values.get(value, ()), (template.first, (feature,)))
         self._edges = {
             edge: {
                 (column, width): sum((self._additions((column, width, f), edge) for f in _FUNCTIONS), ())
@@ -313,21 +358,18 @@ class _SegmentationModel:
         self._dictionary: frozenset[str] = frozenset(pickle.loads((folder / "dictionary.bin").read_bytes()))  # noqa: S301 - a package's own file
         self._featurizer = CRFFeaturizer(pickle.loads((folder / "features.bin").read_bytes()), set(self._dictionary))  # noqa: S301
         path = folder / "models.bin"
-        labels, features, transitions = _weights(path)
-        if sorted(labels) != ["B-W", "I-W"]:
-            raise ConfigError(f"{path}: labels {labels} are not understood", _REINSTALL)
-        begin, go_on = labels.index("B-W"), labels.index("I-W")
-        self._transitions = tuple(transitions.get((a, b), 0.0) for a in (begin, go_on) for b in (begin, go_on))
-        table: dict[tuple[int, str], dict[str, list[float]]] = {}
-        for feature, weights in features.items():
-            match = _SYNTAX.fullmatch(feature)
-            if match is None:
-                raise ConfigError(f"{path}: feature {feature!r} is not understood", _REINSTALL)
-            first, last, _, function, value = match.groups()
-            width = int(last) - int(first) + 1 if last else 1
-            numbers = table.setdefault((width, function or ""), {}).setdefault(value, [0.0] * len(_PLACES[width]))
-            numbers[int(first) + 2] += weights.get(go_on, 0.0) - weights.get(begin, 0.0)
-        self._table = {kind: {value: tuple(numbers) for value, numbers in values.items()} for kind, values in table.items()}
+        features, transitions = _two_label_weights(path, "B-W", "I-W")
+        self._transitions = tuple(transitions.get((a, b), 0.0) for a in ("B-W", "I-W") for b in ("B-W", "I-W"))
+        self._table: dict[tuple[int, str], dict[str, list[float]]] = {}
+        for template, written in _by_template(path, features).items():
+            values = self._table.setdefault((template.width, template.function), {})
+            zeros = [0.0] * len(_PLACES[template.width])
+            place = template.first + 2
+            for value, feature in written:
+                numbers = values.get(value)
+                if numbers is None:
+                    numbers = values[value] = zeros.copy()
+                numbers[place] += features[feature]
         self._edges = {edge: {width: self._sum(width, dict.fromkeys(_ASKED, edge)) for width in _PLACES} for edge in ("BOS", "EOS")}
         self._flags = {
             (width, title, known): self._sum(width, {"istitle": str(title), "is_in_dict": str(known)})
@@ -349,7 +391,7 @@ class _SegmentationModel:
             scores[position + 2] += c
             scores[position + 1] += d
             scores[position] += e
-        in_dictionary, flags, nothing2, nothing3 = self._dictionary, self._flags, (0.0,) * 4, (0.0,) * 3
+        in_dictionary, flags, nothing2, nothing3 = self._dictionary, self._flags, [0.0] * 4, [0.0] * 3
         pairs, lower_pairs = self._table.get((2, ""), {}), self._table.get((2, "lower"), {})
         triples, lower_triples = self._table.get((3, ""), {}), self._table.get((3, "lower"), {})
         for position in range(count - 1):
@@ -438,23 +480,29 @@ def _attributes(path: Path) -> list[str]:
         return list(_strings(data, _header(data)[2]).values())
 
 
-def _weights(path: Path) -> tuple[list[str], dict[str, dict[int, float]], dict[tuple[int, int], float]]:
-    """Labels, {feature: {label: weight}} and {(label, next label): weight} of a CRFsuite model. Raises ConfigError."""
+_FEATURE = np.dtype([("kind", "<u4"), ("source", "<u4"), ("target", "<u4"), ("weight", "<f8")])
+
+
+def _two_label_weights(path: Path, begin: str, go_on: str) -> tuple[dict[str, float], dict[tuple[str, str], float]]:
+    """Of a CRFsuite model with two labels: {feature: how much it speaks for `go_on`} and {(label, next label): weight}.
+
+    Raises ConfigError when the file is none, or has other labels.
+    """
     with _reading(path):
         data = path.read_bytes()
         at_features, at_labels, at_attributes = _header(data)
         labels, attributes = _strings(data, at_labels), _strings(data, at_attributes)
+        if sorted(labels.values()) != sorted((begin, go_on)):
+            raise ValueError(f"its labels are {sorted(labels.values())}")
         chunk, count = struct.unpack_from("<4s4xI", data, at_features)
         if chunk != b"FEAT":
             raise ValueError(f"features begin with {chunk!r}")
-        features: dict[str, dict[int, float]] = {}
-        transitions: dict[tuple[int, int], float] = {}
-        for kind, source, target, weight in struct.iter_unpack("<IIId", data[at_features + 12 : at_features + 12 + 20 * count]):
-            if kind == 0:
-                features.setdefault(attributes[source], {})[target] = weight
-            else:
-                transitions[source, target] = weight
-        return [labels[number] for number in sorted(labels)], features, transitions
+        table = np.frombuffer(data, _FEATURE, count, at_features + 12)
+        states, edges = table[table["kind"] == 0], table[table["kind"] != 0]
+        signs = np.array([1.0 if labels[number] == go_on else -1.0 for number in range(2)])
+        weights = np.bincount(states["source"], states["weight"] * signs[states["target"]], max(attributes) + 1).tolist()
+        transitions = {(labels[int(edge["source"])], labels[int(edge["target"])]): float(edge["weight"]) for edge in edges}
+        return {name: weights[number] for number, name in attributes.items()}, transitions
 
 
 @contextmanager
@@ -478,9 +526,5 @@ def _strings(data: bytes, start: int) -> dict[int, str]:
     magic, count, back = struct.unpack_from("<4s12xII", data, start)
     if magic != b"CQDB":
         raise ValueError(f"a table begins with {magic!r}")
-    found = {}
-    for number, offset in enumerate(struct.unpack_from(f"<{count}I", data, start + back)):
-        if offset:
-            _, size = struct.unpack_from("<II", data, start + offset)
-            found[number] = data[start + offset + 8 : start + offset + 7 + size].decode()
-    return found
+    begins = [start + offset + 8 if offset else 0 for offset in struct.unpack_from(f"<{count}I", data, start + back)]
+    return {number: data[begin : data.index(0, begin)].decode() for number, begin in enumerate(begins) if begin}
