@@ -54,8 +54,8 @@ def add(settings: Settings, article_id: str, field: str, value: str, by: str, no
     from nlp.place_lookup import place_named
 
     wanted = read_value(field, value, settings.taxonomy, place_named)
-    with _opened(settings) as (engine, state), state.session() as session:
-        _tell(correct(session, engine, article_id, field, wanted, utc_now(), by, note), as_json)
+    with _opened(settings) as (engine, state):
+        _tell(correct(state, engine, article_id, field, wanted, utc_now(), by, note), as_json)
 
 
 @corrections.command()
@@ -69,8 +69,8 @@ def undo(settings: Settings, key: str, by: str, note: str, as_json: bool) -> Non
     from diembao.clock import utc_now
     from index.corrections import undo as take_back
 
-    with _opened(settings) as (engine, state), state.session() as session:
-        _tell(take_back(session, engine, key, utc_now(), by, note), as_json)
+    with _opened(settings) as (engine, state):
+        _tell(take_back(state, engine, key, utc_now(), by, note), as_json)
 
 
 @corrections.command(name="list")
@@ -138,12 +138,14 @@ def import_(settings: Settings, file: Path, as_json: bool) -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{file} cannot be read: {error}", "Give a file that `diembao corrections export` wrote") from error
     given = [read_correction(record, f"line {number}", settings.taxonomy) for number, record in read_records(text.splitlines())]
-    with _opened(settings) as (engine, state), state.session() as session:
-        before = len(history(session))
-        for row in given:
-            keep(session, row)
-        added = len(history(session)) - before
-        changed = renew(session, engine, {row.article_id for row in given})
+    with _opened(settings) as (engine, state):
+        with state.session() as session:
+            before = len(history(session))
+            for row in given:
+                keep(session, row)
+            added = len(history(session)) - before
+        with state.session() as session:
+            changed = renew(session, engine, {row.article_id for row in given})
     if as_json:
         emit({"rows": len(given), "new": added, "articles": changed})
     else:

@@ -12,15 +12,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from diembao.article import Article
 from diembao.corrections import Correction, corrected, reference_of, uncorrected, value_of
 from diembao.engine import Filters, SearchEngine, SearchRequest
-from diembao.errors import UsageError
+from diembao.errors import EngineError, UsageError
 from diembao.privacy import mask_personal_numbers
-from diembao.state import CorrectionRecord
+from diembao.state import CorrectionRecord, State
 
 _MANY = 500
 """Ids in one question to the database."""
@@ -99,14 +99,12 @@ def _rows(session: Session, *conditions: Any) -> list[Correction]:
 
 
 def correct(
-    session: Session, engine: SearchEngine, article_id: str, field: str, value: Any, now: datetime, by: str = "", note: str = ""
+    state: State, engine: SearchEngine, article_id: str, field: str, value: Any, now: datetime, by: str = "", note: str = ""
 ) -> Correction:
-    """Keep one correction and write the article, and those that hang on it, at once.
-
-    Nothing is kept when the engine fails: call it inside `State.session()`.
+    """Keep one correction and write the article, and those that hang on it, at once. When the engine fails nothing is kept.
 
     Args:
-        session: a transaction.
+        state: keeps it.
         engine: has the article.
         article_id: which.
         field: one of FIELDS.
@@ -123,49 +121,73 @@ def correct(
     if article is None:
         raise UsageError(f"there is no article {article_id!r}", "Its id stands in the address of its page")
     if (other := reference_of(field, value)) is not None:
-        value = {next(iter(value)): _referred(session, engine, article_id, field, other)}
+        with state.session() as session:
+            value = {next(iter(value)): _referred(session, engine, article_id, field, other)}
     given = Correction(
         article_id=article_id, field=field, value=value, old_value=value_of(article, field), given_by=by, given_at=now, note=note
     )
-    record = keep(session, given)
-    renew(session, engine, [article_id])
-    return next(row for row in history(session, article_id) if row.key == record.key)
+    return _in_force_at_once(state, engine, given)
 
 
-def undo(session: Session, engine: SearchEngine, key: str, now: datetime, by: str = "", note: str = "") -> Correction:
+def undo(state: State, engine: SearchEngine, key: str, now: datetime, by: str = "", note: str = "") -> Correction:
     """Take the correction `key` back: what was in force before it, or else what the models say, stands again at once.
 
     Raises:
         UsageError: when there is no such correction, or it was taken back before.
-        EngineError: when the engine fails.
+        EngineError: when the engine fails; then nothing is kept.
     """
-    record = session.scalar(select(CorrectionRecord).where(CorrectionRecord.key == key))
-    if record is None or record.undoes is not None:
-        raise UsageError(f"there is no correction {key!r}", "`diembao corrections list` names them")
-    if session.scalar(select(CorrectionRecord.key).where(CorrectionRecord.undoes == key)):
-        raise UsageError(f"the correction {key} was taken back before", "Give it again to have it in force")
-    taken_back = Correction(
-        article_id=record.article_id,
-        field=record.field,
-        value=record.value,
-        old_value=record.old_value,
-        given_by=by,
-        given_at=now,
-        note=note,
-        undoes=key,
-    )
-    made = keep(session, taken_back)
-    renew(session, engine, [record.article_id])
-    return next(row for row in history(session, record.article_id) if row.key == made.key)
+    with state.session() as session:
+        record = session.scalar(select(CorrectionRecord).where(CorrectionRecord.key == key))
+        if record is None or record.undoes is not None:
+            raise UsageError(f"there is no correction {key!r}", "`diembao corrections list` names them")
+        if session.scalar(select(CorrectionRecord.key).where(CorrectionRecord.undoes == key)):
+            raise UsageError(f"the correction {key} was taken back before", "Give it again to have it in force")
+        taken_back = Correction(
+            article_id=record.article_id,
+            field=record.field,
+            value=record.value,
+            old_value=record.old_value,
+            given_by=by,
+            given_at=now,
+            note=note,
+            undoes=key,
+        )
+    return _in_force_at_once(state, engine, taken_back)
 
 
-def keep(session: Session, given: Correction) -> CorrectionRecord:
-    """Add a row, unless the same one is there; the engine is not written."""
+def _in_force_at_once(state: State, engine: SearchEngine, given: Correction) -> Correction:
+    """Keep a row, then write the engine: whoever writes the article between the two sees the row (`index.ingest`)."""
+    with state.session() as session:
+        before = newest(session)
+        key = keep(session, given)
+    try:
+        with state.session() as session:
+            renew(session, engine, [given.article_id])
+    except EngineError:
+        with state.session() as session:
+            session.execute(delete(CorrectionRecord).where(CorrectionRecord.key == key, CorrectionRecord.number > before))
+        raise
+    with state.session() as session:
+        return next(row for row in history(session, given.article_id) if row.key == key)
+
+
+def newest(session: Session) -> int:
+    """The number of the last row; 0 when there is none."""
+    return session.scalar(select(func.max(CorrectionRecord.number))) or 0
+
+
+def corrected_since(session: Session, number: int, ids: Sequence[str]) -> set[str]:
+    """Those of `ids` with a row behind `number`."""
+    rows = session.scalars(select(CorrectionRecord.article_id).where(CorrectionRecord.number > number))
+    return set(rows).intersection(ids)
+
+
+def keep(session: Session, given: Correction) -> str:
+    """Add a row, unless the same one is there, and return its key; the engine is not written."""
     content = json.dumps([given.article_id, given.field, given.value, given.given_by, given.given_at.isoformat(), given.undoes])
     key = given.key or hashlib.sha256(content.encode()).hexdigest()[:12]
-    known = session.scalar(select(CorrectionRecord).where(CorrectionRecord.key == key))
-    if known is not None:
-        return known
+    if session.scalar(select(CorrectionRecord.number).where(CorrectionRecord.key == key)) is not None:
+        return key
     record = CorrectionRecord(
         key=key,
         article_id=given.article_id,
@@ -180,7 +202,7 @@ def keep(session: Session, given: Correction) -> CorrectionRecord:
     )
     session.add(record)
     session.flush()
-    return record
+    return key
 
 
 def renew(session: Session, engine: SearchEngine, ids: Iterable[str]) -> int:

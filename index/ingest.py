@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -13,7 +14,7 @@ from diembao.article import Article
 from diembao.engine import SearchEngine, StoredVersion
 from diembao.fates import Fate
 from diembao.state import Revision, State
-from index.corrections import Corrections, dependants, renew
+from index.corrections import Corrections, corrected_since, dependants, newest, renew
 from index.document import refusal
 
 CHUNK = 500
@@ -83,7 +84,11 @@ def ingest(engine: SearchEngine, state: State, articles: Iterable[Article]) -> I
 
 
 def _ingest_chunk(engine: SearchEngine, state: State, articles: Sequence[Article]) -> IngestReport:
-    articles = as_corrected(engine, state, articles)
+    with _corrected(engine, state, articles) as corrected:
+        return _ingest_corrected(engine, state, corrected)
+
+
+def _ingest_corrected(engine: SearchEngine, state: State, articles: Sequence[Article]) -> IngestReport:
     known = engine.stored(list(dict.fromkeys(article.id for article in articles)))
     report = IngestReport()
     to_write: dict[str, Article] = {}
@@ -124,7 +129,6 @@ def _ingest_chunk(engine: SearchEngine, state: State, articles: Sequence[Article
         known[article.id] = StoredVersion(entry.content_hash, entry.revision, entry.first_seen_at, entry.fetched_at)
     written_texts = _keep_texts(state, texts)
     refused = engine.upsert(to_write.values()) if to_write else {}
-    _renew_dependants(engine, state, list(to_write))
     if refused:
         _forget_texts(state, [key for key in written_texts if key[0] in refused])
         report.reasons |= refused
@@ -143,17 +147,50 @@ def _ingest_chunk(engine: SearchEngine, state: State, articles: Sequence[Article
     return report
 
 
-def as_corrected(engine: SearchEngine, state: State, articles: Sequence[Article]) -> list[Article]:
-    """`articles` with what staff said of them in force (`index.corrections`)."""
+def rewrite(engine: SearchEngine, state: State, changes: Sequence[tuple[Article, Article]]) -> list[Article]:
+    """Replace indexed articles by the same ones with other tags; also their text may be repaired in another way, which is no revision.
+
+    Corrections by staff win. Call it where nothing else writes these articles between reading and replacing them.
+
+    Args:
+        engine: has them.
+        state: keeps the texts of revisions, which follow.
+        changes: (as it is indexed, as it shall be).
+
+    Returns:
+        Those that are not as they should be: another process wrote them meanwhile. They stay as that process left them.
+    """
+    changes = [change for change in changes if change[0] != change[1]]
+    still = [(before, after) for before, after in changes if engine.get(before.id) == before]
+    with _corrected(engine, state, [after for _, after in still]) as articles:
+        engine.upsert(articles)
     with state.session() as session:
+        for before, after in still:
+            row = session.get(Revision, (after.id, after.revision))
+            if before.content_hash == after.content_hash or row is None or row.content_hash != before.content_hash:
+                continue
+            same = select(Revision.revision).where(Revision.article_id == after.id, Revision.content_hash == after.content_hash)
+            if session.scalar(same) is None:
+                row.title, row.lead, row.body, row.content_hash = after.title, after.lead, after.body, after.content_hash
+    replaced = {before.id for before, _ in still}
+    return [before for before, _ in changes if before.id not in replaced]
+
+
+@contextmanager
+def _corrected(engine: SearchEngine, state: State, articles: Sequence[Article]) -> Iterator[list[Article]]:
+    """`articles` with what staff said of them in force (`index.corrections`), to be written in the block.
+
+    Afterwards those are written again that were corrected meanwhile, and those whose corrections name a written one: their copy or
+    story follows it.
+    """
+    with state.session() as session:
+        number = newest(session)
         corrections = Corrections(session, engine, articles)
-        return [corrections.applied(article) for article in articles]
-
-
-def _renew_dependants(engine: SearchEngine, state: State, ids: Sequence[str]) -> None:
-    """Write the articles again whose corrections name one of `ids`: their copy or story follows it."""
+        given = [corrections.applied(article) for article in articles]
+    yield given
+    ids = list(dict.fromkeys(article.id for article in given))
     with state.session() as session:
-        if waiting := dependants(session, ids) - set(ids):
+        if waiting := (dependants(session, ids) - set(ids)) | corrected_since(session, number, ids):
             renew(session, engine, waiting)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -55,12 +55,10 @@ class Office:
     def give(self, name: str, field: str, text: str) -> Correction:
         self.minutes += 1
         value = read_value(field, text, TAXONOMY, place_named)
-        with self.state.session() as session:
-            return correct(session, self.engine, name, field, value, NOW + timedelta(minutes=self.minutes), "Lan")
+        return correct(self.state, self.engine, name, field, value, NOW + timedelta(minutes=self.minutes), "Lan")
 
     def undo(self, given: Correction) -> Correction:
-        with self.state.session() as session:
-            return undo(session, self.engine, given.key, NOW + timedelta(days=1), "Lan")
+        return undo(self.state, self.engine, given.key, NOW + timedelta(days=1), "Lan")
 
     def get(self, name: str) -> Article:
         found = self.engine.get(name)
@@ -253,6 +251,19 @@ def test_nothing_is_kept_when_the_engine_fails(office: Office, monkeypatch: pyte
     assert _history(office) == []
 
 
+def test_a_correction_given_while_the_article_is_being_written_wins(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = office.engine.upsert
+
+    def meanwhile(articles: Iterable[Article]) -> dict[str, str]:
+        monkeypatch.setattr(office.engine, "upsert", write)
+        office.give("a", "sentiment", "negative")
+        return write(articles)  # the article as it was before the correction, over it
+
+    monkeypatch.setattr(office.engine, "upsert", meanwhile)
+    office.ingest(article("a", "Mưa rất lớn.", fetched_at=NOW + timedelta(hours=1)))
+    assert (office.get("a").body, office.get("a").corrected) == ("Mưa rất lớn.", ["sentiment"])
+
+
 def test_erasing_takes_the_corrections_along(office: Office) -> None:
     office.give("a", "sentiment", "negative")
     office.give("b", "story_id", "a")
@@ -263,8 +274,7 @@ def test_erasing_takes_the_corrections_along(office: Office) -> None:
 
 
 def test_numbers_of_persons_in_a_note_are_masked(office: Office) -> None:
-    with office.state.session() as session:
-        correct(session, office.engine, "a", "relevant", False, NOW, "Lan", "anh A, 0912.345.678, gọi đến")
+    correct(office.state, office.engine, "a", "relevant", False, NOW, "Lan", "anh A, 0912.345.678, gọi đến")
     assert _history(office)[0].note == "anh A, 091x.xxx.xxx, gọi đến"
 
 
