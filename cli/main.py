@@ -35,6 +35,7 @@ COMMANDS = {
     "import": "cli.indexing:import_",
     "alerts": "cli.alerting:alerts",
     "digest": "cli.alerting:digest",
+    "retag": "cli.retagging:retag",
     "corrections": "cli.corrections:corrections",
     "models": "cli.models:models",
     "dashboards": "cli.dashboards:dashboards",

@@ -58,7 +58,7 @@ def _print_round(result: dict[str, object], as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def schedule(settings: Settings, every: int, port: int, as_json: bool) -> None:
-    """Serve every scheduled flow until Ctrl-C: monitor, and the morning briefing at 06:30.
+    """Serve every scheduled flow until Ctrl-C: monitor, the morning briefing at 06:30, retag at 01:00.
 
     A Prefect server with its page is started beside it, unless PREFECT_API_URL names one.
     """

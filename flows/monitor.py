@@ -22,6 +22,9 @@ from flows import stages
 from index import open_engine
 from nlp.tagging import Tagger
 
+_WAIT = 20
+"""Seconds: the same lock is held for moments while other work writes the engine (`flows.retagging`)."""
+
 
 async def worth_a_retry(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
     """False where the next try must fail in the same way: a wrong configuration or call."""
@@ -91,7 +94,7 @@ def monitor(sources: list[str] | None = None, at: datetime | None = None) -> dic
     """
     settings, now = read_settings(), at or utc_now()
     try:
-        with FileLock(settings.home / "monitor.lock", timeout=0):
+        with FileLock(settings.home / "monitor.lock", timeout=_WAIT):
             State(settings.database).close()  # every stage needs it: a damaged one fails now, not after the retries of each
             return _round(settings, sources or [], now)
     except Timeout as error:

@@ -14,16 +14,18 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows.briefing import morning_briefing
 from flows.monitor import monitor
+from flows.retag import retag
 
 ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 """A round that is due while the last one is going on is left out, not queued: the next one does its work."""
 
 
 def deployments(every: timedelta) -> list[RunnerDeployment]:
-    """The deployments: `monitor` every so often, the morning briefing at 06:30 Vietnam time."""
+    """The deployments: `monitor` every so often, and by Vietnam's clock the morning briefing at 06:30 and `retag` at 01:00."""
     return [
         deployment(monitor, "monitor", Interval(every)),
         deployment(morning_briefing, "digest", Cron("30 6 * * *", timezone="Asia/Ho_Chi_Minh")),
+        deployment(retag, "retag", Cron("0 1 * * *", timezone="Asia/Ho_Chi_Minh")),
     ]
 
 
