@@ -48,6 +48,10 @@ class EngineError(DiembaoError):
     """The search engine cannot be reached, refuses, or its data are damaged."""
 
 
+class EngineUnusableError(EngineError):
+    """The search engine fails in a way that repeating cannot mend: a damaged file, another version, a refused password."""
+
+
 class ArchiveError(DiembaoError):
     """The WARC archive cannot be written or read (no disk space, damaged record)."""
 

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
-from elastic_transport import ConnectionError as TransportConnectionError
-from elastic_transport import ConnectionTimeout, TransportError
-from elasticsearch import (
-    ApiError,
-    AuthenticationException,
-    AuthorizationException,
-    ConflictError,
-    Elasticsearch,
-    NotFoundError,
-    UnsupportedProductError,
-    helpers,
-)
+from elastic_transport import TransportError
+from elasticsearch import ApiError, NotFoundError
 
 from diembao.article import Article
 from diembao.engine import (
@@ -39,18 +27,22 @@ from diembao.engine import (
     StoredVersion,
     Unit,
 )
-from diembao.errors import ConfigError, EngineError, QueryError
+from diembao.errors import EngineError, QueryError
 from index.abbreviations import NONE, Abbreviations
 from index.analysis import keyword
+from index.condition import Condition
 from index.counting import spread
 from index.document import FACETS, TEXT_COLUMNS, WEIGHTS, milliseconds, moment, place_key, refusal
-from index.elasticsearch_mapping import MAPPING, SCHEMA_VERSION, document_of, template
+from index.elasticsearch_cluster import Cluster
+from index.elasticsearch_lifecycle import LifeCycle
+from index.elasticsearch_mapping import ROLLOVER, document_of
+from index.elasticsearch_rebuild import Rebuild
+from index.elasticsearch_writing import BulkWriter, Item, Patience, encode
 from index.highlighting import Highlighter
 from index.paging import read_cursor, write_cursor
 from index.query import DEFAULT_FIELDS, All, And, Exists, Keyword, Node, Not, Or, Pattern, Phrase, Prefix, Range, Term, parse_query
 from index.suggestions import MIN_LENGTH, corrected, nearest_of, without_accents
 
-MAJOR_VERSION = "9"
 _PAGE = 1000
 _TERMS = 10_000
 _FACET_VALUES = 1000
@@ -58,11 +50,9 @@ _PREFIX_WORDS = 10_000
 _NOT_DATED = -(2**63)
 """What Elasticsearch sorts an article without a date by, newest first."""
 _ZONE = "+07:00"
-_CATCH_UPS = 5
-_CONFLICT = 409
-_KEEP_ALIVE = "10m"
-_CLOCK_TOLERANCE = 60_000
-"""Milliseconds by which the clocks of two writing machines may differ during a rebuild."""
+_UNAVAILABLE = 503
+_UNTIL_IT_STARTS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+"""Seconds between tries while an index begins."""
 
 Body = dict[str, Any]
 
@@ -74,67 +64,31 @@ class ElasticsearchEngine:
         address: `http://host:9200` or `https://user:password@host:9200`. A path is the prefix of the index names (default
             `diembao`); `?ca=FILE` names the certificate of the authority that signed the server's.
         abbreviations: what queries may abbreviate.
+        patience: how long writing waits for a busy server.
+        rollover: when a new physical index is begun.
 
     Raises:
         ConfigError: when the address cannot be used.
     """
 
-    def __init__(self, address: str, abbreviations: Abbreviations = NONE) -> None:
-        parts = urlsplit(address)
-        try:
-            port = parts.port or (443 if parts.scheme == "https" else 9200)
-        except ValueError as error:
-            raise ConfigError("the port in DIEMBAO_INDEX is not a number", "Write it like http://127.0.0.1:9200") from error
-        if not parts.hostname:
-            raise ConfigError("DIEMBAO_INDEX names no host", "Write it like http://127.0.0.1:9200")
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        self.address = f"{parts.scheme}://{host}:{port}"
-        prefix = parts.path.strip("/") or "diembao"
-        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,100}", prefix):
-            raise ConfigError(f"{prefix!r} cannot begin index names", "Use small letters, digits and hyphens in the path of DIEMBAO_INDEX")
-        self.prefix = prefix
-        self.read_alias = f"{prefix}-articles"
-        self.write_alias = f"{prefix}-articles-write"
+    def __init__(
+        self,
+        address: str,
+        abbreviations: Abbreviations = NONE,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
+        rollover: Mapping[str, str] = ROLLOVER,
+    ) -> None:
+        self.cluster = Cluster(address)
+        self.life_cycle = LifeCycle(self.cluster, rollover)
+        self.client = self.cluster.client
+        self.address = self.cluster.address
+        self.prefix = self.cluster.prefix
+        self.read_alias = self.cluster.read_alias
+        self.write_alias = self.cluster.write_alias
+        self._patience = patience
         self._abbreviations = abbreviations
         self._prepared = False
-        options: dict[str, Any] = {}
-        if parts.username:
-            options["basic_auth"] = (unquote(parts.username), unquote(parts.password or ""))
-        if authority := parse_qs(parts.query).get("ca"):
-            if not Path(authority[0]).is_file():
-                raise ConfigError(f"the certificate {authority[0]} of DIEMBAO_INDEX does not exist", "Name the file behind ?ca=")
-            options["ca_certs"] = authority[0]
-        try:
-            self.client = Elasticsearch(self.address, request_timeout=60, max_retries=2, retry_on_timeout=True, **options)
-        except (ValueError, OSError) as error:
-            raise ConfigError(f"DIEMBAO_INDEX cannot be used: {error}", "Write it like https://user:password@host:9200") from error
-
-    # -- errors -------------------------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (ApiError, TransportError, UnsupportedProductError) as error:
-            raise self._readable(error) from error
-
-    def _readable(self, error: Exception) -> EngineError:
-        where = f"Elasticsearch at {self.address}"
-        if isinstance(error, UnsupportedProductError):
-            return EngineError(f"what answers at {self.address} is not Elasticsearch", "Check DIEMBAO_INDEX")
-        if isinstance(error, AuthenticationException):
-            return EngineError(f"{where} refuses the user or the password", "Check DIEMBAO_INDEX (https://user:password@host:9200)")
-        if isinstance(error, ApiError) and "cluster_block" in str(error):
-            return _read_only(where)
-        if isinstance(error, AuthorizationException):
-            return EngineError(f"{where} does not allow this user to do that", "Give the user the rights of docs/production.md")
-        if isinstance(error, ConnectionTimeout):
-            return EngineError(f"{where} did not answer in time", "Look at the load of the server and repeat the command")
-        if isinstance(error, TransportConnectionError):
-            return EngineError(f"{where} cannot be reached: {_one_line(error)}", "Start it, or check DIEMBAO_INDEX")
-        if isinstance(error, ApiError) and error.status_code == 429:
-            return EngineError(f"{where} has too much to do", "Repeat the command later")
-        return EngineError(f"{where} failed: {_one_line(error)}", "Look into the log of the server")
+        self._errors = self.cluster.errors
 
     # -- writing ------------------------------------------------------------------------------------------------------------------
 
@@ -145,217 +99,79 @@ class ElasticsearchEngine:
             EngineError: also when the server or the index is of another version.
         """
         with self._errors():
-            version = str(self.client.info()["version"]["number"])
-            if version.split(".")[0] != MAJOR_VERSION:
-                raise EngineError(
-                    f"Elasticsearch at {self.address} is version {version}; Điểm Báo needs version {MAJOR_VERSION}",
-                    "Upgrade the server, or use DIEMBAO_INDEX=sqlite",
-                )
-            if self.client.indices.exists_alias(name=self.read_alias):
-                self._check_version()
-            else:
-                self.client.indices.put_index_template(name=f"{self.prefix}-articles", **template(self.prefix))
-                aliases: Mapping[str, Any] = {self.read_alias: {}, self.write_alias: {"is_write_index": True}}
-                try:
-                    self.client.indices.create(index=self._physical(1), aliases=aliases)
-                except ApiError as error:
-                    if "resource_already_exists" not in str(error):
-                        raise
+            self.life_cycle.prepare()
         self._prepared = True
-
-    def _physical(self, number: int) -> str:
-        return f"{self.prefix}-articles-v{SCHEMA_VERSION}-{number:06}"
-
-    def _check_version(self) -> None:
-        for name, found in self.client.indices.get_mapping(index=self.read_alias).items():
-            meta = found["mappings"].get("_meta", {})
-            if meta != MAPPING["_meta"]:
-                raise EngineError(f"the index {name} was written by another version of Điểm Báo", "Run diembao reindex")
 
     def _ready(self) -> None:
         if not self._prepared:
             self.prepare()
 
     def upsert(self, articles: Iterable[Article]) -> dict[str, str]:
-        """Write articles as they are, one document per id; see SearchEngine."""
+        """Write articles as they are, one document per id, also across a roll-over; see SearchEngine."""
         self._ready()
         refused: dict[str, str] = {}
         with self._errors():
-            for ok, result in helpers.streaming_bulk(
-                self.client,
-                self._actions(articles, refused),
-                chunk_size=500,
-                max_chunk_bytes=20 * 1024 * 1024,
-                raise_on_error=False,
-                max_retries=5,
-                require_alias=True,
-            ):
-                if not ok:
-                    entry = next(iter(result.values()))
-                    refused[str(entry.get("_id"))] = self._item_error(entry)
+            try:
+                refused |= BulkWriter(self.cluster, self._patience).write(self._items(articles, refused))
+            except BaseException:
+                self._prepared = False  # what is missing may be created, and what an interrupted rebuild left be mended, the next time
+                with suppress(ApiError, TransportError):
+                    self.client.indices.refresh(index=self.read_alias)
+                raise
             self.client.indices.refresh(index=self.read_alias)
         return refused
 
-    def _actions(self, articles: Iterable[Article], refused: dict[str, str]) -> Iterator[dict[str, Any]]:
+    def _items(self, articles: Iterable[Article], refused: dict[str, str]) -> Iterator[Item]:
         for article in articles:
             if reason := refusal(article):
                 refused[article.id] = reason
             else:
-                yield {
-                    "_op_type": "index",
-                    "_index": self.write_alias,
-                    "_id": article.id,
-                    "_source": document_of(article, int(time.time() * 1000)),
-                }
-
-    def _item_error(self, entry: Mapping[str, Any]) -> str:
-        error = entry.get("error") or {}
-        kind = error.get("type", "") if isinstance(error, dict) else ""
-        if kind == "cluster_block_exception":
-            raise _read_only(f"Elasticsearch at {self.address}")
-        if kind == "index_not_found_exception":
-            self._prepared = False
-            raise EngineError(f"the index {self.write_alias} is missing", "Repeat the command; it is created then")
-        reason = error.get("reason", "") if isinstance(error, dict) else str(error)
-        cause = (error.get("caused_by") or {}).get("reason", "") if isinstance(error, dict) else ""
-        return " ".join(f"{kind}: {reason} {cause}".split())[:500]
+                yield Item(article.id, encode(document_of(article, int(time.time() * 1000))))
 
     def delete(self, ids: Sequence[str]) -> int:
-        """Erase articles; returns how many there were."""
+        """Erase articles; returns how many there were. A rebuild that is under way does not bring them back."""
         self._ready()
-        erased: set[str] = set()
         with self._errors():
-            # Also from an index that a rebuild is filling or leaving, or the rebuild would bring the article back.
-            physical = list(self.client.indices.get(index=f"{self.prefix}-articles-v*", features=["aliases"]))
-            actions = ({"_op_type": "delete", "_index": name, "_id": article_id} for article_id in dict.fromkeys(ids) for name in physical)
-            for ok, result in helpers.streaming_bulk(self.client, actions, raise_on_error=False, max_retries=5):
-                entry = result["delete"]
-                if ok and entry["result"] == "deleted":
-                    erased.add(entry["_id"])
-                elif not ok and entry["status"] != 404:
-                    raise EngineError(f"{entry['_id']} could not be erased: {self._item_error(entry)}", "Repeat the command")
+            wanted = list(dict.fromkeys(ids))
+            there = self._present(wanted)
+            refused = BulkWriter(self.cluster, self._patience).write(Item(article_id, None) for article_id in there)
+            if refused:
+                article_id, reason = next(iter(refused.items()))
+                raise EngineError(f"{article_id} could not be erased: {reason}", "Repeat the command")
             self.client.indices.refresh(index=self.read_alias)
-        return len(erased)
+        return len(there)
 
-    def rebuild(self) -> int:
-        """Build a new index from the articles of the present one and exchange the two; returns how many there are.
+    def _present(self, ids: Sequence[str]) -> list[str]:
+        """Those of `ids` that are indexed, also what no search sees yet."""
+        names = self.cluster.layout().read
+        found: set[str] = set()
+        for start in range(0, len(ids), _PAGE):
+            wanted = [{"_index": name, "_id": article_id} for article_id in ids[start : start + _PAGE] for name in names]
+            found |= {entry["_id"] for entry in self.client.mget(docs=wanted, source=False)["docs"] if entry.get("found")}
+        return [article_id for article_id in ids if article_id in found]
 
-        Searches go on in the old index until the new one is complete, writes are never refused. What is written or erased
-        meanwhile is carried over: once before the aliases change (atomically), and once behind it.
-        """
+    def rebuild(self, on_progress: Callable[[int], None] = lambda _: None) -> int:
+        """Build the index anew from the articles in it; returns how many there are. See index/elasticsearch_rebuild.py."""
         with self._errors():
-            if not self.client.indices.exists_alias(name=self.read_alias):
-                self.prepare()
-                return 0
-            old = sorted(self.client.indices.get_alias(name=self.read_alias))
-            # An interrupted rebuild leaves an index without aliases behind; its number is not used again.
-            number = max(int(name.rsplit("-", 1)[1]) for name in self.client.indices.get(index=f"{self.prefix}-articles-v*")) + 1
-            new = self._physical(number)
-            self.client.indices.put_index_template(name=f"{self.prefix}-articles", **template(self.prefix))
-            self.client.indices.create(index=new)
-            since = 0
-            for _ in range(_CATCH_UPS):
-                began = int(time.time() * 1000)
-                copied = len(self._copy(old, new, since))
-                since = began - _CLOCK_TOLERANCE
-                if copied < _PAGE:
-                    break
-            exchange: list[Body] = []
-            for name in old:
-                exchange += [{"remove": {"index": name, "alias": alias}} for alias in (self.read_alias, self.write_alias)]
-            exchange += [
-                {"add": {"index": new, "alias": self.read_alias}},
-                {"add": {"index": new, "alias": self.write_alias, "is_write_index": True}},
-            ]
-            self.client.indices.refresh(index=new)
-            before = self.client.open_point_in_time(index=new, keep_alive=_KEEP_ALIVE)["id"]
-            self.client.indices.update_aliases(actions=exchange)
-            late = self._copy(old, new, since, newer_only=True)
-            self.client.indices.refresh(index=[*old, new])
-            for hits in self._walk(before, {"match_all": {}}, ["id"]):
-                self._erase_what_is_gone(old, new, hits)
-            for start in range(0, len(late), _PAGE):
-                self._erase_what_is_gone(old, new, [{"_id": article_id} for article_id in late[start : start + _PAGE]])
-            self.client.indices.delete(index=old)
-            self.client.indices.refresh(index=new)
-            return int(self.client.count(index=new)["count"])
+            count = Rebuild(self.cluster, self.life_cycle, self._patience, on_progress).run()
+        self._prepared = True
+        return count
 
-    def _copy(self, old: Sequence[str], new: str, since: int, *, newer_only: bool = False) -> list[str]:
-        """Write what was indexed at or after `since` into `new`; with `newer_only` nothing that is newer there is touched.
+    def maintain(self) -> None:
+        """Renew template and policies, and begin a new physical index when it is due and the cluster does not do it itself."""
+        with self._errors():
+            self.life_cycle.maintain()
+        self._prepared = True
 
-        Returns the ids.
-        """
-        copied: list[str] = []
-        query = {"range": {"indexed_at": {"gte": since, "format": "epoch_millis"}}}
-        for hits in self._walk(self._open(old), query, ["record", "indexed_at"]):
-            actions = [self._copying(hit, new) for hit in hits]
-            if newer_only:
-                actions = self._where_newer(actions, new)
-            for ok, result in helpers.streaming_bulk(self.client, actions, chunk_size=500, raise_on_error=False, max_retries=5):
-                entry = next(iter(result.values()))
-                if not ok and not (newer_only and entry["status"] == _CONFLICT):
-                    raise EngineError(f"the new index refuses {entry['_id']}: {self._item_error(entry)}", "The old one stays; report this")
-            copied += [action["_id"] for action in actions]
-        return copied
+    def conditions(self) -> list[Condition]:
+        """How the parts of the engine are, for `diembao doctor`."""
+        with self._errors():
+            return list(self.life_cycle.conditions())
 
-    def _copying(self, hit: Mapping[str, Any], new: str) -> Body:
-        article = _article(hit)
-        document = document_of(article, int(hit["_source"]["indexed_at"]))
-        return {"_op_type": "index", "_index": new, "_id": article.id, "_source": document}
-
-    def _where_newer(self, actions: Sequence[Body], new: str) -> list[Body]:
-        """Those of `actions` whose document is newer than the one in `new`; each fails if somebody writes that one first."""
-        answer = self.client.mget(index=new, ids=[action["_id"] for action in actions], source_includes=["indexed_at"])
-        known = {entry["_id"]: entry for entry in answer["docs"] if entry.get("found")}
-        wanted: list[Body] = []
-        for action in actions:
-            entry = known.get(action["_id"])
-            if entry is None:
-                wanted.append({**action, "_op_type": "create"})
-            elif entry["_source"]["indexed_at"] < action["_source"]["indexed_at"]:
-                wanted.append({**action, "if_seq_no": entry["_seq_no"], "if_primary_term": entry["_primary_term"]})
-        return wanted
-
-    def _erase_what_is_gone(self, old: Sequence[str], new: str, hits: Sequence[Mapping[str, Any]]) -> None:
-        """Erase from `new` what was copied there and is no longer in `old`, unless somebody has written it since."""
-        ids = [hit["_id"] for hit in hits]
-        answer = self.client.search(index=list(old), query={"terms": {"id": ids}}, size=len(ids), source_includes=["id"])
-        kept = {hit["_source"]["id"] for hit in answer["hits"]["hits"]}
-        for hit in hits:
-            if hit["_id"] not in kept:
-                unchanged = {"if_seq_no": hit["_seq_no"], "if_primary_term": hit["_primary_term"]} if "_seq_no" in hit else {}
-                with suppress(NotFoundError, ConflictError):
-                    self.client.delete(index=new, id=hit["_id"], **unchanged)
-
-    def _open(self, indices: Sequence[str]) -> str:
-        """A point in time of the documents as they are now."""
-        self.client.indices.refresh(index=list(indices))
-        return str(self.client.open_point_in_time(index=list(indices), keep_alive=_KEEP_ALIVE)["id"])
-
-    def _walk(self, pit: str, query: Body, fields: list[str]) -> Iterator[list[Any]]:
-        """Pages of the documents of a point in time that match; closes it."""
-        after: Body = {}
-        try:
-            while True:
-                answer = self.client.search(
-                    query=query,
-                    size=_PAGE,
-                    source_includes=fields,
-                    seq_no_primary_term=True,
-                    pit={"id": pit, "keep_alive": _KEEP_ALIVE},
-                    sort=[{"id": "asc"}],
-                    **after,
-                )
-                pit = answer["pit_id"]
-                hits = answer["hits"]["hits"]
-                if hits:
-                    yield hits
-                if len(hits) < _PAGE:
-                    return
-                after = {"search_after": hits[-1]["sort"]}
-        finally:
-            with suppress(ApiError, TransportError):
-                self.client.close_point_in_time(id=pit)
+    def backup(self, folder: Path, now: datetime) -> str:
+        """Take a snapshot into the cluster's own repository, and check it; returns where it is. `folder` is not used."""
+        with self._errors():
+            return f"snapshot {self.life_cycle.snapshot(now)}"
 
     # -- single articles ----------------------------------------------------------------------------------------------------------
 
@@ -364,7 +180,16 @@ class ElasticsearchEngine:
         with self._errors():
             if "pit" not in body:
                 body["index"] = self.read_alias
-            return self.client.search(**body)
+            # The numbers of some of the indices would look like an answer. One that begins (a roll-over, a rebuild) needs a moment.
+            client = self.client.options(retry_on_status=(429, 502, 504))
+            for pause in _UNTIL_IT_STARTS:
+                try:
+                    return client.search(**body, allow_partial_search_results=False)
+                except ApiError as error:
+                    if error.status_code != _UNAVAILABLE:
+                        raise
+                    time.sleep(pause)
+            return client.search(**body, allow_partial_search_results=False)
 
     def stored(self, ids: Sequence[str]) -> dict[str, StoredVersion]:
         """The stored version of those of `ids` that are indexed."""
@@ -632,20 +457,6 @@ class ElasticsearchEngine:
 
 def _article(hit: Mapping[str, Any]) -> Article:
     return Article.model_validate(hit["_source"]["record"])
-
-
-def _one_line(error: Exception) -> str:
-    """What went wrong; of a chain of connection errors the last one, which says why."""
-    text = " ".join(str(error).split())
-    found = re.findall(r"\[Errno -?\d+\] ([^()\[\]]+)", text)
-    return found[-1].strip() if found else text[:300]
-
-
-def _read_only(where: str) -> EngineError:
-    return EngineError(
-        f"{where} takes no writes: the index is read-only or the disk is nearly full",
-        "Free disk space, then lift the block (docs/production.md)",
-    )
 
 
 # -- from our tree to Elasticsearch's queries -------------------------------------------------------------------------------------

@@ -55,13 +55,68 @@ MAPPING: dict[str, Any] = {
 }
 
 
-def template(prefix: str) -> dict[str, Any]:
-    """The composable index template of the indices whose names begin with `prefix`-articles-v."""
+ROLLOVER: dict[str, str] = {"max_primary_shard_size": "40gb", "max_age": "365d"}
+"""When a new physical index is begun: by size or by year, whichever comes first."""
+
+
+def read_alias(prefix: str) -> str:
+    """The name that every search asks: all physical indices."""
+    return f"{prefix}-articles"
+
+
+def write_alias(prefix: str) -> str:
+    """The name whose write index takes new articles."""
+    return f"{prefix}-articles-write"
+
+
+def index_pattern(prefix: str) -> str:
+    """What the names of all physical indices match."""
+    return f"{prefix}-articles-v*"
+
+
+def life_cycle_name(prefix: str) -> str:
+    """The name of the ILM policy."""
+    return f"{prefix}-articles"
+
+
+def template(prefix: str, *, life_cycle: bool) -> dict[str, Any]:
+    """The composable index template of the physical indices.
+
+    Args:
+        prefix: of all our names.
+        life_cycle: whether the cluster rolls over by itself (ILM); one without it refuses the settings.
+    """
+    settings = dict(SETTINGS)
+    if life_cycle:
+        settings["index.lifecycle"] = {"name": life_cycle_name(prefix), "rollover_alias": write_alias(prefix)}
     return {
-        "index_patterns": [f"{prefix}-articles-v*"],
+        "index_patterns": [index_pattern(prefix)],
         "priority": 200,
-        "template": {"settings": SETTINGS, "mappings": MAPPING},
+        "allow_auto_create": False,  # a write to an index that a rebuild has just taken away must fail, not bring it back
+        "template": {"settings": settings, "mappings": MAPPING, "aliases": {read_alias(prefix): {}}},
         "_meta": {"description": "Articles of Điểm Báo", "schema": SCHEMA_VERSION},
+    }
+
+
+def life_cycle(rollover: dict[str, str]) -> dict[str, Any]:
+    """The ILM policy: rolls over, and never deletes; what is erased, and when, is the office's decision and not the server's."""
+    return {
+        "phases": {
+            "hot": {"min_age": "0ms", "actions": {"rollover": rollover, "set_priority": {"priority": 100}}},
+            "warm": {"min_age": "1d", "actions": {"set_priority": {"priority": 50}}},
+        },
+        "_meta": {"description": "Articles of Điểm Báo"},
+    }
+
+
+def snapshot_policy(prefix: str, repository: str) -> dict[str, Any]:
+    """The SLM policy: a snapshot each night at 02:30 in Vietnam; 30 days are kept, at least five and at most fifty."""
+    return {
+        "schedule": "0 30 19 * * ?",
+        "name": f"<{prefix}-{{now/d}}>",
+        "repository": repository,
+        "config": {"indices": [index_pattern(prefix)], "include_global_state": False},
+        "retention": {"expire_after": "30d", "min_count": 5, "max_count": 50},
     }
 
 

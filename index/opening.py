@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from diembao.engine import SearchEngine
 from diembao.settings import Settings
 from index.abbreviations import read_abbreviations
+from index.condition import Condition
 from index.sqlite_engine import SqliteEngine
 
 
 class RebuildableEngine(SearchEngine, Protocol):
-    """A search engine that can build its index anew from the articles in it."""
+    """A search engine with what its keeper needs. Every method raises EngineError when it fails."""
 
     def rebuild(self) -> int:
-        """Build the index anew; searches go on meanwhile. Returns the number of articles."""
+        """Build the index anew; searches go on meanwhile, and no write is lost. Returns the number of articles."""
+        ...
+
+    def maintain(self) -> None:
+        """What is due from time to time; quick, and safe to repeat."""
+        ...
+
+    def conditions(self) -> list[Condition]:
+        """How the parts of the engine are, for `diembao doctor`; changes nothing."""
+        ...
+
+    def backup(self, folder: Path, now: datetime) -> str:
+        """Copy the index while it is in use, and check the copy.
+
+        Args:
+            folder: where the embedded engine's copy goes; must exist.
+            now: aware; names what Elasticsearch keeps.
+
+        Returns:
+            Where the copy is, for a person.
+        """
         ...
 
 

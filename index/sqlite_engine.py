@@ -30,9 +30,10 @@ from diembao.engine import (
     StoredVersion,
     Unit,
 )
-from diembao.errors import EngineError, QueryError
+from diembao.errors import EngineError, EngineUnusableError, QueryError
 from index.abbreviations import NONE, Abbreviations
 from index.analysis import ANALYSER_VERSION, keyword
+from index.condition import Condition
 from index.counting import buckets
 from index.document import (
     FACETS,
@@ -69,10 +70,12 @@ from index.query import (
     leaves,
     parse_query,
 )
+from index.sqlite_copy import copy_database
 from index.suggestions import corrected, nearest_of, without_accents
 
 SCHEMA_VERSION = 1
 _VERSIONS = {"schema": str(SCHEMA_VERSION), "analyser": str(ANALYSER_VERSION)}
+_RESTORE = "Put the file aside and restore the last copy of it, or index the run folders again (docs/production.md)"
 MAX_PATTERN_WORDS = 2000
 _BATCH = 500
 
@@ -148,10 +151,7 @@ class SqliteEngine:
     def _readable(self, error: sqlite3.Error) -> EngineError:
         text = str(error)
         if "not a database" in text or "malformed" in text or "corrupt" in text:
-            return EngineError(
-                f"the index {self.path} is damaged ({text}); nothing was written",
-                "Put the file aside and restore the last copy of it, or index the run folders again (docs/production.md)",
-            )
+            return EngineUnusableError(f"the index {self.path} is damaged ({text}); nothing was written", _RESTORE)
         if "full" in text:
             return EngineError(f"there is no space left for the index {self.path}", "Free some disk space and repeat the command")
         if "locked" in text or "busy" in text:
@@ -204,7 +204,7 @@ class SqliteEngine:
             self._create(connection)
             connection.execute("COMMIT")
         elif found != _VERSIONS:
-            raise EngineError(f"the index {self.path} was written by another version of Điểm Báo", "Run diembao reindex")
+            raise EngineUnusableError(f"the index {self.path} was written by another version of Điểm Báo", "Run diembao reindex")
 
     def _create(self, connection: sqlite3.Connection) -> None:
         for statement in _SCHEMA.split(";\n"):
@@ -353,6 +353,32 @@ class SqliteEngine:
             finally:
                 connection.close()
         return count
+
+    def maintain(self) -> None:
+        """Let SQLite renew what its planner knows, and take the write-ahead log back into the file."""
+        with self._errors():
+            connection = self._connection()
+            connection.execute("PRAGMA optimize")
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def conditions(self) -> list[Condition]:
+        """How the file is, for `diembao doctor`."""
+        if not self.path.exists():
+            return []
+        with self._errors():
+            log = self.path.with_name(self.path.name + "-wal")
+            megabytes = [path.stat().st_size / 1024**2 if path.exists() else 0.0 for path in (self.path, log)]
+            verdict = self._connection().execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            return [Condition("index file", "broken", f"{self.path} is damaged: {verdict}", _RESTORE)]
+        return [Condition("index file", "ok", f"{megabytes[0]:.1f} MB, write-ahead log {megabytes[1]:.1f} MB")]
+
+    def backup(self, folder: Path, now: datetime) -> str:
+        """Copy the file into `folder` while it is in use (SQLite's online backup), and check the copy; returns its path."""
+        target = folder / self.path.name
+        with self._errors():
+            copy_database(self._connection(), target)
+        return str(target)
 
     # -- single articles ----------------------------------------------------------------------------------------------------------
 
