@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from diembao.clock import utc_now
 from diembao.errors import DiembaoError
 from diembao.settings import Settings
 
@@ -39,6 +40,7 @@ def examine(settings: Settings) -> list[Check]:
         "models": _models,
         "database": _database,
         "engine": _engine,
+        "backlog": _backlog,
         "mail": _mail,
     }
     checks: list[Check] = []
@@ -91,11 +93,16 @@ def _rules(settings: Settings) -> Iterator[Check]:
 
 def _models(settings: Settings) -> Iterator[Check]:
     from diembao.article import Article
+    from nlp.models.office import office_path
     from nlp.tagging import Tagger
 
-    tagged = Tagger.of(settings).tag(Article(title="Khởi tố ba cán bộ địa chính xã ở Đồng Tháp"))
+    tagger = Tagger.of(settings)
+    tagged = tagger.tag(Article(title="Khởi tố ba cán bộ địa chính xã ở Đồng Tháp"))
     label = tagged.sentiment.label if tagged.sentiment else "none"
-    yield Check("models", "ok", f"{len(tagged.steps)} tagging steps; a trial headline reads as {label}")
+    whose = "the office's own model" if tagger.model.path == office_path(settings.home) else "the shipped model"
+    yield Check("models", "ok", f"{len(tagger.steps)} tagging steps, {whose}; a trial headline reads as {label}")
+    if tagger.model.problem:
+        yield Check("models", "warning", tagger.model.problem, "Run `diembao models train`; the shipped model is used meanwhile")
 
 
 def _database(settings: Settings) -> Iterator[Check]:
@@ -123,12 +130,33 @@ def _engine(settings: Settings) -> Iterator[Check]:
     try:
         engine.prepare()
         status = engine.status()
+        if status.problem:
+            yield Check("engine", "broken", status.problem, "See docs/production.md")
+            return
+        yield Check("engine", "ok", f"{status.name} {status.version}, {status.articles} articles")
+        for part in engine.conditions():
+            yield Check(part.name, part.state, part.message, part.hint)
     finally:
         engine.close()
-    if status.problem:
-        yield Check("engine", "broken", status.problem, "See docs/production.md")
+
+
+def _backlog(settings: Settings) -> Iterator[Check]:
+    from diembao.state import State
+    from flows.quarantine import read_quarantine
+    from flows.stages import backlog, quarantined_runs
+
+    state = State(settings.database)
+    try:
+        waiting = backlog(settings, state, utc_now())
+    finally:
+        state.close()
+    if waiting.runs:
+        yield Check("backlog", "warning", str(waiting), "The next round of monitor takes it up, in this order; is the engine there?")
     else:
-        yield Check("engine", "ok", f"{status.name} {status.version}, {status.articles} articles")
+        yield Check("backlog", "ok", str(waiting))
+    runs = quarantined_runs(settings)
+    if held := sum(len(read_quarantine(settings.runs_folder / run)) for run in runs):
+        yield Check("quarantine", "warning", f"{held} articles of {len(runs)} runs", "diembao quarantine list shows the reasons")
 
 
 def _mail(settings: Settings) -> Iterator[Check]:

@@ -31,6 +31,8 @@ COMMANDS = {
     "index": "cli.indexing:index",
     "search": "cli.indexing:search",
     "reindex": "cli.indexing:reindex",
+    "backup": "cli.keeping:backup",
+    "quarantine": "cli.keeping:quarantine",
     "export": "cli.indexing:export",
     "import": "cli.indexing:import_",
     "alerts": "cli.alerting:alerts",

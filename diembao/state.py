@@ -6,9 +6,11 @@ The tables stand here; each room brings its own queries. The search engine can b
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -29,6 +31,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from diembao.errors import StateError
+from diembao.sqlite_copy import copy_database
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -203,6 +206,23 @@ class State:
                 yield session
         except SQLAlchemyError as error:
             raise StateError(f"the database {_without_password(self.url)} failed: {_first_line(error)}", _HINT) from error
+
+    def backup(self, folder: Path) -> str | None:
+        """Copy a SQLite file into `folder` while it is in use, and check the copy; None: it is no SQLite file.
+
+        Raises:
+            StateError: when the file cannot be read, or the copy is not in order.
+            OSError: when the folder cannot be written.
+        """
+        if self.engine.dialect.name != "sqlite" or not self.engine.url.database:
+            return None
+        target = folder / Path(self.engine.url.database).name
+        try:
+            with self.engine.connect() as connection:
+                copy_database(connection.connection.driver_connection, target)  # type: ignore[arg-type]
+        except (sqlite3.Error, SQLAlchemyError) as error:
+            raise StateError(f"the database {self.url} cannot be copied: {_first_line(error)}", _HINT) from error
+        return str(target)
 
     def close(self) -> None:
         """Let go of the connections."""

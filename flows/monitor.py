@@ -15,7 +15,7 @@ from prefect.flows import Flow
 from prefect.tasks import Task
 
 from diembao.clock import utc_now
-from diembao.errors import ConfigError, DiembaoError, UsageError
+from diembao.errors import ConfigError, DiembaoError, EngineError, EngineUnusableError, UsageError
 from diembao.settings import Settings, read_settings
 from diembao.state import State
 from flows import stages
@@ -27,9 +27,9 @@ _WAIT = 20
 
 
 async def worth_a_retry(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
-    """False where the next try must fail in the same way: a wrong configuration or call."""
+    """False where the next try must fail in the same way: a wrong configuration or call, a damaged index."""
     outcome = await state.aresult(raise_on_failure=False)
-    return not isinstance(outcome, ConfigError | UsageError)
+    return not isinstance(outcome, ConfigError | UsageError | EngineUnusableError)
 
 
 def tell_why(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:
@@ -50,7 +50,7 @@ def index_runs(settings: Settings, now: datetime) -> list[stages.IndexedRun]:
     """Tag, link and index every run that waits: this one, what earlier ones left behind, and what is in quarantine."""
     state, engine = State(settings.database), open_engine(settings)
     try:
-        engine.prepare()
+        engine.maintain()
         waiting, quarantined = stages.waiting_runs(settings, state, now), stages.quarantined_runs(settings)
         if not waiting and not quarantined:
             return []
@@ -103,7 +103,10 @@ def monitor(sources: list[str] | None = None, at: datetime | None = None) -> dic
 
 def _round(settings: Settings, sources: list[str], now: datetime) -> dict[str, Any]:
     crawled = crawl(settings, sources, return_state=True)
-    runs = index_runs(settings, now)
+    try:
+        runs = index_runs(settings, now)
+    except EngineError as error:
+        raise type(error)(f"{error.message}; {_waiting(settings, now)}", error.hint) from error
     alerts = alert(settings, now)
     crawled.result(raise_on_failure=True)
     return {
@@ -113,3 +116,11 @@ def _round(settings: Settings, sources: list[str], now: datetime) -> dict[str, A
         "problems": [problem for run in runs for problem in run.problems],
         **asdict(alerts),
     }
+
+
+def _waiting(settings: Settings, now: datetime) -> stages.Backlog:
+    state = State(settings.database)
+    try:
+        return stages.backlog(settings, state, now)
+    finally:
+        state.close()

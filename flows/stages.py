@@ -122,6 +122,39 @@ def waiting_runs(settings: Settings, state: State, now: datetime) -> list[str]:
     return [folder.name for folder in folders if (folder / "summary.json").exists() or now - _last_write(folder) > ABANDONED]
 
 
+@dataclass(frozen=True)
+class Backlog:
+    """What was crawled and is not in the engine yet; it lies in the run folders and goes in oldest first.
+
+    Attributes:
+        runs: how many runs wait.
+        articles: how many articles are in them.
+        oldest: id of the run that waits longest; None when nothing waits.
+    """
+
+    runs: int
+    articles: int
+    oldest: str | None
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        if self.oldest is None:
+            return "nothing waits for the engine"
+        return f"{self.articles} articles of {self.runs} runs wait on disk for the engine, the oldest run is {self.oldest}"
+
+
+def backlog(settings: Settings, state: State, now: datetime) -> Backlog:
+    """What waits for the engine at `now`. Raises StateError."""
+    waiting = waiting_runs(settings, state, now)
+    count = 0
+    for run in waiting:
+        path = settings.runs_folder / run / "articles.jsonl"
+        if path.exists():
+            with path.open("rb") as lines:
+                count += sum(line.endswith(b"\n") for line in lines)
+    return Backlog(len(waiting), count, waiting[0] if waiting else None)
+
+
 def _last_write(folder: Path) -> datetime:
     newest = max((entry.stat().st_mtime for entry in [folder, *folder.iterdir()]), default=0.0)
     return datetime.fromtimestamp(newest, UTC)

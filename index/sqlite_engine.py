@@ -31,6 +31,7 @@ from diembao.engine import (
     Unit,
 )
 from diembao.errors import EngineError, EngineUnusableError, QueryError
+from diembao.sqlite_copy import copy_database
 from index.abbreviations import NONE, Abbreviations
 from index.analysis import ANALYSER_VERSION, keyword
 from index.condition import Condition
@@ -70,7 +71,6 @@ from index.query import (
     leaves,
     parse_query,
 )
-from index.sqlite_copy import copy_database
 from index.suggestions import corrected, nearest_of, without_accents
 
 SCHEMA_VERSION = 1
@@ -149,7 +149,7 @@ class SqliteEngine:
             raise self._readable(error) from error
 
     def _readable(self, error: sqlite3.Error) -> EngineError:
-        text = str(error)
+        text = " ".join(str(error).split())
         if "not a database" in text or "malformed" in text or "corrupt" in text:
             return EngineUnusableError(f"the index {self.path} is damaged ({text}); nothing was written", _RESTORE)
         if "full" in text:
@@ -370,7 +370,7 @@ class SqliteEngine:
             megabytes = [path.stat().st_size / 1024**2 if path.exists() else 0.0 for path in (self.path, log)]
             verdict = self._connection().execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
-            return [Condition("index file", "broken", f"{self.path} is damaged: {verdict}", _RESTORE)]
+            return [Condition("index file", "broken", f"{self.path} is damaged: {' '.join(verdict.split())}", _RESTORE)]
         return [Condition("index file", "ok", f"{megabytes[0]:.1f} MB, write-ahead log {megabytes[1]:.1f} MB")]
 
     def backup(self, folder: Path, now: datetime) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -255,6 +256,29 @@ def test_a_round_on_a_damaged_database_ends_at_once_with_one_line_and_leaves_the
     assert "Traceback" not in done.stderr
     assert (tmp_path / "state.sqlite").read_bytes() == damaged
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_round_on_a_damaged_index_is_one_line_without_another_try_and_says_what_waits(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.crawled("r1", [article("an"), article("binh")])
+    office.engine.close()
+    office.state.close()
+    for path in tmp_path.glob("index.sqlite*"):
+        path.unlink()
+    damaged = b"this is no database, " * 500
+    (tmp_path / "index.sqlite").write_bytes(damaged)
+    (tmp_path / "config").mkdir()
+    environment = {**os.environ, "DIEMBAO_HOME": str(tmp_path), "DIEMBAO_CONFIG": str(tmp_path / "config")}
+    command = [sys.executable, "-m", "cli", "monitor", "--once", "--json"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    last = done.stderr.splitlines()[-1]
+    assert "is damaged" in last
+    assert "2 articles of 1 runs wait on disk" in last
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "index.sqlite").read_bytes() == damaged
+    runs = sqlite3.connect(next(tmp_path.rglob("prefect.db"))).execute("SELECT run_count FROM task_run WHERE name LIKE 'tag-link-index%'")
+    assert runs.fetchall() == [(1,)]
 
 
 def test_another_process_gets_the_same_settings(tmp_path: Path) -> None:

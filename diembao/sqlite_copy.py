@@ -20,6 +20,7 @@ def copy_database(source: sqlite3.Connection, target: Path) -> None:
     """
     draft = target.with_name(target.name + ".tmp")
     draft.unlink(missing_ok=True)
+    draft.open("xb").close()  # SQLite would not say which folder cannot be written
     try:
         # One connection that has not begun a transaction: a writer's commit makes the copy begin again, so it is of one moment.
         with closing(sqlite3.connect(draft)) as copy:
@@ -27,7 +28,7 @@ def copy_database(source: sqlite3.Connection, target: Path) -> None:
             copy.execute("PRAGMA journal_mode = DELETE")
             verdict = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
-                raise sqlite3.DatabaseError(f"the copy is malformed: {verdict}")
+                raise sqlite3.DatabaseError(f"the copy is malformed: {' '.join(verdict.split())}")
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         draft.replace(target)
