@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.output import emit, json_option, say
+from diembao.settings import Settings
+
+if TYPE_CHECKING:
+    from diembao.article import Article
+    from nlp.models.model import HeadlineModel
 
 _labels_option = click.option(
     "--labels",
@@ -23,27 +29,78 @@ def models() -> None:
 
 @models.command()
 @_labels_option
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to write it; without: replaces the shipped model.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a model of the labels alone to this file, whatever it is worth.",
+)
 @json_option
-def train(labels: Path | None, output: Path | None, as_json: bool) -> None:
-    """Train from labelled headlines and write the model.
+@click.pass_obj
+def train(settings: Settings, labels: Path | None, output: Path | None, as_json: bool) -> None:
+    """Train from labelled headlines and from the corrections that staff gave, and use the new model if it is better.
 
-    Takes some minutes. The figures that are printed come from headlines of outlets that the respective fit had not seen.
+    A share of the corrections is held out. The new model becomes the office's own (in DIEMBAO_HOME) when it has more of them right than
+    the present one, beyond noise, and is not worse on the labels; otherwise it says why not and everything stays. `diembao retag` then
+    brings it to what is indexed. Takes some minutes. The figures come from headlines of outlets that the respective fit had not seen.
     """
-    from nlp.models.model import shipped_path
     from nlp.models.training import train as fit
 
     headlines, name = _headlines(labels)
-    say(f"Training on {len(headlines)} headlines of {name}; this takes some minutes")
-    model = fit(headlines, about={"labels": name}, progress=say)
-    path = output or shipped_path()
-    model.save(path)
-    if as_json:
-        emit({"model": str(path), "bytes": path.stat().st_size, **model.about})
+    if output is not None:
+        say(f"Training on {len(headlines)} headlines of {name}; this takes some minutes")
+        model = fit(headlines, about={"labels": name}, progress=say)
+        model.save(output)
+        _tell_model(model, {"model": str(output), "bytes": output.stat().st_size}, as_json)
         return
-    click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, from {len(headlines)} headlines")
+    from nlp.models.office import install, model_in_use
+    from nlp.models.promotion import corrected_items, learn
+
+    items = corrected_items(_corrected_articles(settings))
+    model, verdict = learn(headlines, items, model_in_use(settings.home).model, progress=say, about={"labels": name})
+    path = install(model, settings.home) if verdict.promote else None
+    written = {"model": str(path), "bytes": path.stat().st_size} if path else {"model": None}
+    _tell_model(model, written | {"promoted": verdict.promote, "why": verdict.why, "verdict": verdict.to_record()}, as_json)
+    if path:
+        say(f"The new model is in use: {verdict.why}. Run `diembao retag` to bring it to what is indexed")
+    else:
+        say(f"The present model stays: {verdict.why}")
+
+
+def _corrected_articles(settings: Settings) -> Iterator[Article]:
+    """The indexed articles with corrections in force."""
+    from diembao.state import State
+    from index import open_engine
+    from index.corrections import history
+
+    engine, state = open_engine(settings), State(settings.database)
+    try:
+        with state.session() as session:
+            ids = dict.fromkeys(row.article_id for row in history(session) if row.in_force)
+        if ids:
+            engine.prepare()
+        yield from (article for article_id in ids if (article := engine.get(article_id)) is not None)
+    finally:
+        engine.close()
+        state.close()
+
+
+def _tell_model(model: HeadlineModel, written: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        emit({**written, **model.about})
+        return
+    if written["model"]:
+        click.echo(f"{written['model']}: {written['bytes'] / 1e6:.1f} MB")
+    click.echo(f"Trained on {model.about['headlines']} headlines")
     for figure, value in model.about["figures"].items():
         click.echo(f"  {figure:36} {value:.3f}")
+    if verdict := written.get("verdict"):
+        corrections = verdict["corrections"]
+        click.echo(f"Corrections: {corrections['given']}, of them {corrections['held_out']} held out")
+        for name, share in verdict["right"].items():
+            click.echo(f"  {name:36} {share:.1%} of the held-out ones right")
+        for name, change in verdict["on_labels"].items():
+            values = f"{change['without']:.3f} → {change['with_corrections']:.3f}  [{change['low']:+.3f}, {change['high']:+.3f}]"
+            click.echo(f"  {name:36} {values}")
 
 
 @models.command()

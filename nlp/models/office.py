@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,21 @@ def model_in_use(home: Path | None) -> ModelInUse:
             problem = str(error)
             log.warning("the office's own model is not used: %s", problem)
     return ModelInUse(shipped(), _crc(shipped_path()), shipped_path(), problem)
+
+
+def install(model: HeadlineModel, home: Path) -> Path:
+    """Make `model` the office's own; the one before stays beside it as `headlines.before.npz`. Whole or not at all.
+
+    Removing the file brings back the shipped model.
+    """
+    path = office_path(home)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name("headlines.new.npz")
+    model.save(draft)
+    if path.exists():
+        shutil.copyfile(path, path.with_name("headlines.before.npz"))
+    draft.replace(path)
+    return path
 
 
 def _crc(path: Path) -> int:
