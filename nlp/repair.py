@@ -20,8 +20,9 @@ from typing import NamedTuple
 
 from nlp.legacy import undo_legacy
 from nlp.syllables import QUALITIES, TONES, is_syllable
+from nlp.words import dictionary_syllables
 
-VERSION = 2
+VERSION = 3
 """Raise it when `repair` may give another text."""
 
 
@@ -36,8 +37,8 @@ def repair(text: str) -> Repaired:
     """`text` in NFC, without invisible and control characters, with disguised letters undone.
 
     Letters left as HTML wrote them (`&aacute;`, `&#7879;`) and lines in an encoding of before Unicode (`nlp.legacy`) are put right.
-    Line ends become line feeds; other control characters, soft hyphens and zero-width characters go (joiners inside emoji and in
-    scripts that need them stay); lone surrogates become U+FFFD. A word that is right in any language stays as it is, and a spelling
+    Line ends become line feeds; other control characters, soft hyphens and zero-width characters go (those that emoji and
+    other scripts need stay); lone surrogates become U+FFFD. A word that is right in any language stays as it is, and a spelling
     such as `hoà` for `hòa` too. Applying it twice changes nothing more. Time grows with the length of the text.
 
     >>> repair("Xây dựng ᴄʜíɴʜ qυʏềɴ đᎥệп tử, trình ᴜʙɴᴅ tỉnh")
@@ -92,30 +93,46 @@ def _undo_entity(match: re.Match[str]) -> str:
 _AMPS = re.compile(r"^&(?:(?:amp|AMP|#0*38|#[xX]0*26);)*")
 
 _LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
-_GONE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e\u200b\u2060-\u2064\ufeff\ufff9-\ufffb]")
+_GONE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u034f\u2060-\u2064\ufeff\ufff9-\ufffb]")
+_DIVIDED = "\u0e00-\u0fff\u1000-\u109f\u1780-\u18af"
+_DIVIDER = re.compile(f"(?<![{_DIVIDED}])[\u180e\u200b]+|[\u180e\u200b]+(?![{_DIVIDED}\u180e\u200b])")
+"""Zero-width spaces, but not those between words of Thai, Lao, Burmese, Khmer and Tibetan, nor the vowel separator of Mongolian."""
 _JOINER = re.compile("[\u200c\u200d]+")
-_DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+_INVISIBLE = re.compile(
+    "(?<=[A-Za-z\u00c0-\u024f\u0300-\u036f\u1d00-\u1dbf\u1e00-\u1eff])"
+    "[\u200c\u200d\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
+)
+"""What is invisible behind a Latin letter, though other scripts and emoji need it: fillers, variation selectors, tags."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def clean_characters(text: str) -> str:
-    """`text` in NFC without invisible and control characters (see `repair`), its letters as they are."""
+    r"""`text` in NFC without invisible and control characters (see `repair`), its letters as they are.
+
+    >>> clean_characters("c\u200bông\u00ad an\ufe0f"), clean_characters("❤\ufe0f") == "❤\ufe0f"
+    ('công an', True)
+    """
     if text.isascii() and text.isprintable():
         return text
     if _SURROGATE.search(text):
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     text = _GONE.sub("", _LINE_END.sub("\n", text))
+    text = _INVISIBLE.sub("", _DIVIDER.sub("", text))
     if not _RIGHT_TO_LEFT.search(text):
         text = _DIRECTION.sub("", text)
-    text = _JOINER.sub(lambda match: match.group() if _joins(text, match.start()) else "", text)
+    text = _JOINER.sub(lambda match: match.group() if _joins(text, *match.span()) else "", text)
     return unicodedata.normalize("NFC", text)
 
 
-def _joins(text: str, position: int) -> bool:
-    """Whether a zero-width (non-)joiner stands behind something that it can join: an emoji or a letter of a script with joiners."""
-    before = text[position - 1 : position]
-    return bool(before) and (
+_LATIN = re.compile("[A-Za-z\u00c0-\u036f\u1e00-\u1eff]")
+
+
+def _joins(text: str, start: int, end: int) -> bool:
+    """Whether zero-width (non-)joiners stand between what they can join: emoji or letters of a script with joiners."""
+    before = text[start - 1 : start]
+    return bool(before and not _LATIN.match(text, end)) and (
         before in "\ufe0f\u20e3" or (unicodedata.category(before) in ("Lo", "Mc", "So", "Sk", "Mn") and before > "\u036f")
     )
 
@@ -126,7 +143,7 @@ _MORE_SHAPES = """
 ß= ʙb ꞵb βb ϐb вb Ьb ьb ƅb ƀb ɓb ϲc ⅽc ᴐc ƈc сc ꮯc ꓚC Ϲc ⅾd ժd ɖd ᏧD ꓓD Ꭰd еe ҽe ℮e ɛe єe ꓰE ƒf ꞙf ғf ꓝF ϝf ցg ƍg ɠg ԍg Ꮐg ꓖG һh
 հh ɦh ħh Ꮒh ꓧH ɪi ӏi іi ɨi ⅰi ꭵi ꓲI Ӏi ȷj ϳj ʝj յj ꓙJ κk ƙk қk ҟk ҝk ꮶk ꓗK ⅼl ӏl ɭl łl ʅl ⳑl Ꮮl լl ꓡL ⅿm ɱm ꮇm ꓟM пn ռn ղn ƞn ɲn
 ɳn ŋn ηn ꓠN Ϻm Νn Ƭt ƌđ Ƅb Ԁd ԁd ƍg Ɠg Ƙk Ƙk Ʌa Ƞn ɳn ҵu ӎm σo օo ⲟo ᴑo ꝋo Ոo ဝo ꓳO Օo ⲣp ƥp ҏp ᏢP ꓑP ϙq զq գq гr ꭇr ɾr ɼr ʀr ꓣR
-Ꮢr ѕs ʂs ꜱs ƽs Տs ꓢS Ꮥs τt ƭt ʈt ҭt եt ꭲt Ŧt ꓔT սu ʋu ꞟu µ= ʊu цu ꓴU Սu νv ѵv ꮩv ꓦV Ꮙv ѡw ԝw ωw шw ɯw աw ᏔW ꓪW χx ⅹx ҳx ӿx ꓫX үy
+Ꮢr ѕs ʂs ꜱs ƽs Տs ꓢS Ꮥs τt ƭt ʈt ҭt եt ꭲt Ŧt ꓔT սu ʋv ꞟu µ= ʊu цu ꓴU Սu νv ѵv ꮩv ꓦV Ꮙv ѡw ԝw ωw шw ɯw աw ᏔW ꓪW χx ⅹx ҳx ӿx ꓫX үy
 ɣy ұy ỿy ꓬY Ꮍy ʐz ʑz ȥz ꓜZ Ꮓz ꭰd ꭼe ꮋh ꮲp ꮪs ꮢr ꭺa ꮮl ꮐg ɐa ɒa ǝe ӕ= дd λl лl ծ= қk ҡk ӄk ңn ӈn тt ҫc ҁc ʗc ԛq ӽx ʏy ƴy ϒy ҮY ԜW
 ԚQ Ғf Қk Ԍg Һh
 """
@@ -149,6 +166,14 @@ _SECOND_READINGS = {
     "в": "v",
     "ρ": "r",
     "ӏ": "l",
+    "Ӏ": "l",
+    "ʋ": "u",
+    "Ʋ": "U",
+    "ᶌ": "y",
+    "ɗ": "d",
+    "Ɗ": "D",
+    "ſ": "f",
+    "Ɩ": "l",
 }
 """What else a letter is used for; tried when the first reading is no syllable."""
 
@@ -191,6 +216,10 @@ def _table() -> dict[str, str]:
             never.add(letter)
         else:
             table.setdefault(letter, shape)
+    shapes: dict[str, str] = json.loads((Path(__file__).parent / "data" / "confusables.json").read_text(encoding="utf-8"))
+    for shape, letters in shapes.items():
+        for letter in letters:
+            table.setdefault(letter, shape)
     return {letter: shape for letter, shape in table.items() if letter not in never and not letter.isascii()}
 
 
@@ -215,17 +244,19 @@ def lookalike(letter: str) -> Lookalike | None:
         compatible = unicodedata.normalize("NFKC", letter)
         if len(compatible) == 1 and compatible in _PLAIN and letter != "µ":
             shape = compatible
+        elif len(compatible) == 1 and compatible != letter and letter != "µ" and (other := lookalike(compatible)):
+            return Lookalike(other.readings, FAKE, cased=True)  # 𝛂 is a mathematical α, which looks like a
         elif found := _NAMED.fullmatch(name):
             shape = found[1] if "CAPITAL LETTER" in name and "SMALL CAPITAL" not in name else found[1].lower()
         else:
             return None
-    readings = (shape, *_SECOND_READINGS.get(letter, ""))
-    if name.startswith(("GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC", "MYANMAR")):
-        kind = NATURAL
-    elif name.startswith(("LATIN SMALL LETTER", "LATIN CAPITAL LETTER")) or letter in _PHONETIC:
+    readings = (shape, *_SECOND_READINGS.get(letter, ""), *("l" if shape == "I" else ""))
+    if letter in _PHONETIC or (name.startswith("LATIN") and not _SMALL_CAPITAL.match(name)):
         kind = EXTENDED
-    else:
+    elif _MADE_UP.match(name):
         kind = FAKE
+    else:
+        kind = NATURAL
     cased = (
         letter.isupper()
         or (letter.islower() and letter.upper() != letter and kind != FAKE)
@@ -240,9 +271,19 @@ def lookalike(letter: str) -> Lookalike | None:
     return Lookalike(readings, kind, cased)
 
 
+_SMALL_CAPITAL = re.compile("LATIN (?:LETTER SMALL CAPITAL|SUBSCRIPT)")
+_MADE_UP = re.compile(
+    f"{_SMALL_CAPITAL.pattern}|LISU|MATHEMATICAL|FULLWIDTH|(?:NEGATIVE )?(?:CIRCLED|SQUARED|PARENTHESIZED)|MODIFIER|(?:SUPER|SUB)?SCRIPT"
+    "|BLACK-LETTER|DOUBLE-STRUCK|(?:SMALL )?ROMAN|PLANCK|KELVIN|INFORMATION|ESTIMATED|EULER|APL|GREEK (?:VOCAL|INSTRUMENTAL)|COMBINING"
+)
+"""Names of letters that are no living script's: made for mathematics, for width, as signs."""
+
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZđĐ")
 _PHONETIC = frozenset("ɪʏɴʀʟɢʜʙɑɡɩɛ")
 """Letters of phonetic transcription that disguises use too."""
+
+_LIVING = frozenset("ŋɖɗɓƀƈƙɛɔƒɣɠʋƴɩʊɲɨʉɑɯəǝħŧłɫ")
+"""Unusual Latin letters that languages with tone marks are written in: Êđê, Jarai, Bahnar, Ewe, Hausa, Lingala, Ngiemboon."""
 
 _SUSPECT = re.compile(
     "[^\x00-\x7f\u00a0-\u00af\u00b0-\u00b4\u00b6-\u00cf\u00d1-\u00ef\u00f1-\u0130\u0132-\u0137\u0139-\u0148\u014a-\u0180\u0182-\u0188\u018a-\u0191\u0193-\u024f"
@@ -250,7 +291,7 @@ _SUSPECT = re.compile(
 )
 """Only a text with such a character can hold a disguised word: the quick way out for ordinary text."""
 
-_WORD = re.compile("(?:[^\\W\\d_]|[\u0300-\u036f\u20d2\u20d3Ⓐ-ⓩ🄫🄬🅐-🅩🄰-🅉🅰-🆉])+")
+_WORD = re.compile("(?:[^\\W\\d_]|[\u0300-\u036f\u20d2\u20d3Ⓐ-ⓩ🄫🄬🅐-🅩🄰-🅉🅰-🆉⒜-⒵🄐-🄩⍺⍳⍴℮𝈍𝈓𝈖𝈪])+")
 _DOTTED = re.compile(f"{_WORD.pattern}(?:\\.{_WORD.pattern}){{0,5}}")
 _LONGEST = 40
 """Code points of the longest word that is looked at."""
@@ -348,19 +389,27 @@ class _Reading(NamedTuple):
 def _read_word(word: str) -> _Reading:
     if word.isascii() or len(word) > _LONGEST:
         return _Reading()
-    marks = overlays = plain = 0
+    marks = overlays = strays = plain = 0
     kinds: list[str] = []
     letters: list[tuple[tuple[str, ...], bool | None]] = []  # readings; True capital, False small, None: it does not tell
     unreadable = False
     scripts = set()
+    only_vietnamese = _only_vietnamese(word)
+    base = ""
     for character in unicodedata.normalize("NFD", word):
+        if not unicodedata.combining(character):
+            base = character
         if character in TONES or character in QUALITIES:
             marks += 1
             letters.append(((character,), None))
         elif character in _OVERLAYS:
             overlays += 1
         elif unicodedata.combining(character):
-            unreadable = True
+            # letters that some language writes (ċ, ñ, ö) are composed in Unicode; what is not, nobody writes; Êđê has č beside ư
+            if (only_vietnamese and character != "\u030c") or len(unicodedata.normalize("NFC", base + character)) > 1:
+                strays += 1
+            else:
+                unreadable = True
         elif character in _PLAIN:
             plain += 1
             letters.append(((character,), character.isupper()))
@@ -375,7 +424,7 @@ def _read_word(word: str) -> _Reading:
             scripts.add(unicodedata.name(character, "?").split()[0])
             unreadable = True
     natural_only = not plain and bool(scripts) and not scripts & {FAKE, EXTENDED}
-    if not kinds and not overlays:
+    if not kinds and not overlays and not strays:
         return _Reading(foreign=unreadable and not plain and len(word) > 1)
     whole = not plain and set(kinds) == {NATURAL}
     if unreadable:
@@ -383,18 +432,23 @@ def _read_word(word: str) -> _Reading:
     size = len(letters) - marks
     options = [readings for readings, _ in letters]
     best: str | None = None
+    chosen = tuple(readings[0] for readings in options)
     for choice in islice(product(*options), 64):
         candidate = unicodedata.normalize("NFC", "".join(choice))
-        if is_syllable(candidate):
-            best = candidate
-            break
+        if is_syllable(candidate) and (best is None or _likelier(candidate, best)):
+            best, chosen = candidate, choice
     syllable = best is not None
+    # a capital I that stands for a small l is no capital
+    letters = [
+        ((reading,), case and not (reading == "l" and readings[0] == "I"))
+        for reading, (readings, case) in zip(chosen, letters, strict=True)
+    ]
     if best is None:
-        first = unicodedata.normalize("NFC", "".join(readings[0] for readings in options))
+        first = unicodedata.normalize("NFC", "".join(chosen))
         mixture = plain and size > 2 and EXTENDED not in kinds and word[0] not in "μµ"
         if is_syllable(first, toneless=True) or (marks == 0 and (mixture or (FAKE in kinds and len(kinds) > 1))):
             best = first
-    if best is None or (whole and size == 1 and not _is_vietnamese(best)):
+    if best is None or (whole and size == 1 and not only_vietnamese):
         return _Reading(foreign=whole and len(word) > 1, whole=whole)
     mixed = bool(plain) or len(scripts) > 1
     strange = len(kinds) - kinds.count(EXTENDED)
@@ -403,14 +457,28 @@ def _read_word(word: str) -> _Reading:
         certain = syllable and _is_vietnamese(best)
     elif not syllable or (word[0] == "μ" and size < 3) or (whole and len(scripts) == 1):
         certain = False
-    elif strange or overlays > 1:
+    elif strange or overlays > 1 or strays > 1:
         certain = (mixed and size > 2) or marks > 0
+    elif strays and not kinds:
+        certain = only_vietnamese
     else:
         capitals = all("SMALL CAPITAL" in alphabet for alphabet in _alphabets(word))
-        certain = marks > 0 and (mixed or len(kinds) > 1) and (capitals or _is_vietnamese(best))
+        vietnamese = only_vietnamese if set(word.lower()) & _LIVING else _is_vietnamese(best)
+        certain = marks > 0 and (mixed or len(kinds) > 1) and (capitals or vietnamese)
     telling = 0 if typing_slip or "ı" in word else 2 if FAKE in kinds or len(kinds) > 1 or overlays > 1 else 1
     scarce = whole or FAKE not in kinds
     return _Reading(_cased(best, letters, syllable), certain, False, telling, scarce)
+
+
+def _likelier(one: str, other: str) -> bool:
+    """Whether only `one` of two possible syllables is in the dictionary ("là" rather than "ià")."""
+    return one.lower() in dictionary_syllables() and other.lower() not in dictionary_syllables()
+
+
+def _only_vietnamese(word: str) -> bool:
+    """Whether a word has a horn or a hook above, or a vowel's mark and a tone: no other language writes these."""
+    marks = set(unicodedata.normalize("NFD", word))
+    return bool(marks & {"\u0309", "\u031b"}) or bool(marks.intersection("\u0302\u0306") and marks.intersection(TONES))
 
 
 def _is_vietnamese(word: str) -> bool:

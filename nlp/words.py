@@ -167,6 +167,21 @@ def tag_words(words: list[str]) -> list[TaggedWord]:
     return [TaggedWord(*row) for row in zip(words, pos, chunks, names, strict=True)]
 
 
+@cache
+def dictionary_syllables() -> frozenset[str]:
+    """The syllables, in small letters, of the words in underthesea's dictionary (NFC)."""
+    return frozenset(syllable for word in _dictionary() for syllable in word.lower().split())
+
+
+@cache
+def _dictionary() -> frozenset[str]:
+    # joblib, which wrote it, reads such files in Python: four times slower
+    return frozenset(pickle.loads((_folder(_SEGMENTATION) / "dictionary.bin").read_bytes()))  # noqa: S301 - a package's own file
+
+
+_SEGMENTATION = "word_tokenize/models/ws_crf_vlsp2013_20230727"
+
+
 class _Segmenter(NamedTuple):
     pattern: re.Pattern[str]
     letters: dict[int, str]
@@ -182,7 +197,7 @@ def _segmenter() -> _Segmenter:
         _token_pattern(_folder("word_tokenize/regex_tokenize.py")),
         str.maketrans(rules["character"]),
         spelling,
-        _SegmentationModel(_folder("word_tokenize/models/ws_crf_vlsp2013_20230727")),
+        _SegmentationModel(_folder(_SEGMENTATION)),
     )
 
 
@@ -348,14 +363,13 @@ class _SegmentationModel:
     Which syllables are titles, numbers or in the dictionary is asked of underthesea's own featurizer, once per syllable.
 
     Args:
-        folder: models.bin, features.bin and dictionary.bin.
+        folder: models.bin and features.bin.
     """
 
     def __init__(self, folder: Path) -> None:
         from underthesea_core import CRFFeaturizer
 
-        # joblib, which wrote them, reads such files in Python: four times slower
-        self._dictionary: frozenset[str] = frozenset(pickle.loads((folder / "dictionary.bin").read_bytes()))  # noqa: S301 - a package's own file
+        self._dictionary = _dictionary()
         self._featurizer = CRFFeaturizer(pickle.loads((folder / "features.bin").read_bytes()), set(self._dictionary))  # noqa: S301
         path = folder / "models.bin"
         features, transitions = _two_label_weights(path, "B-W", "I-W")

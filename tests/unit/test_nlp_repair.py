@@ -7,6 +7,7 @@ import json
 import random
 import re
 import unicodedata
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,15 @@ def test_all_107_altered_words_of_the_copy_site_are_restored_and_no_other() -> N
     assert "xây dựng Mỹ Tho thành" in after.text
 
 
-@pytest.mark.parametrize(
-    "name", ["enternews-tien-giang-cai-cach.txt", "portal-bac-giang.txt", "portal-hau-giang.txt", "thtg-tien-giang-chinh-quyen-so.txt"]
+CLEAN_ARTICLES = (
+    "enternews-tien-giang-cai-cach.txt",
+    "portal-bac-giang.txt",
+    "portal-hau-giang.txt",
+    "thtg-tien-giang-chinh-quyen-so.txt",
 )
+
+
+@pytest.mark.parametrize("name", CLEAN_ARTICLES)
 def test_clean_articles_stay_as_they_are(name: str) -> None:
     text = article(name)
     assert repair(text).obfuscated is False
@@ -78,6 +85,19 @@ CLEAN = [
     "Huawei nova™, iPhone®, Ⅳ, №5, ½, 10², H₂O, Ⓟ",
     "Điểm 10 cho chất lượng: A+, B-, C#, T.Ư, v.v.",
     "日本語のテキスト、한국어 텍스트, ไทย, עברית",
+    # languages of the Central Highlands, whose pages Vietnamese newspapers print
+    "Phung mnuih ƀuôn sang čư êa, anak ƀuôn sang hlăm čar Dak Lak; Ƀuôn Ama Thuôt, ƀôn ală, čơnư, čư, Čư̆ Mgar, mơ̆ng, ô̆, hđăp",
+    "ŋù ŋɔ̃ ɖò ɖà eʋe ƒã Eʋegbe mɔ̀ bɔ̀ ɛ̀ kɔ́ŋ ŋkàŋ ndɔ̂ŋ sɔ̂ŋ lɑ̀ ngɑ̀n yə̀",
+    "ɓauna ƙasa ɗan ƴanci, Lietùvių kalbà, mė̃nesis, Diné bizaad, łį́į́ʼ, Ọlọ́run ọ̀rọ̀ ẹ̀kọ́, ṅụ̀ọ, n̄à, g̃uarani, Spın̈al Tap",
+    "żółć gęślą jaźń ŻÓŁW, Dvůj tôň kôň, Iğdır ığüşöç ISI ısı, Kṛṣṇa ḥan ṇa ṣaṣṭha, Hawaiʻi, Māori, Ħaż-Żebbuġ għandu ċaqċaq",
+    "Nǃxau ǃKung ǀXam ǀǀGana, ʃ ʒ θ ð ŋ ə ɜː, taŋ˥ kɔŋ˧˥",
+    "ᏣᎳᎩ ⲙⲉⲧⲣⲉⲙⲛ̀ⲭⲏⲙⲓ ⵜⴰⵎⴰⵣⵉⵖⵜ ჰაერი ქართული ᓀᐦᐃᔭᐍᐏᐣ ꓡꓲ ꓢꓴ ᠮᠣᠩᠭᠣᠯ\u180eᠠ",
+    "សួស្តី\u200bពិភពលោក ສະບາຍດີ\u200bຊາວໂລກ ໑໐໐ ภาษา\u200bไทย ๑๐๐ မြန်မာ\u200bဘာသာ ၀၁ नमस्ते ०१ தமிழ் മലയാളം ഠ",
+    "می\u200cخواهم کتاب\u200cها \u200eABC\u200e",
+    "👩\u200d💻 👨\u200d👩\u200d👧\u200d👦 🏳\ufe0f\u200d🌈 ❤\ufe0f\u200d🔥 ™\ufe0f ℹ\ufe0f Ⓜ\ufe0f 🅰\ufe0f 🆎",
+    "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+    "x² + y³ = zⁿ, xᵉ, aᵢⱼ, CO₂, ℝⁿ, ℏ, ∇φ, 𝒪(n), 𝔼[X], σ̂, x̂, ȳ, p̂, 𝛼 = 0,05, A ∨ B ∪ C, ⊤, χ², μ-opioid, κB, IFN-γ",
+    "Café, JR, １２３, ﬁne, Ⅻ ⅱ, ℡, ㎡, ℃, ℮, Brontë, Ångström, Mötley Crüe, KoЯn, Toys Я Us, SΛMSUNG, ΛV, BØRNS, TΞSLA, 100₫, 1ᵉʳ, Mᵐᵉ",
 ]
 
 
@@ -103,6 +123,8 @@ def test_clean_words_stay_beside_disguised_ones(text: str) -> None:
         ("ꓚông an ꓔhành phố", "Công an Thành phố"),
         ("ᴄᴏ̂ɴɢ ᴀɴ ᴛʜᴀ̀ɴʜ ᴘʜᴏ̂́", "Công an thành phố"),
         ("ⓉⒽÔNG ⒷÁO", "THÔNG BÁO"),
+        ("Ӏãnh đạo Ӏàm việс vοi trưởng ḅản", "Lãnh đạo làm việc voi trưởng ḅản"),
+        ("𝛂n ninh, t𝝸êu ⍺nh, 𝛎𝚤ệc Ｉàｍ, c̈hứng", "an ninh, tiêu anh, việc làm, chứng"),
         ("trình ᴜʙɴᴅ và ʜĐɴᴅ tỉnh, ʙáo ᴄáo ᴛᴘ", "trình UBND và HĐND tỉnh, báo cáo TP"),
     ],
 )  # fmt: skip
@@ -119,6 +141,17 @@ def test_invisible_and_control_characters_go() -> None:
     assert repair("Gi\u200bá v\u00adàng\ufeff hôm\u2060 nay\x00\x07") == ("Giá vàng hôm nay", False)
     assert repair("một\r\nhai\u2028ba\rbốn").text == "một\nhai\nba\nbốn"
     assert repair("a\tb").text == "a\tb"
+    assert repair("c\ufe0fô\ufe0en\u200d\ufe0f\u200d\ufe0fg\u3164 a\U000e0061n\u180e") == ("công an", False)
+    assert repair("i\u200d\u0323, i\u200d\U0001f600") == ("ị, i\U0001f600", False)
+
+
+@pytest.mark.parametrize("hidden", "\u200b\u200c\u200d\u00ad\u2060\ufeff\u034f\u180e\u200e\u2062\ufe0e\u3164\u2800")
+def test_what_is_invisible_between_letters_goes_and_is_not_called_a_disguise(hidden: str) -> None:
+    """A soft hyphen or a zero-width space says nothing of intent: content systems put them there."""
+    text = article("portal-hau-giang.txt")
+    written = re.sub(r"(?<=[^\W\d_])(?=[^\W\d_])", hidden, text)
+    assert len(written) > 1.5 * len(text)
+    assert repair(written) == (repair(text).text, False)
 
 
 def test_decomposed_text_becomes_composed() -> None:
@@ -159,6 +192,7 @@ def test_syllables() -> None:
 
 
 ALPHABETS = [
+    "",  # any of all
     "SMALL CAPITAL",
     "CYRILLIC",
     "GREEK",
@@ -171,13 +205,18 @@ ALPHABETS = [
     "CIRCLED",
     "MODIFIER",
     " WITH ",
+    "CANADIAN",
+    "GEORGIAN",
+    "DESERET",
+    "OSAGE",
+    "WARANG",
 ]
 
 
 def imitations(alphabet: str) -> dict[str, list[str]]:
     """Plain letter → letters of an alphabet that look like it, from all of Unicode."""
     found: dict[str, list[str]] = {}
-    for code in range(0x100, 0x1F190):
+    for code in chain(range(0x100, 0xD800), range(0xF900, 0x1F190)):
         letter = chr(code)
         if (
             alphabet in unicodedata.name(letter, "")
@@ -194,10 +233,10 @@ def test_articles_disguised_with_any_alphabet_are_restored(alphabet: str) -> Non
     assert letters
     chance = random.Random(7)
     altered = restored = 0
-    for line in article("portal-hau-giang.txt").splitlines():
+    for line in "\n".join(map(article, CLEAN_ARTICLES)).splitlines():
         if len(line) < 80:
             continue
-        plain = re.split(r"(\W+)", line)
+        plain = line.split(" ")
         disguised = list(plain)
         for number, word in enumerate(plain):
             if len(word) > 1 and is_syllable(word) and chance.random() < 0.4:
@@ -205,7 +244,7 @@ def test_articles_disguised_with_any_alphabet_are_restored(alphabet: str) -> Non
                     chance.choice(letters[c]) if c in letters and chance.random() < 0.7 else c for c in unicodedata.normalize("NFD", word)
                 )
                 disguised[number] = unicodedata.normalize("NFC", "".join(new))
-        result = re.split(r"(\W+)", repair("".join(disguised)).text)
+        result = repair(" ".join(disguised)).text.split(" ")
         assert len(result) == len(plain)
         for before, hidden, after in zip(plain, disguised, result, strict=True):
             if hidden == before:
@@ -213,8 +252,8 @@ def test_articles_disguised_with_any_alphabet_are_restored(alphabet: str) -> Non
             else:
                 altered += 1
                 restored += before.lower() == after.lower()
-    assert altered > 10
-    assert restored >= 0.97 * altered
+    assert altered > 50
+    assert restored >= 0.98 * altered
 
 
 LEGACY = {
@@ -275,7 +314,7 @@ _HTML = re.compile(r"&#?[A-Za-z0-9]+;")
 
 
 def test_no_word_of_latin_letters_in_the_shipped_texts_changes() -> None:
-    changed = set()
+    changed: set[str] = set()
     for text in map(clean_characters, clean_texts()):
         repaired = repair(text).text
         if repaired != text and not _HTML.search(text):
