@@ -33,7 +33,7 @@ def main(paths: list[Path]) -> None:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             for line in lines:
                 item = json.loads(line)
-                if item["id"] in measured or item["title"] in counted:
+                if {item["id"], item.get("url", "").removeprefix("baomoi:")} & measured or item["title"] in counted:
                     continue
                 counted.add(item["title"])
                 year = item.get("year") or 2017

@@ -40,6 +40,13 @@ CONTAINED = 0.8
 """Share of the shorter text that must stand in the other, when they differ in length."""
 CONTAINED_MINIMUM = 50
 """Syllables that a text must have to be called contained in another; a shorter one is a stock phrase."""
+COMMON_MINIMUM = 15
+"""Syllables that two texts must have in common to be called the same; fewer, as of two headlines, only count where they are nearly all."""
+SERIES_FIGURES = 20
+"""Figures that both texts must have for the next rule: temperatures, prices, numbers drawn."""
+SERIES_KEPT = 0.5
+"""Where figures are common less than this share as often as words, two texts are issues of one series (weather, gold price, lottery):
+the words stay, the figures change. Who edits a text changes both alike."""
 COMMON_KEY = 200
 """A key that more articles share is boilerplate (an imprint, a standing paragraph) and finds no candidates."""
 
@@ -61,16 +68,18 @@ class Text:
         runs: hash of the `RUN` syllables at each position, shape (positions,); one hash of everything for a shorter text.
         keys: the sampled shingles, sorted and distinct; the smallest one when none was sampled; none for an empty text.
         syllables: number of syllables.
+        figures: positions of the syllables that begin with a digit.
     """
 
     runs: NDArray[np.uint32]
     keys: Hashes
     syllables: int
+    figures: NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two copies, `a` before `b` in the input; similarity 0 to 1 (see `common_text`)."""
+    """Two copies, `a` before `b` in the input; similarity 0 to 1 (see `similarity`)."""
 
     a: str
     b: str
@@ -91,11 +100,12 @@ def shingle(text: str) -> Text:
     """
     syllables = _SYLLABLES.findall(unicodedata.normalize("NFC", text).lower())
     if not syllables:
-        return Text(np.empty(0, np.uint32), np.empty(0, np.uint64), 0)
+        return Text(np.empty(0, np.uint32), np.empty(0, np.uint64), 0, np.empty(0, np.uint32))
     hashes = np.fromiter(map(_syllable_hash, syllables), np.uint64, len(syllables))
     runs = _mixed(np.zeros(max(1, len(hashes) - RUN + 1), np.uint64), hashes, 0, RUN)
     shingles = _mixed(runs[:-1], hashes, RUN, SHINGLE) if len(hashes) >= SHINGLE else runs
-    return Text((runs >> np.uint64(32)).astype(np.uint32), _sampled(shingles, len(syllables)), len(syllables))
+    figures = np.array([place for place, syllable in enumerate(syllables) if syllable[0].isdigit()], np.uint32)
+    return Text((runs >> np.uint64(32)).astype(np.uint32), _sampled(shingles, len(syllables)), len(syllables), figures)
 
 
 def _mixed(state: Hashes, hashes: Hashes, begin: int, end: int) -> Hashes:
@@ -119,45 +129,52 @@ def copy_keys(text: str) -> list[str]:
     return [f"{key:016x}" for key in shingle(text).keys.tolist()]
 
 
-def _covered(text: Text, other: Text) -> int:
-    """Syllables of `text` that stand in a run of `other` too."""
+def _covered(text: Text, other: Text) -> NDArray[np.bool_]:
+    """Which syllables of `text` stand in a run of `other` too."""
     common = np.isin(text.runs, other.runs)
     if not common.any():
-        return 0
+        return np.zeros(text.syllables, np.bool_)
     width = text.syllables - len(text.runs) + 1
     marks = np.zeros(text.syllables + 1, np.int32)
     starts = np.flatnonzero(common)
     np.add.at(marks, starts, 1)
     np.add.at(marks, starts + width, -1)
-    return int(np.count_nonzero(np.cumsum(marks[:-1])))
-
-
-def common_text(a: Text, b: Text) -> tuple[float, float]:
-    """(share of both texts that stands in common runs, the same share of the shorter one); 0 to 1, 0 for an empty text."""
-    if not a.syllables or not b.syllables:
-        return 0.0, 0.0
-    in_a, in_b = _covered(a, b), _covered(b, a)
-    shorter = in_a / a.syllables if a.syllables <= b.syllables else in_b / b.syllables
-    return (in_a + in_b) / (a.syllables + b.syllables), shorter
+    covered: NDArray[np.bool_] = np.cumsum(marks[:-1]) > 0
+    return covered
 
 
 def similarity(a: Text, b: Text) -> float | None:
     """How alike two copies are, 0 to 1; None when they are not copies.
 
     Copies share half or more of their text, or the shorter (of at least 50 syllables) stands almost whole in the other; then
-    the similarity is the share of the shorter.
+    the similarity is the share of the shorter. Two issues of a series, where the words stay and the figures change, are no copies.
     """
+    if not a.syllables or not b.syllables:
+        return None
     long_enough = min(a.syllables, b.syllables) >= CONTAINED_MINIMUM
     most_a, most_b = _at_most(a, b), _at_most(b, a)
     shorter, of_shorter_at_most = min((a.syllables, most_a), (b.syllables, most_b))
     if most_a + most_b < SAME_TEXT * (a.syllables + b.syllables) and not (long_enough and of_shorter_at_most >= CONTAINED * shorter):
         return None
-    both, of_shorter = common_text(a, b)
-    if both >= SAME_TEXT:
-        return both
-    if of_shorter >= CONTAINED and long_enough:
-        return of_shorter
-    return None
+    in_a, in_b = _covered(a, b), _covered(b, a)
+    common = int(np.count_nonzero(in_a)) + int(np.count_nonzero(in_b))
+    both = common / (a.syllables + b.syllables)
+    of_shorter = float((in_a if a.syllables <= b.syllables else in_b).mean())
+    same = both >= SAME_TEXT and (common >= 2 * COMMON_MINIMUM or both >= CONTAINED)
+    contained = of_shorter >= CONTAINED and long_enough
+    if not (same or contained) or _series(a, in_a, b, in_b):
+        return None
+    return both if same else of_shorter
+
+
+def _series(a: Text, in_a: NDArray[np.bool_], b: Text, in_b: NDArray[np.bool_]) -> bool:
+    """Whether two texts with common syllables are two issues of one series."""
+    figures = len(a.figures) + len(b.figures)
+    if min(len(a.figures), len(b.figures)) < SERIES_FIGURES or figures == a.syllables + b.syllables:
+        return False
+    kept = int(np.count_nonzero(in_a[a.figures])) + int(np.count_nonzero(in_b[b.figures]))
+    words = int(np.count_nonzero(in_a)) + int(np.count_nonzero(in_b)) - kept
+    return kept / figures < SERIES_KEPT * words / (a.syllables + b.syllables - figures)
 
 
 def _at_most(text: Text, other: Text) -> int:

@@ -1,17 +1,19 @@
 """Stories: which articles are on one concrete event, without being copies.
 
 An article is a vector of its telling terms: single syllables and, at a lower weight, pairs of neighbours of title and lead, by how
-rare they are (TF-IDF). Two articles are as alike as their vectors are (cosine), and far less when both titles name a day and not the
-same one: "Bản tin trưa 9/10" and "Bản tin trưa 10/10" are a series, no event. An article joins the story of its nearest neighbour
-of the last days when they are near enough and the story as a whole is not far; otherwise it begins a story of its own, so a
-story's id is the id of its first article.
+rare they are (TF-IDF). How surely two articles are on one event is told by boosted trees from what their vectors, titles, leads, names
+and figures have in common, and far less when both titles name a day and not the same one, or parts of a series: "Bản tin trưa 9/10"
+and "Bản tin trưa 10/10" are a series, no event. An article joins the story of its nearest neighbour of the last days when they are
+near enough and the story as a whole is not far; otherwise it begins a story of its own, so a story's id is the id of its first article.
 
-Source of the frequencies: `nlp/data/term-frequencies.npz`, document frequencies of hashed terms in headlines and leads of 2017 to 2026
-(figures only, no text), made by `benchmarks/term_frequencies.py`. The thresholds were chosen by `benchmarks/stories.py`.
+Sources: `nlp/data/term-frequencies.npz`, document frequencies of hashed terms in headlines and leads of 2017 to 2026 (figures only, no
+text), made by `benchmarks/term_frequencies.py`; `nlp/data/story-likeness.json`, the weights of the model, made by
+`benchmarks/story_likeness.py`. The other thresholds were chosen by `benchmarks/stories.py` and on the folds of that.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import unicodedata
@@ -24,6 +26,7 @@ from functools import lru_cache
 from heapq import nlargest
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +34,16 @@ from numpy.typing import NDArray
 from diembao.article import Article
 
 WINDOW = timedelta(days=3)
-"""How long a story is continued after its last article."""
-NEAR = 0.32
-"""Cosine to the nearest article of a story from which an article belongs to it."""
-NEAR_ALL = 0.16
-"""Mean cosine to all articles of the story that it needs besides."""
+"""How long a story is continued after its last article, and how far apart two stories may have begun that turn out to be one: a
+running topic has many events."""
+UNDATED = 2000
+"""Articles that stand for `WINDOW` where there is no date."""
+NEAR = 0.7
+"""Likeness to the nearest article of a story from which an article belongs to it."""
+NEAR_ALL = 0.3
+"""Mean likeness to all articles of the story that it needs besides."""
+MAYBE = 0.15
+"""Likeness to an article of a neighbouring story from which the two stories are compared as a whole."""
 PAIR = 0.6
 """Weight of a pair of syllables beside a single one."""
 TITLE = 3.0
@@ -44,9 +52,15 @@ BODY = 0.2
 """How much a term counts each time that it stands in the body of an article that has a lead too."""
 BODY_LIMIT = 400
 """Syllables of the body that count."""
-OTHER_DAY = 0.25
-"""What is left of the likeness of two articles whose titles name different days."""
-MERGE = 0.34
+OTHER_ISSUE = 0.25
+"""What is left of the likeness of two articles whose titles name different days, or different parts of a series."""
+FARTHEST = 0.06
+"""Cosine below which two articles are on different events, whatever else they share."""
+ALMOST_SAME = 0.8
+"""Cosine from which the same words are one event, however common they are; the labelled pairs have hardly any of these."""
+FEW = 6
+"""Different syllables that both need for that: "Giá vàng hôm nay" is any day."""
+MERGE = 0.35
 """Cosine of the sums of two stories' vectors from which they are one story."""
 KEYS = 24
 """Terms of an article by which the index finds its neighbours."""
@@ -55,7 +69,31 @@ CANDIDATES = 100
 LEAD_LIMIT = 60
 """Syllables of the lead (or, without one, of the body) that count."""
 
+FEATURES = (
+    "cosine",
+    "cosine of single syllables",
+    "cosine of pairs",
+    "cosine of the titles",
+    "cosine of a title and the other's title and opening, the greater",
+    "cosine of the openings",
+    "logarithm of the rarity that they share",
+    "rarest shared syllable",
+    "share of the shorter's syllables",
+    "share of the names, by rarity",
+    "both have figures and none in common",
+    "logarithm of the shorter's size",
+    "logarithm of the longer's size",
+)
+"""What `features` gives."""
+
 _FREQUENCIES = Path(__file__).parent / "data" / "term-frequencies.npz"
+_LIKENESS = Path(__file__).parent / "data" / "story-likeness.json"
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
+_WORD = re.compile(r"[^\W\d_]+(?:\.[^\W\d_]+)*|\d+(?:[.,]\d+)*|[^\w\s]")
+_SENTENCE = frozenset(".!?:\"\u201c\u201d\u2018\u2019'\u2026")
+"""After what a capital says nothing."""
+_ISSUE = re.compile(r"\b(phần|kỳ|số|tập|bài|vòng|chương|tuần)\s+(\d+)\b", re.IGNORECASE)
+"""A part of a series by its number: "Phần 20", "thông cáo số 12", "bão số 3"."""
 _SYLLABLES = re.compile(r"\d+(?:[.,]\d+)*|\w+")
 _CLAUSE_END = re.compile(r"[^\w\s.,/-]+|[.,/-](?!\w)|(?<!\d)[,/-]|(?<=\d)/")
 _CREDIT = re.compile(r"^\s*(?:\([^()]{2,30}\)\s*[-\u2013\u2014:]?|[A-ZĐ][\w.]{1,20}(?: [A-Z]{2,5})?\s+[-\u2013\u2014])\s*")
@@ -140,6 +178,10 @@ def vector_of(title: str, lead: str, body: str = "") -> Vector:
     if lead and body:
         for term in terms_of(" ".join(body.split(maxsplit=BODY_LIMIT)[:BODY_LIMIT])):
             weights[term] += BODY
+    return _weighed(weights)
+
+
+def _weighed(weights: dict[str, float]) -> Vector:
     vector: Vector = {}
     for term, weight in weights.items():
         if (rare := rarity(term)) > 0:
@@ -162,10 +204,31 @@ def story_keys(vector: Vector) -> list[str]:
 
 @dataclass(frozen=True)
 class Telling:
-    """What an article tells of its event: the vector of its terms and the days that its title names."""
+    """What an article tells of its event.
+
+    Attributes:
+        vector: its terms, those of the body too.
+        told: terms of title and opening.
+        title: terms of the title.
+        opening: terms of the opening.
+        single: length of the single syllables among `told`.
+        rare: rarity of each single syllable of title and opening.
+        names: rarity of each syllable that is written with a capital inside a sentence.
+        figures: numbers of title and opening without dates.
+        days: days that the title names.
+        issues: which part of a series the title says it is: ("phần", "20").
+    """
 
     vector: Vector
+    told: Vector
+    title: Vector
+    opening: Vector
+    single: float
+    rare: dict[str, float]
+    names: dict[str, float]
+    figures: frozenset[str]
     days: frozenset[tuple[int, int]]
+    issues: frozenset[tuple[str, str]]
 
     @classmethod
     def of(cls, article: Article) -> Telling:
@@ -176,13 +239,134 @@ class Telling:
 @lru_cache(maxsize=4096)
 def _told(title: str, lead: str, body: str) -> Telling:
     """Kept for a while: linking meets the same candidates again and again. A vector is never changed once it is made."""
-    return Telling(vector_of(title, lead, body), days_of(title))
+    opening = opening_of(lead, body)
+    whole = vector_of(title, lead, body)
+    told = vector_of(title, opening) if lead and body else whole
+    title = unicodedata.normalize("NFC", title)
+    undated = _DATE.sub(" ", f"{title} {opening}")
+    return Telling(
+        vector=whole,
+        told=told,
+        title=vector_of(title, ""),
+        opening=_weighed({term: float(count) for term, count in Counter(terms_of(opening)).items()}),
+        single=math.sqrt(sum(weight * weight for term, weight in told.items() if " " not in term)),
+        rare={term: rarity(term) for term in told if " " not in term},
+        names={name: rare for name in _names(title) | _names(opening) if (rare := rarity(name)) > 0},
+        figures=frozenset(_FIGURE.findall(undated)),
+        days=days_of(title),
+        issues=frozenset((word.lower(), number) for word, number in _ISSUE.findall(title)),
+    )
+
+
+def _names(text: str) -> set[str]:
+    """Syllables of `text` with a capital that does not begin a sentence, lower case; none where everything is written in capitals."""
+    if text.isupper():
+        return set()
+    found, begins = set(), True
+    for word in _WORD.findall(unicodedata.normalize("NFC", text)):
+        if not word[0].isalnum():
+            begins = word in _SENTENCE
+            continue
+        if word[0].isupper() and not begins:
+            found.add(word.lower())
+        begins = False
+    return found
+
+
+def features(a: Telling, b: Telling) -> list[float]:
+    """What tells whether two articles are on one event, in the order of `FEATURES`."""
+    single, pairs = _shares(a, b)
+    shared = [rare for term, rare in a.rare.items() if term in b.rare]
+    sizes = sorted((len(a.rare), len(b.rare)))
+    named = min(sum(a.names.values()), sum(b.names.values()))
+    return [
+        cosine(a.vector, b.vector),
+        single,
+        pairs,
+        cosine(a.title, b.title),
+        max(cosine(a.title, b.told), cosine(b.title, a.told)),
+        cosine(a.opening, b.opening),
+        math.log1p(sum(shared)),
+        max(shared, default=0.0),
+        len(shared) / max(1, sizes[0]),
+        sum(rare for name, rare in a.names.items() if name in b.names) / named if named else 0.0,
+        float(bool(a.figures) and bool(b.figures) and not a.figures & b.figures),
+        math.log1p(sizes[0]),
+        math.log1p(sizes[1]),
+    ]
+
+
+def _shares(a: Telling, b: Telling) -> tuple[float, float]:
+    """Cosine of the single syllables, of the pairs."""
+    single = pairs = 0.0
+    for term, weight in a.told.items():
+        if term in b.told:
+            if " " in term:
+                pairs += weight * b.told[term]
+            else:
+                single += weight * b.told[term]
+    lengths = a.single * b.single
+    rest = math.sqrt(max(0.0, 1 - a.single * a.single) * max(0.0, 1 - b.single * b.single))
+    return (single / lengths if lengths else 0.0), (pairs / rest if rest else 0.0)
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Boosted trees: at each node, of which a leaf is its own follower, a feature is compared with a threshold.
+
+    Attributes:
+        constant: to which the values of the leaves are added.
+        depth: steps from the root to the deepest leaf.
+        roots: the first node of each tree.
+    """
+
+    constant: float
+    depth: int
+    roots: NDArray[np.int64]
+    feature: NDArray[np.int64]
+    threshold: NDArray[np.float64]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, stored: dict[str, Any]) -> Forest:
+        """The trees as `benchmarks/story_likeness.py` writes them."""
+        if stored["features"] != list(FEATURES):
+            raise ValueError("The weights were fitted to other features; run benchmarks/story_likeness.py")
+        lists = {name: np.array(stored[name]) for name in ("roots", "feature", "threshold", "left", "right", "value")}
+        return cls(stored["constant"], stored["depth"], **lists)
+
+    def sure(self, values: NDArray[np.float64]) -> float:
+        """The probability that `values` speak for."""
+        node = self.roots
+        for _ in range(self.depth):
+            node = np.where(values[self.feature[node]] <= self.threshold[node], self.left[node], self.right[node])
+        return 1 / (1 + math.exp(-self.constant - float(self.value[node].sum())))
+
+
+@lru_cache(maxsize=1)
+def _forest() -> Forest:
+    return Forest.of(json.loads(_LIKENESS.read_text(encoding="utf-8")))
 
 
 def likeness(a: Telling, b: Telling) -> float:
     """How surely two articles are on one event, 0 to 1."""
     alike = cosine(a.vector, b.vector)
-    return alike * OTHER_DAY if a.days and b.days and not a.days & b.days else alike
+    if alike < FARTHEST:
+        return 0.0
+    sure = _forest().sure(np.array(features(a, b)))
+    if alike >= ALMOST_SAME and min(len(a.rare), len(b.rare)) >= FEW:
+        sure = max(sure, alike)
+    return sure * OTHER_ISSUE if _other_issue(a, b) else sure
+
+
+def _other_issue(a: Telling | Story, b: Telling | Story) -> bool:
+    """Whether two titles name different days, or different parts of a series."""
+    if a.days and b.days and not a.days & b.days:
+        return True
+    words = {word for word, _ in a.issues} & {word for word, _ in b.issues}
+    return bool(words) and not a.issues & b.issues
 
 
 @dataclass(frozen=True)
@@ -218,20 +402,23 @@ def _nearest(by_story: dict[str, list[float]]) -> str | None:
 class Story:
     """The articles of one story taken together."""
 
-    def __init__(self, number: int, telling: Telling) -> None:
+    def __init__(self, number: int, telling: Telling, published_at: datetime | None = None) -> None:
         self.numbers = [number]
+        self.begun = published_at
         self.vector: Vector = dict(telling.vector)
-        self.days = telling.days
+        self.days, self.issues = telling.days, telling.issues
         self.length = sum(weight * weight for weight in self.vector.values())
         """Of `vector`, squared."""
 
     def add(self, other: Story) -> None:
         """Take in the articles of `other`."""
         self.numbers = sorted(self.numbers + other.numbers)
+        self.begun = min((begun for begun in (self.begun, other.begun) if begun), default=None)
         self.length += other.length + 2 * cosine(self.vector, other.vector)
         for term, weight in other.vector.items():
             self.vector[term] = self.vector.get(term, 0.0) + weight
         self.days |= other.days
+        self.issues |= other.issues
 
     def is_one_with(self, other: Story) -> bool:
         """Whether two stories, of which at least one has several articles, turn out to be one.
@@ -240,14 +427,16 @@ class Story:
         """
         if len(self.numbers) + len(other.numbers) < 3 or not self.length or not other.length:
             return False
+        if not _within(self.begun, other.begun, abs(self.numbers[0] - other.numbers[0])):
+            return False
         alike = cosine(self.vector, other.vector) / math.sqrt(self.length * other.length)
-        return (alike * OTHER_DAY if self.days and other.days and not self.days & other.days else alike) >= MERGE
+        return (alike * OTHER_ISSUE if _other_issue(self, other) else alike) >= MERGE
 
 
 def group_stories(articles: Iterable[Article]) -> Iterator[tuple[str, str]]:
     """(id, story id) of each article, in the order of the input, which is oldest first.
 
-    Where articles have no date their order stands for it: the window is then the last 2,000 articles. Stories that turn out to be one
+    Where articles have no date their order stands for it: the window is then the last `UNDATED` articles. Stories that turn out to be one
     (`Story.is_one_with`) get the id of the earlier one, so nothing is given before all articles are read.
     """
     recent: list[Member] = []
@@ -258,21 +447,21 @@ def group_stories(articles: Iterable[Article]) -> Iterator[tuple[str, str]]:
         telling = Telling.of(article)
         keys = story_keys(telling.vector)
         shared = Counter(position for key in keys for position in by_key[key][-500:])
-        positions = [position for position in shared if _in_window(article, recent[position], number - position)]
+        positions = [position for position in shared if _within(article.published_at, recent[position].published_at, number - position)]
         near = [
             recent[position] for position in sorted(nlargest(CANDIDATES, positions, key=lambda position: (shared[position], -position)))
         ]
         by_story = _by_story(telling, near)
         story = _nearest(by_story) or article.id
         if story in stories:
-            stories[story].add(Story(number, telling))
+            stories[story].add(Story(number, telling, article.published_at))
         else:
-            stories[story] = Story(number, telling)
+            stories[story] = Story(number, telling, article.published_at)
         recent.append(Member(telling, story, article.published_at))
         names.append(article.id)
         for key in keys:
             by_key[key].append(number)
-        for other in [name for name, values in by_story.items() if name != story and max(values) >= MERGE / 2]:
+        for other in [name for name, values in by_story.items() if name != story and max(values) >= MAYBE]:
             if stories[story].is_one_with(stories[other]):
                 kept, gone = sorted((story, other), key=lambda name: stories[name].numbers[0])
                 for position in stories[gone].numbers:
@@ -282,10 +471,9 @@ def group_stories(articles: Iterable[Article]) -> Iterator[tuple[str, str]]:
     yield from zip(names, (member.story_id for member in recent), strict=True)
 
 
-def _in_window(article: Article, member: Member, distance: int) -> bool:
-    if article.published_at is None or member.published_at is None:
-        return distance <= 2000
-    return abs(article.published_at - member.published_at) <= WINDOW
+def _within(one: datetime | None, other: datetime | None, distance: int) -> bool:
+    """Whether two articles, `distance` apart in the input, are of one window."""
+    return distance <= UNDATED if one is None or other is None else abs(one - other) <= WINDOW
 
 
 def story_of(article: Article, candidates: Sequence[Article]) -> str | None:
@@ -303,15 +491,15 @@ def stories_joined(article: Article, story: str, candidates: Sequence[Article]) 
         name, told = other.story_id or other.id, Telling.of(other)
         near[name] = max(near[name], likeness(telling, told))
         if name in by_story:
-            by_story[name].add(Story(number, told))
+            by_story[name].add(Story(number, told, other.published_at))
         else:
-            by_story[name] = Story(number, told)
-    whole = Story(0, telling)
+            by_story[name] = Story(number, told, other.published_at)
+    whole = Story(0, telling, article.published_at)
     if story in by_story:
         whole.add(by_story.pop(story))
     joined = []
     for name, other_story in by_story.items():
-        if near[name] >= MERGE / 2 and whole.is_one_with(other_story):
+        if near[name] >= MAYBE and whole.is_one_with(other_story):
             whole.add(other_story)
             joined.append(name)
     return joined

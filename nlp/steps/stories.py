@@ -11,4 +11,4 @@ def find_story_keys(title: str, lead: str, body: str) -> list[str]:
     return story_keys(vector_of(title, lead, body))
 
 
-STEP = Step(find_story_keys, version=3, writes="story_keys")
+STEP = Step(find_story_keys, version=4, writes="story_keys")

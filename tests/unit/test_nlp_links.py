@@ -96,6 +96,40 @@ def test_pairs_are_found_in_the_order_of_the_input() -> None:
     assert [(pair.a, pair.b) for pair in found] == [("a", "c")]
 
 
+def prices(seed: int) -> str:
+    chance = random.Random(seed)
+    shops = (
+        "SJC Hà Nội",
+        "SJC Mỹ Tho",
+        "Doji",
+        "PNJ Cần Thơ",
+        "Phú Quý",
+        "Bảo Tín Minh Châu",
+        "Eximbank",
+        "TPBank Gold",
+        "Mi Hồng",
+        "Ngọc Thẩm",
+    )
+    return " ".join(
+        f"Sáng nay vàng {shop} niêm yết ở mức {chance.randint(3400, 3700)} nghìn đồng mỗi chỉ mua vào và "
+        f"{chance.randint(3400, 3700)} nghìn đồng bán ra, chênh lệch {chance.randint(10, 99)} nghìn đồng so với hôm qua tại {shop}."
+        for shop in shops
+    )
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_another_day_of_a_series_is_no_copy_and_its_edited_reprint_is(seed: int) -> None:
+    first, second = prices(0), prices(seed)
+    reprint = "Theo Báo Sông Tiền. " + altered(first, 0.15, seed)
+    assert [(pair.a, pair.b) for pair in find_copies([("dau", first), ("sau", second), ("chep", reprint)])] == [("dau", "chep")]
+
+
+def test_two_headlines_that_share_a_phrase_are_no_copies() -> None:
+    headlines = ["Cầu Kênh Xáng bị sập ở Cai Lậy: tạm giữ tài xế", "Khởi tố tài xế trong vụ cầu Kênh Xáng sập ở Cai Lậy"]
+    assert similarity(shingle(headlines[0]), shingle(headlines[1])) is None
+    assert similarity(shingle(headlines[0]), shingle(headlines[0].upper())) == 1.0
+
+
 def test_standing_paragraph_of_many_articles_finds_no_pairs() -> None:
     imprint = "Bản quyền thuộc về tòa soạn, mọi sao chép phải được đồng ý bằng văn bản của cơ quan chủ quản."
     texts = [(str(n), " ".join(f"tin{n}chữ{m} việc{m}{n}" for m in range(60)) + " " + imprint) for n in range(300)]
@@ -206,7 +240,7 @@ def test_a_story_ends_with_its_window() -> None:
 
 FIRE = {
     "chay": "Cháy chợ Gò Công lúc nửa đêm, 40 sạp hàng bị thiêu rụi",
-    "tieu thuong": "Tiểu thương chợ Gò Công khóc nghẹn, trắng tay sau hỏa hoạn",
+    "tieu thuong": "Tiểu thương khóc nghẹn, trắng tay sau hỏa hoạn lúc nửa đêm",
     "ca hai": "Nửa đêm chợ Gò Công cháy rụi 40 sạp: khóc nghẹn, tiểu thương nói hỏa hoạn khiến họ trắng tay",
 }
 
@@ -238,7 +272,7 @@ def test_article_that_is_linked_again_joins_no_later_stories() -> None:
 
 
 def test_copy_follows_its_origin_into_the_joined_story() -> None:
-    first = article("tieu thuong", SCHOOL, hours=1, title=FIRE["tieu thuong"], lead="Chợ Gò Công")
+    first = article("tieu thuong", SCHOOL, hours=1, title=FIRE["tieu thuong"], lead=FIRE["tieu thuong"])
     copy = article("chep", SCHOOL, hours=2, title="Ghi nhanh ở chợ")
     shelf = Shelf(link([article("chay", "", title=FIRE["chay"]), first, copy], Shelf()))
     assert shelf.articles["chep"].story_id == "tieu thuong"
@@ -249,6 +283,73 @@ def test_copy_follows_its_origin_into_the_joined_story() -> None:
 def test_another_day_of_a_series_is_another_story() -> None:
     titles = ["Bản tin trưa ngày 09/10/2021 Đài Cửa Tiểu", "Bản tin trưa ngày 10/10/2021 Đài Cửa Tiểu"]
     assert dict(group_stories([Article(id=str(number), title=title) for number, title in enumerate(titles)])) == {"0": "0", "1": "1"}
+
+
+@pytest.mark.parametrize(
+    ("title", "other"),
+    [
+        ("Truyện dài kỳ: Mùi hương đàn ông (Phần 20)", "Truyện dài kỳ: Mùi hương đàn ông (Phần 22)"),
+        ("Thông cáo số 12, Kỳ họp thứ 3 Hội đồng nhân dân tỉnh", "Thông cáo số 13, Kỳ họp thứ 3 Hội đồng nhân dân tỉnh"),
+        ("Bão số 3 đổ bộ vào Nam Bộ", "Bão số 4 đổ bộ vào Nam Bộ"),
+    ],
+)
+def test_another_part_of_a_series_is_another_story(title: str, other: str) -> None:
+    found = dict(group_stories([Article(id="a", title=title), Article(id="b", title=title), Article(id="c", title=other)]))
+    assert found == {"a": "a", "b": "a", "c": "c"}
+
+
+def test_number_that_changes_is_no_part_of_a_series() -> None:
+    titles = ["Cháy quán karaoke ở Mỹ Tho, 12 người chết", "Cháy quán karaoke ở Mỹ Tho, 13 người chết"]
+    assert dict(group_stories([Article(id=str(number), title=title) for number, title in enumerate(titles)])) == {"0": "0", "1": "0"}
+
+
+@pytest.mark.parametrize("with_lead", [(), (0,), (1, 3), (0, 1, 2, 3)])
+def test_leads_and_dates_may_be_missing(with_lead: tuple[int, ...]) -> None:
+    titles = [
+        "Cháy chợ Gò Công lúc nửa đêm, 40 sạp hàng bị thiêu rụi",
+        "Giá lúa thu đông tăng, nông dân phấn khởi",
+        "Lửa thiêu rụi 40 sạp hàng ở chợ Gò Công",
+        "Nông dân phấn khởi vì giá lúa thu đông tăng cao",
+    ]
+    leads = ["Khoảng 1 giờ sáng 14/11, lửa bùng lên ở dãy hàng vải chợ Gò Công.", "Lúa thu đông được thương lái mua tại ruộng."] * 2
+    articles = [
+        Article(id=str(n), title=title, lead=lead if n in with_lead else "", published_at=NOON if n % 2 else None)
+        for n, (title, lead) in enumerate(zip(titles, leads, strict=True))
+    ]
+    assert dict(group_stories(articles)) == {"0": "0", "1": "1", "2": "0", "3": "1"}
+
+
+def test_stories_that_began_long_apart_are_not_joined() -> None:
+    """A late article that is like both does not make one of two stories of a running topic."""
+    titles = [*FIRE.values()]
+    hours = (0, WINDOW.total_seconds() / 3600 + 1, WINDOW.total_seconds() / 3600 + 2)
+    articles = [
+        Article(id=str(n), title=t, published_at=NOON + timedelta(hours=h)) for n, (t, h) in enumerate(zip(titles, hours, strict=True))
+    ]
+    assert dict(group_stories(articles)) == {"0": "0", "1": "1", "2": "1"}
+    between = Article(id="x", title=titles[0], published_at=NOON + timedelta(hours=30))
+    assert dict(group_stories([articles[0], between, *articles[1:]])) == {"0": "0", "x": "0", "1": "1", "2": "0"}
+
+
+def test_a_story_goes_on_over_runs_days_apart() -> None:
+    """Each run knows only what is indexed; a story that is written on lasts longer than the window, one that is not ends."""
+    titles = {
+        0: "Sập cầu Kênh Xáng ở Cai Lậy, hai xe tải rơi xuống sông",
+        2: "Vụ sập cầu Kênh Xáng, Cai Lậy: hai xe tải chở quá tải trọng",
+        4: "Cầu Kênh Xáng bị sập ở Cai Lậy: tạm giữ tài xế hai xe tải",
+        12: "Khởi tố tài xế trong vụ cầu Kênh Xáng sập ở Cai Lậy",
+    }
+    shelf = Shelf()
+    for day, title in titles.items():
+        batch = [article(f"ngay {day}", "", hours=24 * day, seen=24 * day, title=title)]
+        for done in link(batch, shelf):
+            shelf.articles[done.id] = done
+    assert {name: made.story_id for name, made in shelf.articles.items()} == {
+        "ngay 0": "ngay 0",
+        "ngay 2": "ngay 0",
+        "ngay 4": "ngay 0",
+        "ngay 12": "ngay 12",
+    }
 
 
 def test_one_thing_in_several_spellings_is_one_term() -> None:
