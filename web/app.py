@@ -20,7 +20,7 @@ from diembao.errors import DiembaoError, EngineError, QueryError, UsageError
 from diembao.settings import Settings
 from diembao.state import State
 from web.desk import Desk, desk_of
-from web.pages import alerts, api, article, health, search
+from web.pages import alerts, api, article, corrections, health, search
 from web.security import SECURITY_HEADERS, Guard
 
 _log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def create_app(settings: Settings, engine: SearchEngine, state: State, clock: Cl
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(Guard, office=settings.office)
     app.mount("/static", _Static(directory=Path(__file__).parent / "static"), name="static")
-    for page in (search, article, alerts, api, health):
+    for page in (search, article, corrections, alerts, api, health):
         app.include_router(page.router)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)

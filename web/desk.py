@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from diembao import __version__
 from diembao.clock import VIETNAM, Clock
-from diembao.engine import SearchEngine
+from diembao.corrections import as_text
+from diembao.engine import IRRELEVANT, SearchEngine
 from diembao.errors import ConfigError
 from diembao.settings import Settings
 from diembao.source import read_source, source_files
@@ -40,12 +42,14 @@ class Desk:
         engine: finds and counts articles.
         state: revisions and the alert log.
         clock: the present moment.
+        form_token: stands in every form; a page of another site cannot know it. New with every start.
     """
 
     settings: Settings
     engine: SearchEngine
     state: State
     clock: Clock
+    form_token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
     @cached_property
     def templates(self) -> Environment:
@@ -58,6 +62,7 @@ class Desk:
             lstrip_blocks=True,
         )
         environment.filters |= {"marked": marked, "unmarked": unmarked, "web_link": web_link}
+        environment.filters["corrected_text"] = lambda value, field: as_text(field, value)
         return environment
 
     @property
@@ -144,7 +149,7 @@ class Names:
     def __call__(self, facet: str, value: str) -> str:
         """The name of `value` of `facet` (topic, sentiment, critical_of, place, source, kind)."""
         if facet == "topic":
-            return self.taxonomy.topic_name(value, self.texts.language)
+            return self.texts("topic.irrelevant") if value == IRRELEVANT else self.taxonomy.topic_name(value, self.texts.language)
         if facet == "source":
             return self.sources.get(value, value)
         if facet in ("sentiment", "critical_of", "kind"):

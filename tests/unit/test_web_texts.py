@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import web
+from diembao.corrections import FIELDS
 from web.addresses import CRITICAL_OF, FILTERS, KINDS, SENTIMENTS
 from web.texts import LANGUAGES, Texts, read_texts
 
@@ -37,6 +38,7 @@ def test_pages_name_exactly_the_texts_that_exist() -> None:
     composed = {f"field.{name}" for name in (*FILTERS, "q", "from", "to", "story", "sort", "copies", "after")}
     composed |= {f"chart.title.{interval}" for interval in ("hour", "day", "week", "month")}
     composed |= {f"sort.{order}" for order in ("relevance", "time")} | {"alert.open", "alert.closed"}
+    composed |= {f"corrected.{field}" for field in FIELDS}
     composed |= {f"sentiment.{x}" for x in SENTIMENTS} | {f"critical_of.{x}" for x in CRITICAL_OF} | {f"kind.{x}" for x in KINDS}
     composed |= {
         f"error.{kind}.{part}" for kind in ("missing", "refused", "invalid", "engine", "state", "defect") for part in ("title", "hint")

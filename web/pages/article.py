@@ -15,6 +15,7 @@ from diembao.engine import Filters, SearchEngine, SearchRequest
 from diembao.state import Revision, State
 from web.desk import desk_of
 from web.marking import mark_reasons
+from web.pages.corrections import correction_form
 
 MOST_COPIES = 200
 MOST_OF_STORY = 20
@@ -52,10 +53,15 @@ class KeptRevision:
 @router.get("/articles/{article_id}")
 def article(request: Request, article_id: str) -> HTMLResponse:
     """The article with this id, or 404."""
-    desk = desk_of(request)
-    found = desk.engine.get(article_id) if len(article_id) <= 64 else None
+    found = desk_of(request).engine.get(article_id) if len(article_id) <= 64 else None
     if found is None:
         raise HTTPException(404)
+    return show_article(request, found)
+
+
+def show_article(request: Request, found: Article, status: int = 200, problem: str = "") -> HTMLResponse:
+    """The page of an article; `problem` says why a correction of it could not be kept."""
+    desk = desk_of(request)
     reasons = {
         "tone": found.sentiment.sentences if found.sentiment else [],
         "blame": found.critical_of.sentences if found.critical_of else [],
@@ -64,11 +70,13 @@ def article(request: Request, article_id: str) -> HTMLResponse:
     return desk.page(
         request,
         "article.html",
+        status,
         article=found,
         text=mark_reasons(found.title, found.lead, found.body, reasons),
         group=group,
         story=_rest_of_story(desk.engine, found, {member.id for member in group.members} if group else set()),
         revisions=_revisions(desk.state, found.id),
+        form=correction_form(desk, found, problem),
     )
 
 
