@@ -2,14 +2,18 @@
 
 The candidates come from what is indexed (through `CandidateFinder`) and from the articles of the same batch, so nothing is kept in
 memory between batches. The origin of a text is who published it first, whichever the crawler saw first: when the original
-arrives after its reprint, the reprint is pointed at it. The order is defined (`published`), so a replay gives the same groups.
+arrives after its reprint, the reprint is pointed at it. Who credits another outlet that has the same text ("Nguồn: Báo Hậu Giang") is
+not the origin, whatever times the pages print. The order is defined (`published`), so a replay gives the same groups.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from diembao.article import Article
 from diembao.engine import CandidateFinder
@@ -51,14 +55,59 @@ def _link_one(article: Article, known: _Known) -> None:
         known.put(article.with_fields(copy_of=None, similarity=None, story_id=_story(article, known)))
         return
     origins = [known.origin_of(known.articles[identity]) for identity in alike]
-    origin = min(origins, key=published)
-    if published(origin) < published(article):
+    origin = _first(origins)
+    if _first([origin, article]) is origin:
         score = alike.get(origin.id) or max(alike.values())
         known.put(article.with_fields(copy_of=origin.id, similarity=round(score, 4), story_id=origin.story_id or origin.id))
         return
     known.put(article.with_fields(copy_of=None, similarity=None, story_id=origin.story_id or origin.id))
     for identity, score in alike.items():
         known.put(known.articles[identity].with_fields(copy_of=article.id, similarity=round(score, 4)))
+
+
+def _first(articles: Sequence[Article]) -> Article:
+    """Whose text it is: the first that credits none of the others; the first of all where everyone credits another."""
+    return min(articles, key=lambda article: (any(says_from(article, other) for other in articles), published(article)))
+
+
+def says_from(article: Article, other: Article) -> bool:
+    """Whether `article` says that its text comes from the outlet of `other`, which is another one.
+
+    The address of the credit decides by its host, its name by the outlet's id or host: "Báo Hậu Giang" is `baohaugiang`.
+    """
+    credit = article.credited_source
+    if credit is None or (article.source and article.source == other.source):
+        return False
+    host = _host(credit.url or "")
+    if host and host == _host(other.url) != _host(article.url):
+        return True
+    named = {_bare(part) for part in _PARTS.split(credit.name)} - {""}
+    return bool(named & _outlet(other)) and not named & _outlet(article)
+
+
+_PARTS = re.compile(r"\s*[,/;|]\s*|\s+[-\u2013\u2014]\s+")
+"""What stands between the outlets of one credit: "Vietnamnet/Reuters"."""
+
+
+def _outlet(article: Article) -> set[str]:
+    """The names by which the outlet of `article` may be credited, in the form of `_bare`."""
+    labels = _host(article.url).split(".")[:-1]
+    return {_bare(name) for name in (article.source, *labels) if len(name) > 3} - {""}
+
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").removeprefix("www.")
+    except ValueError:
+        return ""
+
+
+def _bare(name: str) -> str:
+    """Letters and digits of an outlet's name without marks, without what comes and goes ("Báo", "điện tử", "Online", ".vn")."""
+    plain = unicodedata.normalize("NFD", name.lower().replace("đ", "d"))
+    words = re.sub(r"[^a-z0-9. ]", "", plain.replace("-", "")).strip().removesuffix(".com.vn").removesuffix(".vn").split()
+    letters = "".join(words).replace(".", "").removesuffix("online").removesuffix("dientu")
+    return letters.removeprefix("bao") if len(letters) > 6 else letters
 
 
 def _story(article: Article, known: _Known) -> str:

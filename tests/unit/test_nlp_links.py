@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from diembao.article import Article
+from diembao.article import Article, CreditedSource
 from nlp.copies import copy_keys, find_copies, shingle, similarity
 from nlp.linking import link
 from nlp.steps.copies import find_copy_keys
@@ -217,6 +217,51 @@ def test_page_that_prints_only_a_day_does_not_count_as_first() -> None:
     portal = article("cong", FLOOD, hours=-5, seen=2).with_fields(published_precision="day")
     linked = {done.id: done for done in link([portal, article("bao", edited(FLOOD), hours=3)], Shelf())}
     assert linked["cong"].copy_of == "bao"
+
+
+def credited(made: Article, source: str, name: str = "", address: str | None = None) -> Article:
+    credit = CreditedSource(name=name, url=address) if name or address else None
+    return made.with_fields(source=source, url=f"https://{source}.vn/{made.id}", credited_source=credit)
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("Báo Sông Tiền", None),
+        ("Sông Tiền Online", None),
+        ("TTXVN/Báo Sông Tiền", None),
+        ("baosongtien.vn", None),
+        ("Xem bài gốc", "https://www.baosongtien.vn/goc"),
+    ],
+)
+@pytest.mark.parametrize("batches", [2, 1])
+def test_who_credits_another_outlet_is_not_the_origin(name: str, address: str | None, batches: int) -> None:
+    """Although the reprint claims the earlier time."""
+    original = credited(article("goc", FLOOD, hours=1), "baosongtien")
+    reprint = credited(article("chep", edited(FLOOD), hours=0), "tingop", name, address)
+    shelf = Shelf()
+    for batch in ([reprint], [original]) if batches == 2 else ([reprint, original],):
+        for done in link(batch, shelf):
+            shelf.articles[done.id] = done
+    assert {name: made.copy_of for name, made in shelf.articles.items()} == {"goc": None, "chep": "goc"}
+    assert shelf.articles["chep"].story_id == shelf.articles["goc"].story_id
+    again = link([shelf.articles["chep"]], shelf)
+    assert [(made.id, made.copy_of) for made in again] == [("chep", "goc")]
+
+
+@pytest.mark.parametrize("name", ["TTXVN", "Báo Hậu Giang", "Tin gộp", ""])
+def test_credit_of_someone_else_says_nothing(name: str) -> None:
+    original = credited(article("goc", FLOOD, hours=0), "tingop", name)
+    reprint = credited(article("chep", edited(FLOOD), hours=1), "baosongtien")
+    linked = {done.id: done for done in link([reprint, original], Shelf())}
+    assert linked["chep"].copy_of == "goc"
+
+
+def test_same_minute_is_decided_by_credit_then_by_who_was_seen_first() -> None:
+    one, two = credited(article("a", FLOOD, seen=2), "tingop"), credited(article("b", FLOOD, seen=1), "baosongtien")
+    assert {done.id: done.copy_of for done in link([one, two], Shelf())} == {"a": "b", "b": None}
+    one, two = one, credited(two, "baosongtien", "Tin Gộp")
+    assert {done.id: done.copy_of for done in link([one, two], Shelf())} == {"a": None, "b": "a"}
 
 
 def test_articles_on_one_event_are_one_story() -> None:
