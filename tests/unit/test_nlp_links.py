@@ -286,7 +286,7 @@ def test_a_story_ends_with_its_window() -> None:
 FIRE = {
     "chay": "Cháy chợ Gò Công lúc nửa đêm, 40 sạp hàng bị thiêu rụi",
     "tieu thuong": "Tiểu thương khóc nghẹn, trắng tay sau hỏa hoạn lúc nửa đêm",
-    "ca hai": "Nửa đêm chợ Gò Công cháy rụi 40 sạp: khóc nghẹn, tiểu thương nói hỏa hoạn khiến họ trắng tay",
+    "ca hai": "Cháy chợ Gò Công lúc nửa đêm: tiểu thương khóc nghẹn, trắng tay",
 }
 
 
