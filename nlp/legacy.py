@@ -14,6 +14,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from nlp.syllables import is_syllable
+from nlp.words import dictionary_syllables
 
 _TCVN3_LETTERS = str.maketrans(
     "¡¢£¤¥¦§¨©ª«¬\u00ad®µ¶·¸¹»¼½¾ÆÇÈÉÊËÌÎÏÐÑÒÓÔÕÖ×ØÜÝÞßáâãäåæçèéêëìíîïñòóôõö÷øùúûüýþ",
@@ -86,7 +87,7 @@ def undo_legacy(text: str) -> str:
     if not suspects:
         return text
     words = list(islice((piece for number in suspects for piece in _PIECE.findall(lines[number])), _READ))
-    marked = [word for word in words if not word.isascii()]
+    marked = [word for word in words if len(word) > 1 and not word.isascii()]  # "10×20" is no "ì"
     if len(marked) < 2 or sum(map(_is_right, marked)) > 0.4 * len(marked):
         return text
     best: Callable[[str], str] | None = None
@@ -99,9 +100,23 @@ def undo_legacy(text: str) -> str:
             best, most = convert, right
     if best is None:
         return text
+    mixed = any(map(_UNICODE_ONLY.search, lines))
     for number in suspects:
-        lines[number] = best(lines[number])
+        converted = best(lines[number])
+        if not _stands(lines[number], converted, mixed):
+            lines[number] = converted
     return "\n".join(lines)
+
+
+def _stands(line: str, converted: str, mixed: bool) -> bool:
+    """Whether a line among those of an old encoding is right as it stands ("Hôm nay: 38").
+
+    Both ways may give words; then it stands where other lines of the text are in Unicode (`mixed`).
+    """
+    marked = [piece for piece in _PIECE.findall(line) if not piece.isascii()]
+    if not all(word.lower() in dictionary_syllables() for word in marked):
+        return False
+    return mixed or not all(word.lower() in dictionary_syllables() for word in _PIECE.findall(converted) if not word.isascii())
 
 
 def _is_right(word: str) -> bool:

@@ -285,6 +285,9 @@ _PHONETIC = frozenset("ɪʏɴʀʟɢʜʙɑɡɩɛ")
 _LIVING = frozenset("ŋɖɗɓƀƈƙɛɔƒɣɠʋƴɩʊɲɨʉɑɯəǝħŧłɫ")
 """Unusual Latin letters that languages with tone marks are written in: Êđê, Jarai, Bahnar, Ewe, Hausa, Lingala, Ngiemboon."""
 
+_HIGHLANDS = frozenset("ƀɓ")
+"""Letters of the Central Highlands, whose languages have horns, but no tones: Êđê, Jarai, Bahnar, Mnông."""
+
 _SUSPECT = re.compile(
     "[^\x00-\x7f\u00a0-\u00af\u00b0-\u00b4\u00b6-\u00cf\u00d1-\u00ef\u00f1-\u0130\u0132-\u0137\u0139-\u0148\u014a-\u0180\u0182-\u0188\u018a-\u0191\u0193-\u024f"
     "\u1e00-\u1eff\u2000-\u206f\u20a0-\u20cf\u2190-\u22ff\u2500-\u27bf\u3000-\u9fff\uac00-\ud7ff\ufffd\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff]"
@@ -464,6 +467,8 @@ def _read_word(word: str) -> _Reading:
     else:
         capitals = all("SMALL CAPITAL" in alphabet for alphabet in _alphabets(word))
         vietnamese = only_vietnamese if set(word.lower()) & _LIVING else _is_vietnamese(best)
+        if set(word.lower()) & _HIGHLANDS:
+            vietnamese = vietnamese and any(mark in TONES for mark in unicodedata.normalize("NFD", word))
         certain = marks > 0 and (mixed or len(kinds) > 1) and (capitals or vietnamese)
     telling = 0 if typing_slip or "ı" in word else 2 if FAKE in kinds or len(kinds) > 1 or overlays > 1 else 1
     scarce = whole or FAKE not in kinds

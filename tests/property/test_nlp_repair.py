@@ -45,7 +45,7 @@ ONE_SCRIPT = st.sampled_from(sorted(BLOCKS)).flatmap(
         max_size=60,
     )
 )
-HIGHLANDS = st.text("aăâbƀčdđeĕêghiĭjklmnñoŏôơpqrstuŭưwyČƀƁĂ\u0306' ,.\n", max_size=80)
+HIGHLANDS = st.text("aăâbƀčdđeĕêghiĭjklmnñoŏôơpqrstuŭưwyČƀɃĂ\u0306' ,.\n", max_size=80)
 VIETNAMESE = st.lists(
     st.sampled_from(["Công", "an", "tỉnh", "Đồng", "Tháp", "xử", "lý", "nghiêm", "ở", "nơi", "ấy"]), min_size=1, max_size=12
 )

@@ -7,12 +7,13 @@ import json
 import random
 import re
 import unicodedata
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
 import pytest
 
-from nlp.legacy import tcvn3, undo_legacy, vni
+from nlp.legacy import _TCVN3_LETTERS, _VNI_LETTERS, _VNI_MARKS, tcvn3, undo_legacy, vni
 from nlp.repair import clean_characters, lookalike, repair
 from nlp.syllables import is_syllable
 
@@ -273,7 +274,46 @@ def test_text_of_old_fonts_is_read_again(written: str) -> None:
     assert repair(f"{written}\nBáo điện tử Đồng Tháp").text == f"{LEGACY[written]}\nBáo điện tử Đồng Tháp"
 
 
+def in_tcvn3(text: str) -> str:
+    """`text` as a page in a TCVN3 font holds it: one code per letter, the same for small and capital ones except seven."""
+    codes = {chr(letter): chr(code) for code, letter in _TCVN3_LETTERS.items()}
+    return "".join(codes.get(letter) or codes.get(letter.lower(), letter) for letter in text)
+
+
+def in_vni(text: str) -> str:
+    """`text` as a page in a VNI font holds it: a vowel, and a code for its marks behind it."""
+    codes = {marks: code for code, marks in _VNI_MARKS.items()}
+    letters = {chr(letter): chr(code) for code, letter in _VNI_LETTERS.items()}
+    written = []
+    for letter in text:
+        decomposed = unicodedata.normalize("NFD", letter)
+        base, marks = decomposed[0], decomposed[1:]
+        if letter in letters or not marks:
+            written.append(letters.get(letter, letter))
+            continue
+        if "\u031b" in marks:
+            base = letters[unicodedata.normalize("NFC", base + "\u031b")]
+        kept = "".join(sorted((mark for mark in marks if mark != "\u031b"), key=lambda mark: mark not in "\u0302\u0306"))
+        code = codes[kept] if kept else ""
+        written.append(base + (code.upper() if base.isupper() else code))
+    return "".join(written)
+
+
+@pytest.mark.parametrize("encode", [in_tcvn3, in_vni])
+@pytest.mark.parametrize("name", CLEAN_ARTICLES)
+def test_whole_articles_of_old_fonts_are_read_again(name: str, encode: Callable[[str], str]) -> None:
+    text = repair(article(name)).text
+    lines = text.split("\n")
+    mixed = "\n".join(encode(line) if number % 2 else line for number, line in enumerate(lines))
+    capitals = "\n".join(map(encode, (line.upper() for line in lines)))
+    for written, meant in ((encode(text), text), (mixed, text), (capitals, text.upper())):
+        assert written != meant
+        assert repair(written).obfuscated is False
+        assert repair(written).text.lower() == meant.lower()
+
+
 FOREIGN = [
+    "npr.: 10×1024×1024, 3×4",
     "Le président français a été élu hier à l'unanimité, où dû tôt côté là-bas ça va",
     "El niño comió mañana por la mañana más rápido también así",
     "Não é possível que são três corações irmãos",
