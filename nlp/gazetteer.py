@@ -204,6 +204,7 @@ OTHER_NAMES = {
     "Phan Rang": "Thành phố Phan Rang-Tháp Chàm",
     "Bà Rịa": "Thành phố Bà Rịa",
     "Vũng Tàu": "Thành phố Vũng Tàu",
+    "Cát Bà": "Huyện Cát Hải",
 }
 """What else units are called in the press."""
 

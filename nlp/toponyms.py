@@ -17,6 +17,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from diembao.article import PlaceLevel
 from nlp.gazetteer import MERGER, Gazetteer, Key, Unit, gazetteer, name_key, syllable_key
 
 
@@ -109,19 +110,20 @@ _FIRM_HEADS = re.compile(r"\b(?:tập đoàn|công ty|ctcp|tnhh|cty|ông chủ|c
 _CLUB_AFTER = re.compile(r"[ \u00a0]*(?:FC|F\.C|T&T|T & T|TT\b|ACB|United|Club|Watabe|Buffaloes|Heat|Dragons|Phượng Hoàng)")
 _NAME_AFTER = re.compile(
     r"[ \u00a0](?:Mới|Giải Phóng|Giải phóng|Tiếp Thị|Tiếp thị|Co\.?op|Coop|Times|Tourist|Tourism|Bank|Land|Telecom|Food|Bus"
-    r"|Petrol|Radio|Star|Pearl|Securities|TV|Plaza|Metropole|Opera|Ford|Toyota|Water|Port|Paper|Milk|Pharma|Fashion|Beer)\b"
+    r"|Petrol|Radio|Star|Pearl|Securities|TV|Plaza|Metropole|Opera|Ford|Toyota|Water|Port|Paper|Milk|Pharma|Fashion|Beer"
+    r"|Green|Garden|Tower|Center|Centre|Complex|Riverside|Homes|Thương Tín)\b"
     r"|-?Tourist\b"
 )
 _CHINESE = re.compile(r"[^.\n;]{0,30}\b(?:Trung Quốc|TQ|Đài Loan|Triều Tiên)\b")
 _CHINESE_NAMES = frozenset(name_key(name) for name in ("Hà Nam", "Sơn Tây", "Hà Bắc", "An Huy", "Hải Nam", "Tây Ninh", "Hải Dương"))
 _FOOTBALL = re.compile(
     r"V[.\- ]?League|HLV|hạng Nhất|C[úu]p Quốc gia|C[úu]p QG|[Cc]ầu thủ|bàn thắng|ghi bàn|[Tt]iền đạo|[Tt]hủ môn|[Tt]rung vệ"
-    r"|[Tt]iền vệ|[Hh]ậu vệ|AFC Cup|SLNA|HAGL|[Nn]goại binh|VPF|VBA"
+    r"|[Tt]iền vệ|[Hh]ậu vệ|AFC Cup|SLNA|HAGL|[Ll]ượt trận|[Ll]àm khách|\bFC\b|VCK|[Nn]goại binh|VPF|VBA"
     r"|bóng chuyền|bóng rổ|penal?ty|luân lưu|trụ hạng"
 )
 _SPORT = re.compile(
     r"CLB|[Vv]òng \d+|[Vv]òng đấu|[Tt]rận đấu|CĐV|[Đđ]ội khách|[Đđ]ội chủ nhà|[Tt]rọng tài|Viettel|[Tt]ân binh|[Bb]óng đá"
-    r"|U\.?\d\d|[Ss]ân cỏ|[Đđ]ội bóng|VFF|FIFA|toàn đội|[Bb]án kết|[Cc]hung kết"
+    r"|U\.?\d\d|[Ss]ân cỏ|[Đđ]ội bóng|VFF|FIFA|toàn đội|[Bb]án kết|[Cc]hung kết|[Áá] quân|đụng độ"
 )
 
 
@@ -140,6 +142,9 @@ def _candidates(text: str, known: Gazetteer) -> Iterator[_Candidate]:
                 index += 1
                 continue
             count, units = found
+            if tokens[index].key in _DIRECTIONS and units[0].level != "province" and _is_province(line, tokens, index, known, unmarked):
+                index += 1  # "phía Bắc Hà Nội" is no "Bắc Hà"
+                continue
             candidate = _judge(line, tokens, index, count, units, shouting, text)
             if candidate is None or (not candidate.rank and not candidate.bare):
                 candidate = _in_a_row(line, tokens, index, count, units, row) or candidate
@@ -150,6 +155,17 @@ def _candidates(text: str, known: Gazetteer) -> Iterator[_Candidate]:
                 continue
             yield candidate._replace(start=candidate.start + begin, end=candidate.end + begin)
             index += count
+
+
+_DIRECTIONS = frozenset(syllable_key(word) for word in ("Bắc", "Nam", "Đông", "Tây"))
+
+
+def _is_province(line: str, tokens: Sequence[_Token], index: int, known: Gazetteer, unmarked: bool) -> bool:
+    """Whether a province's name begins at the next word and reaches over the end of the name at `index`."""
+    if index + 2 >= len(tokens):
+        return False
+    here, behind = _longest(line, tokens, index, known, unmarked), _longest(line, tokens, index + 1, known, unmarked)
+    return here is not None and behind is not None and behind[0] >= here[0] and any(unit.level == "province" for unit in behind[1])
 
 
 _ROW_GAP = re.compile(r"(,|;| và| hoặc|, và) ")
@@ -202,7 +218,10 @@ def _tokens(line: str) -> list[_Token]:
         word, start = match.group(), match.start()
         if not (word.islower() or word.isupper() or word.istitle()):
             for cut in range(2, len(word) - 1):
-                if word[cut].isupper() and word[cut + 1].islower() and (word[cut - 1].islower() or word[:cut] in ("HCM", "TPHCM")):
+                if word[cut].isupper() and (
+                    (word[cut - 1].islower() and word[cut:] not in ("TV", "FM"))
+                    or (word[cut + 1].islower() and word[:cut] in ("HCM", "TPHCM"))
+                ):
                     tokens.append(_Token(word[:cut], start, start + cut, syllable_key(_plain(word[:cut]))))
                     word, start = word[cut:], start + cut
                     break
@@ -255,7 +274,7 @@ def _judge(
     after = line[end : end + 40]
     if _CLUB_AFTER.match(after) and not rank.startswith(("tỉnh", "phường", "xã", "quận", "huyện")):
         return None
-    if rank in ("", "thành phố") and _behind_club_word(tokens, before, words):
+    if rank in ("", "thành phố") and _behind_club_word(line, start, tokens, before, words):
         return None
     if rank in ("", "tỉnh") and key in _CHINESE_NAMES and _CHINESE.match(after):
         return None
@@ -263,11 +282,20 @@ def _judge(
         wanted = tuple(unit for unit in units if _rank_fits(unit, rank)) or tuple(unit for unit in units if _level_fits(unit, rank))
         if wanted:
             return _Candidate(start, end, rank, wanted, True, key)
+        provinces = tuple(unit for unit in units if unit.level == "province")
+        if provinces and rank in ("quận", "huyện", "phường", "xã") and tokens[index - 1].text.lower() == rank:
+            # "các quận, huyện Hà Nội", "phố phường Hà Nội": there is no such district or commune
+            return _Candidate(tokens[index].start, end, "", provinces, True, key)
         return None
     if tokens[index].text[0].isdigit():
         return None
+    if (english := _ENGLISH_RANK.match(after)) and (
+        meant := tuple(unit for unit in units if unit.level == _ENGLISH_LEVELS[english[1].lower()])
+    ):
+        return _Candidate(start, end, "", meant, True, key)
     provinces = tuple(unit for unit in units if unit.level == "province")
-    cities = tuple(unit for unit in units if unit.level == "district") if key in _keys("famous") else ()
+    famous = key in _keys("famous")
+    cities = (tuple(unit for unit in units if unit.level == "district") or units) if famous else ()
     chosen = provinces or cities
     if not chosen:
         weak = tuple(unit for unit in units if unit.level == "district") if count > 1 else ()
@@ -282,6 +310,10 @@ def _judge(
         if _is_other(line, tokens, index, count, words, key, shouting, text):
             return None
         alone = count > 1 and _stands_alone(line, tokens, index, count, words)
+        homes = {unit.province for unit in weak}
+        if len(homes) == 1 and key not in _keys("given_names") and _is_shown(line, tokens, index, words, after):
+            meant = tuple(unit for unit in units if unit.province in homes and (unit.level == "district" or unit.valid_to is None))
+            return _Candidate(start, end, "", meant, True, key)
         if alone and words and words[-1] in _PLACING:
             return _Candidate(start, end, "", units, False, key, local=True, placed=True)
         if weak:
@@ -293,11 +325,44 @@ def _judge(
             return None
     if _is_other(line, tokens, index, count, words, key, shouting, text):
         return None
-    bare = key not in _keys("doubtful_alone") or (bool(words) and words[-1] in _lists()["locative"])
+    bare = key not in _keys("doubtful_alone") or _is_placed(line, tokens, index, words, after)
     return _Candidate(start, end, "", chosen, bare, key)
 
 
+_ENGLISH_RANK = re.compile(r" (province|district|commune|ward)\b", re.IGNORECASE)
+_ENGLISH_LEVELS: dict[str, PlaceLevel] = {"province": "province", "district": "district", "commune": "ward", "ward": "ward"}
 _PLACING = frozenset(["ở", "tại", "dân"])
+
+
+_ROUTE_BEFORE = re.compile(
+    r"(?:đường sắt|cao tốc|tuyến|đoạn|tàu|\bga\b|đường ray|Cát Linh|metro)[^;\n]{0,40}[^\W\d_][ \u00a0]?[-–][ \u00a0]?$", re.IGNORECASE
+)
+_ADDRESS_BEFORE = re.compile(
+    r"\b(?:phố|đường|ngõ|ngách|số nhà|KĐT|khu đô thị|chung cư|ga|chợ|bệnh viện|trường|phường|xã|P\.)[^.;\n]{2,40}, $", re.IGNORECASE
+)
+
+
+def _is_placed(line: str, tokens: Sequence[_Token], index: int, words: list[str], after: str) -> bool:
+    """Whether a name that others bear too stands where places do: "từ Hà Đông", "cao tốc TP.HCM - Long Thành", "phố X, Đống Đa"."""
+    locative = _lists()["locative"]
+    if any(" ".join(words[-size:]) in locative for size in (1, 2, 3) if len(words) >= size):
+        return True
+    begin, start = max(0, tokens[index].start - 80), tokens[index].start
+    if line.endswith("(", 0, start) and after.startswith(")"):
+        return True
+    return _ROUTE_BEFORE.search(line, begin, start) is not None or _ADDRESS_BEFORE.search(line, begin, start) is not None
+
+
+_HEADING = re.compile(r" ?: (?![\"'“‘])")
+
+
+def _is_shown(line: str, tokens: Sequence[_Token], index: int, words: list[str], after: str) -> bool:
+    """Whether a district's name without its rank stands where one does: "tại Hàm Tân", "Huyện ủy Chư Sê", "(Đô Lương)", "Nho Quan:"."""
+    placing = _lists()["placing"]
+    if (words[-1:] and words[-1] in placing) or " ".join(words[-2:]) in placing:
+        return True
+    before = line[: tokens[index].start]
+    return (before.endswith("(") and after.startswith(")")) or (not before.strip() and _HEADING.match(after) is not None)
 
 
 def _stands_alone(line: str, tokens: Sequence[_Token], index: int, count: int, words: list[str]) -> bool:
@@ -331,6 +396,10 @@ def _rank_before(line: str, tokens: Sequence[_Token], index: int) -> tuple[str, 
             if gap.strip(" \u00a0") not in ("", ".") or not (last.text[0].isupper() or gap.startswith(".")) or (gap == "" and width == 1):
                 continue
         elif gap not in (" ", "\u00a0"):
+            continue
+        if words == "xã" and index >= 2 and tokens[index - 2].text.lower() in ("tác", "ông", "bà"):
+            continue  # hợp tác xã; "ông xã", "bà xã" are spouses
+        if words == "phường" and index >= 2 and tokens[index - 2].text.lower() == "phố":
             continue
         if words == "thành" and (index < 2 or not line[: last.start].rstrip().lower().endswith(("tỉnh", "tỉnh,"))):
             continue
@@ -369,7 +438,12 @@ _VIETNAMESE_LETTER = re.compile("[ăâđêôơưĂÂĐÊÔƠƯ\u1ea0-\u1ef9]")
 _BREAK = re.compile(r"[,;:!?()\[\]\"“”'‘’|/–—-]|[.]\s")
 
 
-def _behind_club_word(tokens: Sequence[_Token], before: int, words: list[str]) -> bool:
+_YOUTH_TEAM = re.compile(r"\bU[.-]\d\d $")
+
+
+def _behind_club_word(line: str, start: int, tokens: Sequence[_Token], before: int, words: list[str]) -> bool:
+    if _YOUTH_TEAM.search(line, max(0, start - 8), start):
+        return True
     if words[-1:] == ["than"]:
         return tokens[before - 1].text == "Than"
     return any(" ".join(words[-size:]) in _lists()["clubs"] for size in (1, 2, 3) if len(words) >= size)
@@ -435,6 +509,9 @@ def _is_other(line: str, tokens: Sequence[_Token], index: int, count: int, words
     return False
 
 
+_BANK = re.compile(r"(?:TMCP|[Nn]gân hàng|SHB) \(?Sài Gòn ?[-–] ?$")
+
+
 def _is_part(around: _Surroundings) -> bool:
     """The name is part of a longer one ("Thái Bình Dương", "Hà Nội Mới"), or tells a time zone."""
     if _NAME_AFTER.match(around.after):
@@ -444,7 +521,9 @@ def _is_part(around: _Surroundings) -> bool:
             return True
     if around.key == name_key("Hòa Bình") and around.last == "nobel":
         return True
-    return around.key == name_key("Hà Nội") and around.last == "giờ"
+    if around.key != name_key("Hà Nội"):
+        return False
+    return around.last == "giờ" or _BANK.search(around.line, max(0, around.start - 30), around.start) is not None
 
 
 def _is_paper(around: _Surroundings) -> bool:
@@ -454,8 +533,13 @@ def _is_paper(around: _Surroundings) -> bool:
     return _MAGAZINE.search(around.line, max(0, around.start - 40), around.start) is not None
 
 
+_HOUSE_NUMBER = re.compile(r"\b(?:số nhà|nhà số|ở số|tại số|ngõ|ngách|hẻm) \d[\d/]* $", re.IGNORECASE)
+
+
 def _is_street(around: _Surroundings) -> bool:
     """A street, bridge or river that bears the name; not a route ("đường Hà Nội - Vinh") and not the streets of a city."""
+    if _HOUSE_NUMBER.search(around.line, max(0, around.start - 20), around.start):
+        return True
     if around.last not in _lists()["streets"] or around.two in _lists()["not_streets"]:
         return False
     if around.last in ("sông", "cầu") and around.key in (name_key("Cần Thơ"), name_key("Sài Gòn")):
@@ -466,6 +550,8 @@ def _is_street(around: _Surroundings) -> bool:
 
 
 def _is_dish(around: _Surroundings) -> bool:
+    if "lễ hội" in around.line[max(0, around.start - 20) : around.start].lower():
+        return False
     return around.behind("dishes") and around.words[0] not in ("quán", "tiệm", "chuỗi", "hàng", "giống")
 
 
@@ -553,9 +639,19 @@ def _from_context(candidate: _Candidate, options: set[str], counts: Counter[str]
     if (candidate.bare and candidate.rank) or (candidate.local and not counts):
         if outlet in options:
             return outlet
+        if office not in options and candidate.rank and (namesake := _of_a_district(candidate)):
+            return namesake
         return office if office in options and not candidate.key[0].isdigit() else None  # "phường 7" is mostly one of a big city
     # a district's name without its rank: at home one writes so
     return outlet if options == {outlet} and not counts else None
+
+
+def _of_a_district(candidate: _Candidate) -> str | None:
+    """The province of today's commune that bears a former district's name ("phường Ba Đình"), the one that a reader thinks of first."""
+    today = {unit.province for unit in candidate.units if unit.level == "ward" and unit.valid_to is None}
+    districts = {unit.province for unit in gazetteer().by_key.get(candidate.key, ()) if unit.level == "district"}
+    both = today & districts
+    return both.pop() if len(both) == 1 and not candidate.key[0].isdigit() else None
 
 
 def _drop_strangers(candidates: list[_Candidate], settled: list[str | None], text: str) -> None:

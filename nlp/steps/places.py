@@ -22,4 +22,4 @@ def places(text: str, published_at: datetime | None, office_province: str | None
     return list(found.values())
 
 
-STEP = Step(places, version=2, writes="places")
+STEP = Step(places, version=3, writes="places")

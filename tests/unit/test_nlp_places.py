@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.places import measure, records_of
+from benchmarks.places import measure, measure_provinces, province_records, records_of
 from diembao.article import Article
 from nlp.gazetteer import gazetteer, name_key
 from nlp.outlets import province_of_host
@@ -81,6 +81,15 @@ def test_provinces_bear_their_names_of_the_data() -> None:
         ("huyện Việt Yên", {"Bắc Ninh"}),
         ("quán cà phê Hà Nội chật kín", {"Hà Nội"}),
         ("Mua lon o Ha Noi, Da Nang va TP HCM", {"Hà Nội", "Đà Nẵng", "Hồ Chí Minh"}),
+        ("Hà NộiVĐV thể dục Nguyễn Minh Triết", {"Hà Nội"}),
+        ("tại điểm cầu Quảng Nam, phố phường Hà Nội, các quận, huyện Hà Nội", {"Đà Nẵng", "Hà Nội"}),
+        ("khu vực Bắc Hà Nội", {"Hà Nội"}),
+        ("đường sắt Cát Linh - Hà Đông và cao tốc TP.HCM - Long Thành - Dầu Giây", {"Hà Nội", "Hồ Chí Minh", "Đồng Nai"}),
+        ("Nho Quan: Tái diễn tình trạng học sinh đi xe máy", {"Ninh Bình"}),
+        ("Huyện ủy Chư Sê kỷ luật ba người; chốt kiểm soát dịch tại Hàm Tân", {"Gia Lai", "Lâm Đồng"}),
+        ("Bán nhà mặt phố Chùa Bộc, Đống Đa", {"Hà Nội"}),
+        ("Cao Phong district strives to turn tourism", {"Phú Thọ"}),
+        ("Đảng ủy phường Phú Nhuận họp", {"Hồ Chí Minh"}),
         ("Offshore wind in Ninh Thuan and Ho Chi Minh City", {"Khánh Hoà", "Hồ Chí Minh"}),
     ],
 )
@@ -104,6 +113,11 @@ def test_names_of_places(text: str, expected: set[str]) -> None:
         "giải Nobel Hòa bình, vì hòa bình",
         "Nghệ sĩ Thanh Hoa hát ở đình",
         "Tập đoàn Xây dựng Hòa Bình",
+        "dự án Hòa Bình Green City, Ngân hàng TMCP Sài Gòn - Hà Nội, Ngân hàng TMCP Sài Gòn Thương Tín",
+        "Phạm Quỳnh Anh và ông xã Quang Huy, hợp tác xã Thanh Sơn",
+        "tiền vệ khoác áo Ninh Bình, U.17 Đồng Tháp, CĐV Hải Phòng",
+        "Xuân Trường: 'Tôi ổn', Hoa hậu Thanh Thủy, sân Thống Nhất",
+        "HanoiTV, phở ở số 10 Đan Phượng",
         "cổ phiếu Quốc Cường Gia Lai giảm sàn, Hoàng Anh Gia Lai báo lãi",
         "tỉnh Hà Nam (Trung Quốc)",
         "lúc 2h (giờ Hà Nội) ngày 7/2",
@@ -258,5 +272,13 @@ def test_units_of_the_labelled_headlines(part: str) -> None:
     assert score.items == 75
     assert score.accuracy >= 0.95, score.errors
     assert score.unit_precision >= 0.95, score.errors
+    assert score.precision >= 0.97, score.errors
+    assert score.recall >= 0.95, score.errors
+
+
+@pytest.mark.parametrize("part", ["development", "test"])
+def test_provinces_of_headlines_of_ten_years(part: str) -> None:
+    score = measure_provinces(record for record in province_records() if record["part"] == part)
+    assert score.items >= 70
     assert score.precision >= 0.97, score.errors
     assert score.recall >= 0.95, score.errors
