@@ -42,11 +42,11 @@ CONTAINED_MINIMUM = 50
 """Syllables that a text must have to be called contained in another; a shorter one is a stock phrase."""
 COMMON_MINIMUM = 15
 """Syllables that two texts must have in common to be called the same; fewer, as of two headlines, only count where they are nearly all."""
-SERIES_FIGURES = 20
+SERIES_FIGURES = 25
 """Figures that both texts must have for the next rule: temperatures, prices, numbers drawn."""
 SERIES_KEPT = 0.5
-"""Where figures are common less than this share as often as words, two texts are issues of one series (weather, gold price, lottery):
-the words stay, the figures change. Who edits a text changes both alike."""
+"""Where the shorter's figures stand in the other less than this share as often as its words, two texts are issues of one series
+(weather, gold price, lottery): the words stay, the figures change. Who edits a text changes both alike."""
 COMMON_KEY = 200
 """A key that more articles share is boilerplate (an imprint, a standing paragraph) and finds no candidates."""
 
@@ -153,28 +153,28 @@ def similarity(a: Text, b: Text) -> float | None:
         return None
     long_enough = min(a.syllables, b.syllables) >= CONTAINED_MINIMUM
     most_a, most_b = _at_most(a, b), _at_most(b, a)
-    shorter, of_shorter_at_most = min((a.syllables, most_a), (b.syllables, most_b))
-    if most_a + most_b < SAME_TEXT * (a.syllables + b.syllables) and not (long_enough and of_shorter_at_most >= CONTAINED * shorter):
+    size, at_most = min((a.syllables, most_a), (b.syllables, most_b))
+    if most_a + most_b < SAME_TEXT * (a.syllables + b.syllables) and not (long_enough and at_most >= CONTAINED * size):
         return None
     in_a, in_b = _covered(a, b), _covered(b, a)
     common = int(np.count_nonzero(in_a)) + int(np.count_nonzero(in_b))
     both = common / (a.syllables + b.syllables)
-    of_shorter = float((in_a if a.syllables <= b.syllables else in_b).mean())
+    shorter, in_shorter, longer = (a, in_a, b) if a.syllables <= b.syllables else (b, in_b, a)
+    of_shorter = float(in_shorter.mean())
     same = both >= SAME_TEXT and (common >= 2 * COMMON_MINIMUM or both >= CONTAINED)
     contained = of_shorter >= CONTAINED and long_enough
-    if not (same or contained) or _series(a, in_a, b, in_b):
+    if not (same or contained) or _series(shorter, in_shorter, longer):
         return None
     return both if same else of_shorter
 
 
-def _series(a: Text, in_a: NDArray[np.bool_], b: Text, in_b: NDArray[np.bool_]) -> bool:
-    """Whether two texts with common syllables are two issues of one series."""
-    figures = len(a.figures) + len(b.figures)
-    if min(len(a.figures), len(b.figures)) < SERIES_FIGURES or figures == a.syllables + b.syllables:
+def _series(text: Text, common: NDArray[np.bool_], other: Text) -> bool:
+    """Whether `text`, the shorter, of which `common` stands in `other`, is another issue of the same series."""
+    if min(len(text.figures), len(other.figures)) < SERIES_FIGURES or len(text.figures) == text.syllables:
         return False
-    kept = int(np.count_nonzero(in_a[a.figures])) + int(np.count_nonzero(in_b[b.figures]))
-    words = int(np.count_nonzero(in_a)) + int(np.count_nonzero(in_b)) - kept
-    return kept / figures < SERIES_KEPT * words / (a.syllables + b.syllables - figures)
+    kept = int(np.count_nonzero(common[text.figures]))
+    words = int(np.count_nonzero(common)) - kept
+    return kept / len(text.figures) < SERIES_KEPT * words / (text.syllables - len(text.figures))
 
 
 def _at_most(text: Text, other: Text) -> int:

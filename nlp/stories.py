@@ -20,7 +20,7 @@ import unicodedata
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from heapq import nlargest
@@ -64,6 +64,8 @@ MERGE = 0.37
 """Cosine of the sums of two stories' vectors from which they are one story."""
 KEYS = 24
 """Terms of an article by which the index finds its neighbours."""
+SAME_KEY = 500
+"""The latest articles that are found by one key."""
 CANDIDATES = 100
 """Articles with which one is compared: those that share most of its keys."""
 LEAD_LIMIT = 60
@@ -191,10 +193,8 @@ def _weighed(weights: dict[str, float]) -> Vector:
 
 
 def cosine(a: Vector, b: Vector) -> float:
-    """Cosine of two unit vectors, 0 to 1."""
-    if len(b) < len(a):
-        a, b = b, a
-    return sum(weight * b[term] for term, weight in a.items() if term in b)
+    """Cosine of two unit vectors, 0 to 1; the same to the last bit in whatever order the common terms come."""
+    return math.fsum(a[term] * b[term] for term in a.keys() & b.keys())
 
 
 def story_keys(vector: Vector) -> list[str]:
@@ -276,9 +276,9 @@ def _names(text: str) -> set[str]:
 def features(a: Telling, b: Telling) -> list[float]:
     """What tells whether two articles are on one event, in the order of `FEATURES`."""
     single, pairs = _shares(a, b)
-    shared = [rare for term, rare in a.rare.items() if term in b.rare]
+    shared = [a.rare[term] for term in a.rare.keys() & b.rare.keys()]
     sizes = sorted((len(a.rare), len(b.rare)))
-    named = min(sum(a.names.values()), sum(b.names.values()))
+    named = min(math.fsum(a.names.values()), math.fsum(b.names.values()))
     return [
         cosine(a.vector, b.vector),
         single,
@@ -286,10 +286,10 @@ def features(a: Telling, b: Telling) -> list[float]:
         cosine(a.title, b.title),
         max(cosine(a.title, b.told), cosine(b.title, a.told)),
         cosine(a.opening, b.opening),
-        math.log1p(sum(shared)),
+        math.log1p(math.fsum(shared)),
         max(shared, default=0.0),
         len(shared) / max(1, sizes[0]),
-        sum(rare for name, rare in a.names.items() if name in b.names) / named if named else 0.0,
+        math.fsum(a.names[name] for name in a.names.keys() & b.names.keys()) / named if named else 0.0,
         float(bool(a.figures) and bool(b.figures) and not a.figures & b.figures),
         math.log1p(sizes[0]),
         math.log1p(sizes[1]),
@@ -298,13 +298,9 @@ def features(a: Telling, b: Telling) -> list[float]:
 
 def _shares(a: Telling, b: Telling) -> tuple[float, float]:
     """Cosine of the single syllables, of the pairs."""
-    single = pairs = 0.0
-    for term, weight in a.told.items():
-        if term in b.told:
-            if " " in term:
-                pairs += weight * b.told[term]
-            else:
-                single += weight * b.told[term]
+    common = a.told.keys() & b.told.keys()
+    single = math.fsum(a.told[term] * b.told[term] for term in common if " " not in term)
+    pairs = math.fsum(a.told[term] * b.told[term] for term in common if " " in term)
     lengths = a.single * b.single
     rest = math.sqrt(max(0.0, 1 - a.single * a.single) * max(0.0, 1 - b.single * b.single))
     return (single / lengths if lengths else 0.0), (pairs / rest if rest else 0.0)
@@ -437,38 +433,88 @@ def group_stories(articles: Iterable[Article]) -> Iterator[tuple[str, str]]:
     """(id, story id) of each article, in the order of the input, which is oldest first.
 
     Where articles have no date their order stands for it: the window is then the last `UNDATED` articles. Stories that turn out to be one
-    (`Story.is_one_with`) get the id of the earlier one, so nothing is given before all articles are read.
+    (`Story.is_one_with`) get the id of the earlier one, so an article is given when its story, and that of all before it, can no
+    longer change: when nothing was written on it for two windows. What was given is forgotten, so memory does not grow with the input.
     """
-    recent: list[Member] = []
-    names: list[str] = []
-    by_key: dict[str, list[int]] = defaultdict(list)
-    stories: dict[str, Story] = {}
-    for number, article in enumerate(articles):
-        telling = Telling.of(article)
+    running = _Running()
+    for article in articles:
+        running.take(article)
+        yield from running.finished()
+    yield from running.rest()
+
+
+class _Running:
+    """The stories that may still go on. Articles are known by their number in the input."""
+
+    def __init__(self) -> None:
+        self._names: dict[int, str] = {}
+        self._story: dict[int, str] = {}
+        self._told: dict[int, Telling] = {}
+        self._dates: dict[int, datetime | None] = {}
+        self._by_key: dict[str, list[int]] = defaultdict(list)
+        self._stories: dict[str, Story] = {}
+        self._read = self._oldest = self._given = 0
+        self._newest: datetime | None = None
+
+    def take(self, article: Article) -> None:
+        """Put `article` into a story, and join the stories that it shows to be one."""
+        number, telling, date = self._read, Telling.of(article), article.published_at
+        self._read += 1
+        self._newest = max(filter(None, (self._newest, date)), default=None)
+        self._forget()
         keys = story_keys(telling.vector)
-        shared = Counter(position for key in keys for position in by_key[key][-500:])
-        positions = [position for position in shared if _within(article.published_at, recent[position].published_at, number - position)]
-        near = [
-            recent[position] for position in sorted(nlargest(CANDIDATES, positions, key=lambda position: (shared[position], -position)))
-        ]
-        by_story = _by_story(telling, near)
+        members = (Member(self._told[other], self._story[other], self._dates[other]) for other in self._near(keys, number, date))
+        by_story = _by_story(telling, members)
         story = _nearest(by_story) or article.id
-        if story in stories:
-            stories[story].add(Story(number, telling, article.published_at))
+        alone = Story(number, telling, date)
+        if story in self._stories:
+            self._stories[story].add(alone)
         else:
-            stories[story] = Story(number, telling, article.published_at)
-        recent.append(Member(telling, story, article.published_at))
-        names.append(article.id)
+            self._stories[story] = alone
+        self._names[number], self._story[number], self._told[number], self._dates[number] = article.id, story, telling, date
         for key in keys:
-            by_key[key].append(number)
+            self._by_key[key].append(number)
+            if len(self._by_key[key]) > 2 * SAME_KEY:
+                del self._by_key[key][:-SAME_KEY]
         for other in [name for name, values in by_story.items() if name != story and max(values) >= MAYBE]:
-            if stories[story].is_one_with(stories[other]):
-                kept, gone = sorted((story, other), key=lambda name: stories[name].numbers[0])
-                for position in stories[gone].numbers:
-                    recent[position] = replace(recent[position], story_id=kept)
-                stories[kept].add(stories.pop(gone))
+            if self._stories[story].is_one_with(self._stories[other]):
+                kept, gone = sorted((story, other), key=lambda name: self._stories[name].numbers[0])
+                for member in self._stories[gone].numbers:
+                    self._story[member] = kept
+                self._stories[kept].add(self._stories.pop(gone))
                 story = kept
-    yield from zip(names, (member.story_id for member in recent), strict=True)
+
+    def _near(self, keys: list[str], number: int, date: datetime | None) -> list[int]:
+        """The articles of the window that share most of `keys`, oldest first."""
+        shared = Counter(other for key in keys for other in self._by_key[key][-SAME_KEY:] if other in self._told)
+        there = [other for other in shared if _within(date, self._dates[other], number - other)]
+        return sorted(nlargest(CANDIDATES, there, key=lambda other: (shared[other], -other)))
+
+    def _forget(self) -> None:
+        """Let go what the articles tell that no later one can be near to."""
+        while self._oldest < self._read - 1 and self._is_past(self._oldest):
+            del self._told[self._oldest]
+            story = self._stories[self._story[self._oldest]]
+            if story.numbers[-1] == self._oldest:
+                del self._stories[self._story[self._oldest]]
+            self._oldest += 1
+
+    def _is_past(self, number: int) -> bool:
+        date = self._dates[number]
+        if date is None or self._newest is None:
+            return self._read - number > UNDATED + 1
+        return self._newest - date > 2 * WINDOW
+
+    def finished(self) -> Iterator[tuple[str, str]]:
+        """What can be given, in order."""
+        while self._given < self._oldest and self._story[self._given] not in self._stories:
+            yield self._names.pop(self._given), self._story.pop(self._given)
+            del self._dates[self._given]
+            self._given += 1
+
+    def rest(self) -> Iterator[tuple[str, str]]:
+        """What was not given yet, when nothing follows."""
+        return ((self._names[number], self._story[number]) for number in range(self._given, self._read))
 
 
 def _within(one: datetime | None, other: datetime | None, distance: int) -> bool:
