@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import socket
@@ -91,7 +92,9 @@ class Cluster:
         self.pattern = index_pattern(prefix)
         options: dict[str, Any] = {}
         if parts.username:
-            options["basic_auth"] = (unquote(parts.username), unquote(parts.password or ""))
+            # The client encodes a pair as ASCII; passwords may be Vietnamese.
+            secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            options["basic_auth"] = base64.b64encode(secret.encode()).decode()
         if authority := parse_qs(parts.query).get("ca"):
             if not Path(authority[0]).is_file():
                 raise ConfigError(f"the certificate {authority[0]} of DIEMBAO_INDEX does not exist", "Name the file behind ?ca=")
@@ -108,22 +111,27 @@ class Cluster:
         return f"{self.prefix}-articles-v{SCHEMA_VERSION}-{number:06}"
 
     def layout(self) -> Layout:
-        """Which physical indices there are, as the server says it now."""
+        """Which physical indices there are, as the server says it now.
+
+        Completes a roll-over, whoever did it: the new index is read from when it can be, before the first article goes into it.
+        """
+        layout = self._as_it_is()
+        if layout.write is None or layout.write in layout.read:
+            return layout
+        self.client.cluster.health(index=layout.write, wait_for_active_shards="1", timeout="60s")
+        self.client.indices.put_alias(index=layout.write, name=self.read_alias)
+        return self._as_it_is()
+
+    def _as_it_is(self) -> Layout:
         found: Mapping[str, Any] = self.client.indices.get_alias(index=self.pattern, allow_no_indices=True).body
         read, building, leaving, unused = [], [], [], []
         write = None
         for name in sorted(found, key=number_of):
             aliases = found[name]["aliases"]
-            if self.building_alias in aliases:
-                building.append(name)
-            elif self.read_alias in aliases:
-                read.append(name)
-                if aliases.get(self.write_alias, {}).get("is_write_index"):
-                    write = name
-            elif self.leaving_alias in aliases:
-                leaving.append(name)
-            else:
-                unused.append(name)
+            if aliases.get(self.write_alias, {}).get("is_write_index"):
+                write = name
+            kinds = ((self.building_alias, building), (self.read_alias, read), (self.leaving_alias, leaving))
+            next((names for alias, names in kinds if alias in aliases), unused).append(name)
         return Layout(tuple(read), write, tuple(building), tuple(leaving), tuple(unused))
 
     # -- an interrupted rebuild ---------------------------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ _NOT_DATED = -(2**63)
 """What Elasticsearch sorts an article without a date by, newest first."""
 _ZONE = "+07:00"
 _UNAVAILABLE = 503
-_UNTIL_IT_STARTS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+_UNTIL_IT_STARTS = (0.02,) * 5 + (0.05,) * 18 + (0.25,) * 16
 """Seconds between tries while an index begins."""
 
 Body = dict[str, Any]

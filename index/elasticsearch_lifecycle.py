@@ -103,7 +103,8 @@ class LifeCycle:
         if managed:
             self.client.ilm.put_lifecycle(name=life_cycle_name(prefix), policy=life_cycle(self.rollover))
         self.client.indices.put_index_template(name=f"{prefix}-articles", **template(prefix, life_cycle=managed))
-        if offers.snapshot_life_cycle not in (None, _NOT_PERMITTED) and self._repository() is not None:
+        repository = self._repository()
+        if repository is not None and offers.snapshot_life_cycle not in (None, _NOT_PERMITTED):
             self.client.slm.put_lifecycle(policy_id=prefix, **snapshot_policy(prefix, self.repository_name))
         return offers
 

@@ -93,7 +93,7 @@ def template(prefix: str, *, life_cycle: bool) -> dict[str, Any]:
         "index_patterns": [index_pattern(prefix)],
         "priority": 200,
         "allow_auto_create": False,  # a write to an index that a rebuild has just taken away must fail, not bring it back
-        "template": {"settings": settings, "mappings": MAPPING, "aliases": {read_alias(prefix): {}}},
+        "template": {"settings": settings, "mappings": MAPPING},
         "_meta": {"description": "Articles of Điểm Báo", "schema": SCHEMA_VERSION},
     }
 

@@ -31,7 +31,8 @@ from index.elasticsearch_writing import BulkWriter, Item, Patience, encode
 _PAGE = 1000
 _COMPARED = 10_000
 """Ids in one page of a comparison; the most that a search may return."""
-_CATCH_UPS = 20
+_STRETCHES = 2000
+_CATCH_UPS = 10
 _LITTLE = 200
 """So few changes since the last catch-up are carried over while writing is blocked."""
 _KEEP_ALIVE = "10m"
@@ -88,9 +89,12 @@ class Rebuild:
         self.life_cycle.put_definitions()
         blocked = False
         try:
+            before = self._carry_over()
             for _ in range(_CATCH_UPS):
-                if self._carry_over() <= _LITTLE:
-                    break
+                late = self._carry_over()
+                if late <= _LITTLE or late > before / 2:
+                    break  # little is left, or the writers are as quick as we are
+                before = late
             self._compare()
             self._carry_over()
             blocked = True
@@ -130,11 +134,7 @@ class Rebuild:
 
     def _begin(self, old: str) -> _Pair:
         new = self.cluster.physical(self.cluster.layout().next_number)
-        aliases: dict[str, Any] = {
-            self.cluster.building_alias: {},
-            # The template gives every index the read alias; behind this filter nothing of it is seen until the exchange.
-            self.cluster.read_alias: {"filter": {"match_none": {}}},
-        }
+        aliases: dict[str, Any] = {self.cluster.building_alias: {}}
         settings = {"index.lifecycle.indexing_complete": True} if self.life_cycle.managed() else {}
         mappings = {"_meta": {**MAPPING["_meta"], "rebuild": self.cluster.lease()}}
         self.client.indices.create(index=new, aliases=aliases, settings=settings, mappings=mappings)
@@ -198,29 +198,53 @@ class Rebuild:
         return uncertain
 
     def _compare(self) -> None:
-        """Make each new index hold exactly what its old one holds: a deletion leaves nothing that a search could find."""
+        """Make each new index hold exactly what its old one holds: a deletion leaves nothing that a search could find.
+
+        Where the numbers of articles written in a stretch of time agree, these are the same: every write is carried over by its
+        sequence number, so the new index can only have too much. Only the other stretches are compared one by one.
+        """
         for pair in self._pairs.values():
             self.client.indices.refresh(index=[pair.old, pair.new])
-            missing: list[str] = []
-            gone: list[str] = []
-            old, new = self._ids(pair.old), self._ids(pair.new)
-            here, there = next(old, None), next(new, None)
-            while here is not None or there is not None:
-                if there is None or (here is not None and here[0] < there[0]):
-                    assert here is not None
+            for stretch in self._unequal(pair):
+                self._compare_stretch(pair, stretch)
+
+    def _unequal(self, pair: _Pair) -> Iterator[dict[str, Any]]:
+        """Conditions on `indexed_at`, milliseconds, under which the two indices hold different numbers of documents."""
+        times = self.client.search(index=[pair.old, pair.new], size=0, aggs={"times": {"stats": {"field": "indexed_at"}}})
+        first, last = (times["aggregations"]["times"][end] for end in ("min", "max"))
+        if first is None:
+            return
+        step = int((last - first) // _STRETCHES) + 1
+        over_time = {"date_histogram": {"field": "indexed_at", "fixed_interval": f"{step}ms", "min_doc_count": 1}}
+        counts: list[dict[int, int]] = []
+        for name in (pair.old, pair.new):
+            found = self.client.search(index=name, size=0, aggs={"stretches": over_time})["aggregations"]["stretches"]["buckets"]
+            counts.append({int(bucket["key"]): int(bucket["doc_count"]) for bucket in found})
+        for start in sorted(counts[0].keys() | counts[1].keys()):
+            if counts[0].get(start) != counts[1].get(start):
+                yield {"range": {"indexed_at": {"gte": start, "lt": start + step, "format": "epoch_millis"}}}
+
+    def _compare_stretch(self, pair: _Pair, stretch: dict[str, Any]) -> None:
+        missing: list[str] = []
+        gone: list[str] = []
+        old, new = self._ids(pair.old, stretch), self._ids(pair.new, stretch)
+        here, there = next(old, None), next(new, None)
+        while here is not None or there is not None:
+            if there is None or (here is not None and here[0] < there[0]):
+                assert here is not None
+                missing.append(here[0])
+                here = next(old, None)
+            elif here is None or there[0] < here[0]:
+                gone.append(there[0])
+                there = next(new, None)
+            else:
+                if here[1] != there[1]:
                     missing.append(here[0])
-                    here = next(old, None)
-                elif here is None or there[0] < here[0]:
-                    gone.append(there[0])
-                    there = next(new, None)
-                else:
-                    if here[1] != there[1]:
-                        missing.append(here[0])
-                    here, there = next(old, None), next(new, None)
-            BulkWriter(self.cluster, self.patience, pair.new).write(Item(article_id, None) for article_id in gone)
-            for start in range(0, len(missing), _PAGE):
-                wanted = {"terms": {"id": missing[start : start + _PAGE]}}
-                self._write(pair.new, (hit for hits in self._walk(pair.old, wanted, ["record", "indexed_at"]) for hit in hits))
+                here, there = next(old, None), next(new, None)
+        BulkWriter(self.cluster, self.patience, pair.new).write(Item(article_id, None) for article_id in gone)
+        for start in range(0, len(missing), _PAGE):
+            wanted = {"terms": {"id": missing[start : start + _PAGE]}}
+            self._write(pair.new, (hit for hits in self._walk(pair.old, wanted, ["record", "indexed_at"]) for hit in hits))
 
     def _exchange(self) -> None:
         """The new indices take the place of the old ones, in one step of the cluster."""
@@ -254,10 +278,10 @@ class Rebuild:
 
     # -- reading ------------------------------------------------------------------------------------------------------------------
 
-    def _ids(self, index: str) -> Iterator[tuple[str, int]]:
-        """(id, indexed_at) of every document, in the order of ids."""
+    def _ids(self, index: str, query: dict[str, Any]) -> Iterator[tuple[str, int]]:
+        """(id, indexed_at) of every document that matches, in the order of ids."""
         fields = [{"field": "id"}, {"field": "indexed_at", "format": "epoch_millis"}]
-        for hits in self._walk(index, {"match_all": {}}, None, _COMPARED, fields, [{"id": "asc"}]):
+        for hits in self._walk(index, query, None, _COMPARED, fields, [{"id": "asc"}]):
             for hit in hits:
                 yield hit["fields"]["id"][0], int(hit["fields"]["indexed_at"][0])
 

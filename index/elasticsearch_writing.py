@@ -235,7 +235,9 @@ class BulkWriter:
         reason = error.get("reason", "") if isinstance(error, dict) else str(error)
         if kind == "cluster_block_exception":
             if layout is not None and layout.building and FLOODED not in reason:
-                return _AGAIN  # a rebuild is about to exchange the indices
+                if self._cluster.rebuilder(layout.building) is None:
+                    self._cluster.abandon(layout)  # it was killed
+                return _AGAIN  # else a rebuild is about to exchange the indices
             if layout is not None and self._cluster.layout() != layout:
                 return _AGAIN
             raise self._cluster.blocked(reason)

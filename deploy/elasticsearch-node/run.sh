@@ -38,6 +38,12 @@ descriptor() {
 }
 descriptor transport-netty4 org.elasticsearch.transport.netty4.Netty4Plugin
 descriptor missing-modules esnode.MissingModules
+rm -rf "$home/modules/password-gate"
+if [ -n "${ES_NODE_PASSWORD:-}" ]; then  # users elastic and reader have this password
+  mkdir -p "$home/modules/password-gate"
+  place "$build/target/esnode-1.jar" "$home/modules/password-gate/"
+  descriptor password-gate org.elasticsearch.xpack.PasswordGate
+fi
 cat > "$home/config/log4j2.properties" <<'L'
 status=error
 appender.console.type=Console

@@ -15,7 +15,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-_TOKEN = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|(not|or|and)\b|([A-Za-z_][\w.]*)|([:()*]))')
+_TOKEN = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|(not|or|and)\b|([A-Za-z_][\w.]*)|(>=|[:()*]))')
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,10 @@ def fields_of_kql(query: str) -> list[str]:
 
 
 def kql_query(query: str) -> Json:
-    """The Elasticsearch query of `[not] field : value`, where value is `*`, `"text"` or `("text" or "text")`, joined by `and`."""
+    """The Elasticsearch query of `[not] field : value`, where value is `*`, `"text"` or `("text" or "text")`, joined by `and`.
+
+    `field >= "moment"` too: Kibana hands the moment over as it stands.
+    """
     tokens = list(_tokens(query))
     conditions: list[Json] = []
     while tokens:
@@ -93,10 +96,13 @@ def kql_query(query: str) -> Json:
         if negated:
             tokens.pop(0)
         (kind, field), colon = tokens.pop(0), tokens.pop(0)
-        assert (kind, colon) == ("name", ("sign", ":")), query
+        assert (kind, colon[0], colon[1] in (":", ">=")) == ("name", "sign", True), query
         value = tokens.pop(0)
-        if value == ("sign", "*"):
-            condition: Json = {"exists": {"field": field}}
+        if colon[1] == ">=":
+            assert value[0] == "text", query
+            condition: Json = {"range": {field: {"gte": value[1]}}}
+        elif value == ("sign", "*"):
+            condition = {"exists": {"field": field}}
         elif value[0] == "text":
             condition = {"term": {field: value[1]}}
         else:
@@ -131,6 +137,8 @@ def request_of(panel: LensPanel, time_field: str, since: str, until: str, zone: 
             numbers[key] = {"filter": kql_query(column["filter"]["query"])}
         elif column["operationType"] == "unique_count":
             numbers[key] = {"cardinality": {"field": column["sourceField"]}}
+        elif column["operationType"] == "max":
+            numbers[key] = {"max": {"field": column["sourceField"]}}
     if not buckets:
         return {"query": query, "size": 0, "track_total_hits": True, "aggs": numbers}
     column = columns[buckets[0]]
@@ -197,7 +205,7 @@ def _value(columns: Json, key: str, bucket: Json) -> float | None:
     operation = column["operationType"]
     if operation == "count":
         return bucket[key]["doc_count"] if "filter" in column else bucket["doc_count"]
-    if operation == "unique_count":
+    if operation in ("unique_count", "max"):
         return bucket[key]["value"]
     if operation == "formula":
         return _value(columns, column["references"][0], bucket)

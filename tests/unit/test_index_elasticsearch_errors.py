@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import threading
@@ -73,6 +74,13 @@ def test_unreachable() -> None:
 def test_wrong_password(play: Play) -> None:
     error = refusal(play(401, {"error": {"type": "security_exception", "reason": "unable to authenticate"}, "status": 401}, True))
     assert "user or the password" in str(error)
+
+
+def test_a_password_may_be_vietnamese() -> None:
+    engine = ElasticsearchEngine("http://elastic:m%E1%BA%ADt%20kh%E1%BA%A9u:1@127.0.0.1:9")
+    kept = str(engine.client._headers["authorization"])
+    assert base64.b64decode(kept.removeprefix("Basic ")).decode() == "elastic:mật khẩu:1"
+    engine.close()
 
 
 def test_not_allowed(play: Play) -> None:

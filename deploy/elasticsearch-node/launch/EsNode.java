@@ -12,13 +12,13 @@ import org.elasticsearch.plugins.PluginsLoader;
  * Starts one real Elasticsearch node from a home folder: java -cp 'lib/*' EsNode.java HOME HTTP_PORT.
  *
  * With STOP_WITH_PROCESS in the environment the node ends when the process of that number does, so that an interrupted test
- * run leaves nothing behind.
+ * run leaves nothing behind. ES_NODE_SETTINGS ("name=value;name=value") adds settings of the node.
  */
 public final class EsNode {
     public static void main(String[] args) throws Exception {
         Path home = Path.of(args[0]).toAbsolutePath();
         LogConfigurator.configureESLogging();
-        Settings settings = Settings.builder()
+        Settings.Builder settings = Settings.builder()
             .put("path.home", home)
             .put("path.repo", home.resolve("repo"))
             .put("node.name", "local")
@@ -28,9 +28,13 @@ public final class EsNode {
             .put("http.port", args[1])
             .put("transport.host", "127.0.0.1")
             .put("transport.port", "0")
-            .put("cluster.routing.allocation.disk.threshold_enabled", false)
-            .build();
-        var env = InternalSettingsPreparer.prepareEnvironment(settings, Map.of(), home.resolve("config"), () -> "local");
+            .put("cluster.routing.allocation.disk.threshold_enabled", false);
+        String further = System.getenv("ES_NODE_SETTINGS");
+        for (String setting : further == null ? new String[0] : further.split(";")) {
+            String[] parts = setting.split("=", 2);
+            settings.put(parts[0].strip(), parts[1].strip());
+        }
+        var env = InternalSettingsPreparer.prepareEnvironment(settings.build(), Map.of(), home.resolve("config"), () -> "local");
         var plugins = PluginsLoader.createPluginsLoader(
             PluginsLoader.loadModulesBundles(home.resolve("modules")), Set.of(), Map.of(), false);
         Node node = new Node(env, plugins);
