@@ -24,7 +24,7 @@ from nlp.own_topics import OwnTopics, own_topics
 from nlp.repair import VERSION as REPAIR_VERSION
 from nlp.repair import repair
 from nlp.step import SHARED, VERSIONED, Step, StepError, discover, in_order
-from nlp.words import TaggedWord, Words, sentence_spans, split_words, tag_words
+from nlp.words import TaggedWord, Words, sentence_spans, split_words, tag_sentences
 
 REPAIR = "repair"
 """The name under which the version of the text repair stands in `Article.steps`."""
@@ -255,7 +255,7 @@ class _Shared:
 
     @cached_property
     def tagged(self) -> list[list[TaggedWord]]:
-        return [tag_words(words) for words in self.tokens]
+        return tag_sentences(self.tokens)
 
     @property
     def abbreviations(self) -> Mapping[str, str]:

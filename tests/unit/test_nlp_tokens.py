@@ -12,7 +12,7 @@ import underthesea
 
 from diembao.errors import ConfigError
 from nlp.repair import repair
-from nlp.words import _attributes, sentence_spans, split_words, tag_words
+from nlp.words import _weights, sentence_spans, split_words, tag_sentences, tag_words
 
 DATA = Path(__file__).parent.parent / "data"
 ARTICLES = sorted((DATA / "articles" / "government").glob("*.txt"))
@@ -54,6 +54,13 @@ def test_parts_of_speech_chunks_and_names_are_those_of_underthesea() -> None:
         assert found == underthesea.ner(sentence), sentence  # what pos_tag and chunk give is part of its answer
 
 
+def test_many_sentences_at_once_are_tagged_as_one_by_one() -> None:
+    words = [split_words(sentence).words for sentence in sentences()]
+    words[3:3] = [[], [f"chữ{number}" for number in range(9000)], []]  # more than is kept, in one sentence
+    assert tag_sentences(words) == [tag_words(sentence) for sentence in words]
+    assert tag_sentences([]) == []
+
+
 def test_words_stand_where_their_spans_say() -> None:
     for sentence in sentences():
         words, spans = split_words(sentence)
@@ -75,7 +82,7 @@ def test_no_sentence_reaches_over_a_line_end_or_loses_a_letter() -> None:
         assert "".join(text[start:end] for start, end in spans).split() == "".join(text.splitlines()).split() or all(
             "\n" not in text[start:end] for start, end in spans
         )
-        kept = set()
+        kept: set[int] = set()
         for start, end in spans:
             assert text[start:end] == text[start:end].strip()
             kept.update(range(start, end))
@@ -113,4 +120,4 @@ def test_a_model_of_another_format_is_named(tmp_path: Path) -> None:
     for content in (b"", b"lCRF", b"x" * 200):
         path.write_bytes(content)
         with pytest.raises(ConfigError, match=r"model\.bin is not a CRFsuite model"):
-            _attributes(path)
+            _weights(path)
