@@ -84,7 +84,7 @@ def is_unit(place: Place, label: str) -> bool:
     parts = [part.strip() for part in label.lstrip("?").replace("@", "<@").split("<")]
     if label.lstrip("?").startswith("@"):
         parts = [parts[-1]]
-    unit = _units()[place.code, place.valid_to]
+    unit = _units()[place.code]
     if len(parts) == 1:
         short = parts[0].lstrip("@")
         if unit.level != "province" or name_key(unit.short) != name_key(short):
@@ -113,12 +113,12 @@ def is_unit(place: Place, label: str) -> bool:
 @cache
 def _above(unit: Unit) -> list[Unit]:
     """The former units that it lay in."""
-    return [found for (code, _), found in _units().items() if code in unit.inside and (found.valid_to or not found.former)]
+    return [found for code, found in _units().items() if code in unit.inside]
 
 
 @cache
-def _units() -> dict[tuple[str, object], Unit]:
-    return {(unit.code, unit.valid_to): unit for units in gazetteer().by_key.values() for unit in units}
+def _units() -> dict[str, Unit]:
+    return {unit.code: unit for units in gazetteer().by_key.values() for unit in units}
 
 
 def province_of(label: str) -> str:

@@ -115,7 +115,7 @@ class Entity(_Value):
 class Place(_Value):
     """An administrative unit that the article is about."""
 
-    code: str = Field(description="official code of the unit; a former unit keeps its former code")
+    code: str = Field(description="no other unit has it; official; of a merged province the former one and `cu` (82cu: Tiền Giang)")
     name: str = Field(description="full name of the unit as it was written, e.g. 'Tỉnh Tiền Giang'")
     level: PlaceLevel
     province: str = Field(description="today's province (34) without 'Tỉnh'/'Thành phố', e.g. 'Đồng Tháp'")

@@ -1,7 +1,9 @@
 """Administrative units of Vietnam: the 34 provinces and their wards of today, and the provinces, districts and communes before.
 
-Former districts and communes carry no official code in the data that may be shipped, so their code is made of the province's code and
-their names ("82/huyen-cai-be/xa-my-loi-a"); provinces and today's wards have their official codes. Of a commune that ended between 2019 and
+Every unit has a code of its own. Today's provinces and wards have their official ones ("82" is Đồng Tháp). The official codes of the
+63 provinces were given anew to others ("82" was Tiền Giang), so a province that was merged has its former code with "cu" (cũ: former)
+behind it: "82cu". Former districts and communes carry no official code in the data that may be shipped: theirs is made of the code of
+the province that they lay in and their names ("82cu/huyen-cai-be/xa-my-loi-a"). Of a commune that ended between 2019 and
 2025 the data do not say when: its last day is that of the rest, 30 June 2025.
 """
 
@@ -11,7 +13,7 @@ import gzip
 import json
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
@@ -26,6 +28,9 @@ MERGER = date(2025, 7, 1)
 
 _LAST_DAY = date(2025, 6, 30)
 
+FORMER = "cu"
+"""Behind the official code of a province that was merged (cũ: former): one word for the search, so that no other code finds it."""
+
 Key = tuple[str, ...]
 
 KINDS = ("thành phố", "thị xã", "thị trấn", "huyện đảo", "tỉnh", "quận", "huyện", "phường", "xã", "đặc khu")
@@ -35,7 +40,7 @@ class Unit(NamedTuple):
     """An administrative unit.
 
     Attributes:
-        code: official code, or one made of names (see the module).
+        code: official code, or one made of names (see the module); no two units have the same.
         name: full name ("Huyện Cái Bè").
         kind: its rank in small letters ("huyện").
         short: name without the rank ("Cái Bè").
@@ -221,7 +226,8 @@ def gazetteer() -> Gazetteer:
     merged: dict[str, list[str]] = defaultdict(list)
     for _, name, new in data["former_provinces"]:
         merged[new].append(name)
-    districts = [(name, province, f"{province}/{_slug(name)}") for name, province in data["former_districts"]]
+    old = {code: code if len(merged[new]) == 1 else code + FORMER for code, _, new in data["former_provinces"]}
+    districts = [(name, province, f"{old[province]}/{_slug(name)}") for name, province in data["former_districts"]]
     merged_wards: dict[str, list[str]] = defaultdict(list)
     for name, district, new in data["former_wards"]:
         if new:
@@ -240,32 +246,44 @@ def gazetteer() -> Gazetteer:
     for code, name, new in data["former_provinces"]:
         if len(merged[new]) > 1:
             kind, short = split_kind(name)
-            units.append(Unit(code, name, kind, short, "province", new, (), None, _LAST_DAY, ()))
+            units.append(Unit(old[code], name, kind, short, "province", new, (), None, _LAST_DAY, ()))
     for code, name, new, last in _MERGED_BEFORE:
         kind, short = split_kind(name)
-        units.append(Unit(code, name, kind, short, "province", new, (), None, last, ()))
+        units.append(Unit(code + FORMER, name, kind, short, "province", new, (), None, last, ()))
     for name, province, code in districts:
         kind, short = split_kind(name)
-        units.append(Unit(code, name, kind, short, "district", new_of[province], (province,), None, _LAST_DAY, ()))
+        units.append(Unit(code, name, kind, short, "district", new_of[province], (old[province],), None, _LAST_DAY, ()))
+    taken: Counter[str] = Counter()
+
+    def code_in(inside: str, name: str) -> str:
+        code = f"{inside}/{_slug(name)}"
+        taken[code] += 1
+        return code if taken[code] == 1 else f"{code}-{taken[code]}"  # "Xã Tam Dân" and "Xã Tam Đàn" of one district
+
     for name, district, _ in data["former_wards"]:
         kind, short = split_kind(name)
         _, province, inside = districts[district]
-        units.append(Unit(f"{inside}/{_slug(name)}", name, kind, short, "ward", new_of[province], (inside, province), None, _LAST_DAY, ()))
+        code = code_in(inside, name)
+        units.append(Unit(code, name, kind, short, "ward", new_of[province], (inside, old[province]), None, _LAST_DAY, ()))
     present = {(unit.inside[0], unit.name) for unit in units if unit.level == "district"}
     for province, last, names in _ENDED_DISTRICTS:
         for name in names.split(", "):
-            if (province, name) not in present:
+            if (old[province], name) not in present:
                 kind, short = split_kind(name)
-                units.append(
-                    Unit(f"{province}/{_slug(name)}", name, kind, short, "district", new_of[province], (province,), None, last, ())
-                )
-    codes = {unit.code for unit in units}
+                code = f"{old[province]}/{_slug(name)}"
+                units.append(Unit(code, name, kind, short, "district", new_of[province], (old[province],), None, last, ()))
+    codes = set(taken)
+    ranked = {unit.code for unit in units if unit.level == "district"}
+    by_short = {(unit.inside[0], name_key(unit.short)): unit.code for unit in units if unit.level == "district"}
     for name, district, province in data["ended_wards"]:
         kind, short = split_kind(name)
-        inside = f"{province}/{_slug(district)}"
-        code = f"{inside}/{_slug(name)}"
-        if code not in codes:  # else only another spelling
-            units.append(Unit(code, name, kind, short, "ward", new_of[province], (inside, province), None, _LAST_DAY, ()))
+        inside = f"{old[province]}/{_slug(district)}"
+        if inside not in ranked:  # a district that has become a town since
+            inside = by_short[old[province], name_key(district)]
+        if f"{inside}/{_slug(name)}" not in codes:  # else only another spelling
+            units.append(
+                Unit(code_in(inside, name), name, kind, short, "ward", new_of[province], (inside, old[province]), None, _LAST_DAY, ())
+            )
     by_key: dict[Key, list[Unit]] = defaultdict(list)
     for unit in units:
         by_key[_short_key(unit.short)].append(unit)

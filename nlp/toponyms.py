@@ -42,7 +42,7 @@ def find_places(
         outlet_province: today's province that the outlet is at home in; it comes before the office's. None: a national outlet.
 
     >>> [(m.unit.name, m.unit.code) for m in find_places("Sạt lở ở huyện Cái Bè (Tiền Giang)")]
-    [('Huyện Cái Bè', '82/huyen-cai-be'), ('Tỉnh Tiền Giang', '82')]
+    [('Huyện Cái Bè', '82cu/huyen-cai-be'), ('Tỉnh Tiền Giang', '82cu')]
     """
     known = gazetteer()
     candidates = _introduced(_candidates(text, known))
@@ -711,6 +711,6 @@ def _of_its_time(
         others = candidates[number + 1 : number + 2] + near
         for other in others:
             for unit in pool:
-                if any(above.code in unit.inside for above in other.units if above.valid_to or not above.former):
+                if any(above.code in unit.inside for above in other.units):
                     return unit
     return pool[0]

@@ -15,11 +15,11 @@ def places(text: str, published_at: datetime | None, office_province: str | None
     """Each unit once, in the order in which they are first named."""
     day = vietnam_day(published_at) if published_at else None
     known = gazetteer()
-    found: dict[tuple[str, object], Place] = {}
+    found: dict[str, Place] = {}
     for mention in find_places(text, office_province, day, outlet_province):
         unit = mention.unit
-        found.setdefault((unit.code, unit.valid_to), known.place(unit))
+        found.setdefault(unit.code, known.place(unit))
     return list(found.values())
 
 
-STEP = Step(places, version=3, writes="places")
+STEP = Step(places, version=4, writes="places")

@@ -42,9 +42,19 @@ def test_the_gazetteer_is_complete() -> None:
     assert {len(unit.former) for unit in gazetteer().provinces.values()} == {0, 2, 3}
 
 
+def test_no_two_units_have_one_code_and_a_unit_lies_in_units() -> None:
+    every = {unit for found in gazetteer().by_key.values() for unit in found}
+    by_code = {unit.code: unit for unit in every}
+    assert len(by_code) == len(every)
+    assert {by_code[code].level for unit in every for code in unit.inside} == {"district", "province"}
+    today = {unit.code for unit in every if unit.valid_to is None}
+    assert all(code.isdigit() for code in today)
+    assert not any(code.isdigit() for code in by_code.keys() - today)
+
+
 def test_a_former_province_leads_to_todays_and_keeps_its_own_record() -> None:
     (place,) = places("Nông dân Tiền Giang được mùa", None, None)
-    assert (place.code, place.name, place.level, place.province) == ("82", "Tỉnh Tiền Giang", "province", "Đồng Tháp")
+    assert (place.code, place.name, place.level, place.province) == ("82cu", "Tỉnh Tiền Giang", "province", "Đồng Tháp")
     assert (place.valid_from, place.valid_to, place.former) == (None, date(2025, 6, 30), [])
     (place,) = places("Nông dân Đồng Tháp được mùa", None, None)
     assert (place.code, place.province, place.valid_from, place.valid_to) == ("82", "Đồng Tháp", date(2025, 7, 1), None)
@@ -160,7 +170,7 @@ def test_mentions_stand_where_they_say() -> None:
 
 def test_the_day_of_publication_chooses_between_old_and_new() -> None:
     before, after = date(2025, 6, 30), date(2025, 7, 1)
-    assert find_places("Lào Cai", published=before)[0].unit.code == "10"
+    assert find_places("Lào Cai", published=before)[0].unit.code == "10cu"
     assert find_places("Lào Cai", published=after)[0].unit.code == "15"
     assert find_places("Yên Bái", published=after)[0].unit.valid_to == before
 
@@ -198,7 +208,7 @@ def test_a_row_of_names_shares_the_rank_of_its_first() -> None:
 
 def test_of_two_districts_in_todays_province_the_former_province_beside_decides() -> None:
     found = find_places("huyện Châu Thành, tỉnh Kiên Giang và huyện Châu Thành, tỉnh An Giang", published=date(2021, 10, 1))
-    assert [mention.unit.code for mention in found] == ["91/huyen-chau-thanh", "91", "89/huyen-chau-thanh", "89"]
+    assert [mention.unit.code for mention in found] == ["91cu/huyen-chau-thanh", "91cu", "89cu/huyen-chau-thanh", "89cu"]
 
 
 def test_a_name_with_its_rank_elsewhere_in_the_text_is_known_without_it() -> None:
