@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -13,7 +13,7 @@ import click
 
 from cli.output import clean, emit, json_option, say, with_progress
 from diembao.article import Kind
-from diembao.clock import VIETNAM, start_of_day
+from diembao.clock import VIETNAM, start_of_day, utc_now
 from diembao.engine import IRRELEVANT
 from diembao.errors import DiembaoError, InputError, UsageError
 from diembao.settings import Settings
@@ -22,6 +22,10 @@ from diembao.taxonomy import TOPIC_CODES
 if TYPE_CHECKING:
     from diembao.article import Article
     from diembao.engine import Filters, Hit, SearchEngine, SearchResult
+
+
+_FIRST_YEAR = 1997
+"""Viet Nam joined the internet in November of it."""
 
 
 @click.command()
@@ -40,6 +44,7 @@ def index(settings: Settings, as_json: bool) -> None:
     engine, state = open_engine(settings), State(settings.database)
     report = IngestReport()
     unreadable = 0
+    now = utc_now()
     try:
         lines: dict[str, int] = {}
         batch: list[Article] = []
@@ -61,6 +66,8 @@ def index(settings: Settings, as_json: bool) -> None:
                 unreadable += 1
                 say(f"rejected: {clean(error.message)}")
                 continue
+            if why := _odd_date(article, now):
+                say(f"line {number}: {why}; kept as it is")
             lines[article.id] = number
             batch.append(article)
             if len(batch) == CHUNK:
@@ -77,6 +84,16 @@ def index(settings: Settings, as_json: bool) -> None:
         raise DiembaoError(
             f"{counts['rejected']} of {sum(counts.values())} lines were rejected", "Mend them and index again; the others stay as they are"
         )
+
+
+def _odd_date(article: Article, now: datetime) -> str | None:
+    """What is odd about the date of `article`: before the press of this country was online, or more than a day ahead."""
+    published = article.published_at
+    if published is None:
+        return None
+    if published.year < _FIRST_YEAR or published > now + timedelta(days=1):
+        return f"published_at {published.date()} can hardly be true"
+    return None
 
 
 def _read_line(line: str, number: int) -> Article:

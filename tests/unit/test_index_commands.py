@@ -67,6 +67,30 @@ def test_index_names_a_rejected_line_and_keeps_the_others(settings: Settings) ->
     assert [hit["id"] for hit in answer(search, settings, "--json")["hits"]] == ["a"]
 
 
+def test_absurd_input_is_one_line_each_and_nothing_is_lost(settings: Settings) -> None:
+    records: list[Any] = [
+        {"id": "a", "title": "Lũ", "published_at": "1970-01-01T00:00:00Z"},
+        {"id": "b", "title": "Lũ", "published_at": "2099-01-01"},
+        {"id": "c", "title": "Lũ"},
+        {"id": "d", "title": "Lũ", "body": "mưa " * 250_000},
+        {"id": "e", "title": "Lũ", "tags": [f"nhãn {number}" for number in range(10_000)]},
+        '{"id": "f", "title": "Lũ \\ud800", "tags": ["\\udfff"]}',
+        {"id": "g", "title": "Lũ", "published_at": "hôm qua"},
+        '{"id": "h", "title": "Lũ \\ud8',
+        {"id": "i", "title": "Lũ", "published_at": "2026-11-20"},
+    ]
+    result = run(index, settings, text=lines(*records))
+    assert isinstance(result.exception, DiembaoError)
+    assert json.loads(result.stdout) == {"indexed": 7, "unchanged": 0, "revised": 0, "rejected": 2}
+    told = [line.partition(":")[0] for line in result.stderr.splitlines()]
+    assert "line 1" in told
+    assert "line 2" in told
+    assert sum("rejected: line" in line for line in result.stderr.splitlines()) == 2
+    assert len(result.stderr.splitlines()) == 4
+    found = answer(search, settings, "lũ", "--json", "--limit", "20")
+    assert {hit["id"] for hit in found["hits"]} == set("abcdefi")
+
+
 def test_search_answers_in_json(filled: Settings) -> None:
     found = answer(search, filled, "lu", "--json")
     assert found["total"] == 1
