@@ -1,9 +1,13 @@
-"""Handing the saved objects to a Kibana through its API (`POST /api/saved_objects/_import`)."""
+"""What we ask of a Kibana through its API: take the saved objects, and let staff read them in a space of their own.
+
+`POST /api/saved_objects/_import`, `POST /api/spaces/space`, `PUT /api/security/role/NAME`.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 import ssl
 import urllib.error
 import urllib.request
@@ -75,14 +79,61 @@ def import_objects(kibana: Kibana, ndjson: str, timeout: float = _TIMEOUT_SECOND
         f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="diembao.ndjson"\r\n'
         f"Content-Type: application/ndjson\r\n\r\n{ndjson}\r\n--{boundary}--\r\n"
     ).encode()
-    headers = {"kbn-xsrf": "true", "Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": "application/json"}
+    request = _request(kibana, "POST", "/api/saved_objects/_import?overwrite=true", body, f"multipart/form-data; boundary={boundary}")
+    return _taken(kibana, *_send(kibana, request, timeout), sent=ndjson.count("\n"))
+
+
+@dataclass(frozen=True)
+class Access:
+    """What staff were given: a space of Kibana, and a role that reads there and nowhere else."""
+
+    space: str
+    role: str
+
+
+def give_access(kibana: Kibana, read_alias: str, space: str = "diembao", timeout: float = _TIMEOUT_SECONDS) -> Access:
+    """Make a space for staff and the role that may read dashboards there and articles in Elasticsearch; the second time changes nothing.
+
+    The role reads through `read_alias` only and writes nothing. Nobody has it yet: an administrator gives it to people.
+
+    Args:
+        kibana: of the cluster's default space, signed in as somebody who may manage spaces and roles.
+        read_alias: what the data views read.
+        space: id of the space.
+        timeout: seconds for each answer.
+
+    Raises:
+        UsageError: when the address is that of a space, or `space` cannot be the id of one.
+        KibanaError: when Kibana refuses.
+    """
+    if "/s/" in kibana.address:
+        raise UsageError("a space cannot hold another one", "Name the address of Kibana without /s/…")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,60}", space):
+        raise UsageError(f"{space!r} cannot be the id of a space", "Use small letters, digits, - and _")
+    role = f"{read_alias}-reader"
+    made = {"id": space, "name": "Điểm Báo", "description": "Bảng theo dõi báo chí / press monitoring"}
+    rights = {
+        "description": "Đọc bảng theo dõi Điểm Báo / reads the dashboards of Điểm Báo",
+        "elasticsearch": {"cluster": [], "run_as": [], "indices": [{"names": [read_alias], "privileges": ["read", "view_index_metadata"]}]},
+        "kibana": [{"base": ["read"], "feature": {}, "spaces": [space]}],
+    }
+    for method, path, record, accepted in (
+        ("POST", "/api/spaces/space", made, (200, 409)),  # 409: it is there already
+        ("PUT", f"/api/security/role/{role}", rights, (200, 204)),
+    ):
+        status, answer = _send(kibana, _request(kibana, method, path, json.dumps(record).encode(), "application/json"), timeout)
+        if status not in accepted:
+            raise _refused(kibana, status, answer, "manage spaces and roles")
+    return Access(space, role)
+
+
+def _request(kibana: Kibana, method: str, path: str, body: bytes, content_type: str) -> urllib.request.Request:
+    headers = {"kbn-xsrf": "true", "Content-Type": content_type, "Accept": "application/json"}
     if kibana.user:
         headers["Authorization"] = "Basic " + base64.b64encode(f"{kibana.user}:{kibana.password}".encode()).decode("ascii")
-    request = urllib.request.Request(  # noqa: S310 - the scheme was checked
-        f"{kibana.address}/api/saved_objects/_import?overwrite=true", data=body, headers=headers, method="POST"
+    return urllib.request.Request(  # noqa: S310 - the scheme was checked
+        f"{kibana.address}{path}", data=body, headers=headers, method=method
     )
-    status, answer = _send(kibana, request, timeout)
-    return _taken(kibana, status, answer, sent=ndjson.count("\n"))
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -126,31 +177,40 @@ def _silent(kibana: Kibana) -> KibanaError:
     return KibanaError(f"Kibana at {kibana.address} did not answer in time", "Look at its load and repeat the command")
 
 
-def _taken(kibana: Kibana, status: int, answer: bytes, sent: int) -> int:
-    where = f"Kibana at {kibana.address}"
+def _told(answer: bytes) -> Mapping[str, Any]:
     try:
         told: Any = json.loads(answer)
     except (ValueError, RecursionError):
-        told = None
-    record: Mapping[str, Any] = told if isinstance(told, dict) else {}
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _refused(kibana: Kibana, status: int, answer: bytes, right: str) -> KibanaError:
+    """Why Kibana did not do it, in one line; `right` is what the user must be allowed."""
+    where = f"Kibana at {kibana.address}"
+    record = _told(answer)
     reason = _line(record.get("message") or record.get("error") or "")
     if status == 401:
         who = f"user {kibana.user!r} or the password" if kibana.user else "a call without a user"
-        raise KibanaError(f"{where} refuses {who}", "Write the address like https://user:password@host:5601")
+        return KibanaError(f"{where} refuses {who}", "Write the address like https://user:password@host:5601")
     if status == 403:
-        raise KibanaError(
-            f"{where} does not allow user {kibana.user!r} to import", "Give the user the right to manage saved objects in this space"
-        )
+        return KibanaError(f"{where} does not allow user {kibana.user!r} to {right}", f"Give the user the right to {right}")
     if 300 <= status < 400:
-        raise KibanaError(f"what answers at {kibana.address} sends us elsewhere", "Name the address of Kibana itself, with its path")
+        return KibanaError(f"what answers at {kibana.address} sends us elsewhere", "Name the address of Kibana itself, with its path")
     if status == 404:
-        raise KibanaError(f"there is no Kibana API at {kibana.address}", "Check the address, its path and the name of the space")
+        return KibanaError(f"there is no Kibana API at {kibana.address}", "Check the address, its path and the name of the space")
     if status == 413:
-        raise KibanaError(f"{where} or a proxy before it refuses a file of this size", "Raise the limit of the proxy")
+        return KibanaError(f"{where} or a proxy before it refuses a file of this size", "Raise the limit of the proxy")
     if status == 503:
-        raise KibanaError(f"{where} is not ready yet", "Wait until its page opens and repeat the command")
+        return KibanaError(f"{where} is not ready yet", "Wait until its page opens and repeat the command")
+    return KibanaError(f"{where} answered {status}{f': {reason}' if reason else ''}", "Look into its log")
+
+
+def _taken(kibana: Kibana, status: int, answer: bytes, sent: int) -> int:
+    where = f"Kibana at {kibana.address}"
     if status != 200:
-        raise KibanaError(f"{where} answered {status}{f': {reason}' if reason else ''}", "Look into its log")
+        raise _refused(kibana, status, answer, "manage saved objects in this space")
+    record = _told(answer)
     if "success" not in record:
         raise KibanaError(f"what answers at {kibana.address} is not Kibana", "Check the address")
     count = record.get("successCount")
@@ -175,9 +235,8 @@ def _problem(entry: Mapping[str, Any]) -> str:
         return f"{named} exists several times in other spaces"
     if kind == "missing_references":
         missing = error.get("references")
-        names = (
-            [f"{entry.get('type')} {entry.get('id')}" for entry in missing if isinstance(entry, dict)] if isinstance(missing, list) else []
-        )
+        entries = missing if isinstance(missing, list) else []
+        names = dict.fromkeys(f"{entry.get('type')} {entry.get('id')}" for entry in entries if isinstance(entry, dict))
         return f"{named} needs what is not there: {_line(', '.join(names)) or '?'}"
     if kind == "unsupported_type":
         return f"{named} is of a kind that this Kibana does not know"

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards.definitions import Count, Days, Distinct, Groups, Metric, Panel, Values
+from dashboards.definitions import EVERY_ARTICLE, Condition, Count, Days, Distinct, Groups, Latest, Metric, Panel, Share, Time, Values
 
 Json = dict[str, Any]
 
 RECORDS = "___records___"
 """What Lens calls "the documents" where a column needs a field."""
-TIME_FIELD = "published_at"
 _BUCKET = "by"
 _TYPES = {"number": "lnsMetric", "table": "lnsDatatable"}
 _SERIES = {"bars": "bar_stacked", "lines": "line", "horizontal_bars": "bar_horizontal_stacked"}
@@ -24,18 +23,19 @@ def layer_reference(layer: str) -> str:
     return f"indexpattern-datasource-layer-{layer}"
 
 
-def lens_attributes(panel: Panel, language: str, data_view: str) -> Json:
+def lens_attributes(panel: Panel, language: str, data_view: str, time: Time) -> Json:
     """The attributes of a Lens visualisation, as Kibana stores them.
 
     Args:
         panel: what to show.
         language: "vi" or "en".
         data_view: id of the data view.
+        time: the date of that data view, by which days are told.
     """
     columns: Json = {}
     order: list[str] = []
     if panel.by is not None:
-        columns[_BUCKET] = _bucket(panel, language)
+        columns[_BUCKET] = _bucket(panel, language, time)
         order.append(_BUCKET)
     accessors = []
     for number, metric in enumerate(panel.metrics):
@@ -52,7 +52,7 @@ def lens_attributes(panel: Panel, language: str, data_view: str) -> Json:
         "references": [{"type": "index-pattern", "id": data_view, "name": layer_reference(panel.key)}],
         "state": {
             "visualization": _drawing(panel, accessors),
-            "query": kql(panel.where),
+            "query": kql(panel.where.kql),
             "filters": [],
             "datasourceStates": {
                 "formBased": {"layers": {panel.key: {"columns": columns, "columnOrder": order, "incompleteColumns": {}, "sampling": 1}}}
@@ -68,7 +68,7 @@ def kql(query: str) -> Json:
     return {"query": query, "language": "kuery"}
 
 
-def _bucket(panel: Panel, language: str) -> Json:
+def _bucket(panel: Panel, language: str, time: Time) -> Json:
     by = panel.by
     assert by is not None
     column: Json = {"label": by.label.in_language(language), "customLabel": True, "isBucketed": True}
@@ -76,12 +76,12 @@ def _bucket(panel: Panel, language: str) -> Json:
         return column | {
             "dataType": "date",
             "operationType": "date_histogram",
-            "sourceField": TIME_FIELD,
+            "sourceField": time,
             "scale": "interval",
             "params": {"interval": "1d", "includeEmptyRows": True, "dropPartials": False},
         }
     if isinstance(by, Groups):
-        filters = [{"input": kql(query), "label": name.in_language(language)} for name, query in by.groups]
+        filters = [{"input": kql(condition.kql), "label": name.in_language(language)} for name, condition in by.groups]
         return column | {"dataType": "string", "operationType": "filters", "scale": "ordinal", "params": {"filters": filters}}
     return column | {
         "dataType": "string",
@@ -121,14 +121,27 @@ def _metric(accessor: str, metric: Metric, language: str) -> Json:
                 "params": {"emptyAsNull": False},
             }
         }
-    escaped = metric.where.replace("\\", "\\\\").replace("'", "\\'")
+    if isinstance(metric, Latest):
+        return {
+            accessor: {
+                "label": label,
+                "customLabel": True,
+                "dataType": "date",
+                "operationType": "max",
+                "scale": "ratio",
+                "sourceField": metric.field,
+                "isBucketed": False,
+                "params": {"emptyAsNull": True},
+            }
+        }
+    escaped = metric.where.kql.replace("\\", "\\\\").replace("'", "\\'")
     formula = f"count(kql='{escaped}') / count()"
     matching, all_of_them, quotient = (f"{accessor}X{number}" for number in range(3))
     part = f"Part of {formula}"
     number: Json = {"customLabel": True, "dataType": "number", "isBucketed": False, "scale": "ratio"}
     return {
         matching: _count(part, metric.where),
-        all_of_them: _count(part, ""),
+        all_of_them: _count(part, EVERY_ARTICLE),
         quotient: number
         | {
             "label": part,
@@ -154,7 +167,7 @@ def _metric(accessor: str, metric: Metric, language: str) -> Json:
     }
 
 
-def _count(label: str, where: str) -> Json:
+def _count(label: str, where: Condition) -> Json:
     column: Json = {
         "label": label,
         "customLabel": True,
@@ -165,13 +178,13 @@ def _count(label: str, where: str) -> Json:
         "sourceField": RECORDS,
         "params": {"emptyAsNull": False},  # no bad news is the number 0, not an empty place
     }
-    return column | {"filter": kql(where)} if where else column
+    return column | {"filter": kql(where.kql)} if where.kql else column
 
 
 def _drawing(panel: Panel, accessors: list[str]) -> Json:
     if panel.form == "number":
         (metric,) = panel.metrics
-        colour = "" if isinstance(metric, Distinct) else metric.colour
+        colour = metric.colour if isinstance(metric, Count | Share) else ""
         drawing: Json = {"layerId": panel.key, "layerType": "data", "metricAccessor": accessors[0]}
         return drawing | {"color": colour} if colour else drawing
     if panel.form == "table":
@@ -180,7 +193,7 @@ def _drawing(panel: Panel, accessors: list[str]) -> Json:
             "layerId": panel.key,
             "layerType": "data",
             "columns": [{"columnId": column, "isTransposed": False} for column in columns],
-            "sorting": {"columnId": accessors[0], "direction": "desc"},
+            "sorting": {"columnId": accessors[panel.sorted_by[0]], "direction": panel.sorted_by[1]},
         }
     series = _SERIES[panel.form]
     axes = {"x": False, "yLeft": False, "yRight": False}
@@ -188,7 +201,7 @@ def _drawing(panel: Panel, accessors: list[str]) -> Json:
     colours = [
         {"forAccessor": accessor, "color": metric.colour, "axisMode": "left"}
         for accessor, metric in zip(accessors, panel.metrics, strict=True)
-        if not isinstance(metric, Distinct) and metric.colour
+        if isinstance(metric, Count | Share) and metric.colour
     ]
     return {
         "legend": {"isVisible": True, "position": "bottom", "showSingleSeries": False},
@@ -216,7 +229,5 @@ def _drawing(panel: Panel, accessors: list[str]) -> Json:
 
 def fields_of(panel: Panel) -> set[str]:
     """The fields that the panel groups by or counts the values of; conditions are not looked into."""
-    found = {metric.field for metric in panel.metrics if isinstance(metric, Distinct)}
-    if isinstance(panel.by, Values):
-        found.add(panel.by.field)
-    return found | ({TIME_FIELD} if isinstance(panel.by, Days) else set())
+    found = {metric.field for metric in panel.metrics if isinstance(metric, Distinct | Latest)}
+    return found | ({panel.by.field} if isinstance(panel.by, Values) else set())

@@ -12,8 +12,10 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from dashboards.definitions import ArticleList, Dashboard, Note, Panel, Place, daily_picture
-from dashboards.lens import TIME_FIELD, kql, layer_reference, lens_attributes
+from dashboards.definitions import ArticleList, Dashboard, Note, Panel, Place, Time
+from dashboards.desk import drilldowns, search_address
+from dashboards.lens import kql, layer_reference, lens_attributes
+from dashboards.pages import every_dashboard
 from diembao.errors import UsageError
 from diembao.settings import Settings
 from diembao.taxonomy import Name, Taxonomy
@@ -41,6 +43,7 @@ FIELD_NAMES = {
     "critical_of": Name(vi="Phê phán ai", en="Critical of"),
     "subject": Name(vi="Sự việc", en="Story"),
     "published_at": Name(vi="Đăng lúc", en="Published"),
+    "first_seen_at": Name(vi="Thu được lúc", en="Found"),
 }
 """What columns are called; a data view has one name for a field, so it is in both languages."""
 
@@ -64,20 +67,24 @@ def saved_objects(read_alias: str, taxonomy: Taxonomy, desk: str = "") -> list[J
     Args:
         read_alias: what the data view reads (`ElasticsearchEngine.read_alias`); the ids begin with it.
         taxonomy: names of topics and fields.
-        desk: address of our staff page ("https://diembao.example.vn"), for links to an article; empty: no links.
+        desk: address of our staff page ("https://diembao.example.vn"), for links to articles and searches; empty: no links.
 
     Raises:
+        ConfigError: when the taxonomy's names or keys cannot be shown.
         UsageError: when `desk` is not an http(s) address, or `read_alias` cannot be the name of an alias.
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,200}", read_alias):
         raise UsageError(f"{read_alias!r} cannot be the name of an alias", "Use small letters, digits and hyphens")
     if desk and (urlsplit(desk).scheme not in ("http", "https") or not urlsplit(desk).netloc):
         raise UsageError(f"{desk!r} is not the address of a page", "Write it like https://diembao.example.vn")
-    objects = [_data_view(read_alias, desk.rstrip("/"))]
+    desk = desk.rstrip("/")
+    dashboards = every_dashboard(taxonomy)
+    times = dict.fromkeys(dashboard.time for dashboard in dashboards)
+    objects = [_data_view(read_alias, time, desk) for time in times]
     for language in LANGUAGES:
-        dashboard = daily_picture(taxonomy)
-        objects += [_search(read_alias, entry, language) for entry in dashboard.lists]
-        objects.append(_dashboard(read_alias, dashboard, language))
+        for dashboard in dashboards:
+            objects += [_search(read_alias, dashboard.time, entry, language) for entry in dashboard.lists]
+            objects.append(_dashboard(read_alias, dashboard, language, desk))
     return objects
 
 
@@ -106,9 +113,17 @@ def _reference(kind: str, identity: str, name: str) -> Json:
     return {"type": kind, "id": identity, "name": name}
 
 
-def _data_view(read_alias: str, desk: str) -> Json:
+def _view_id(read_alias: str, time: Time) -> str:
+    """The id of the data view by `time`: Kibana knows one date per data view."""
+    return read_alias if time == "published_at" else f"{read_alias}-collected"
+
+
+def _data_view(read_alias: str, time: Time, desk: str) -> Json:
     formats: Json = {"record.url": {"id": "url", "params": {"openLinkInCurrentTab": False}}}
     if desk:
+        for field in ("source", "place"):
+            params = {"urlTemplate": f"{desk}/?{field}={{{{value}}}}&copies=1", "labelTemplate": "{{value}}", "openLinkInCurrentTab": False}
+            formats[field] = {"id": "url", "params": params}
         formats["id"] = {
             "id": "url",
             "params": {"urlTemplate": f"{desk}/articles/{{{{value}}}}", "labelTemplate": "Mở / Open", "openLinkInCurrentTab": False},
@@ -116,42 +131,44 @@ def _data_view(read_alias: str, desk: str) -> Json:
     both = {field: {"customLabel": name.vi if name.vi == name.en else f"{name.vi} / {name.en}"} for field, name in FIELD_NAMES.items()}
     attributes = {
         "title": read_alias,
-        "name": f"Điểm Báo ({read_alias})",
-        "timeFieldName": TIME_FIELD,
+        "name": f"Điểm Báo ({_view_id(read_alias, time)})",
+        "timeFieldName": time,
         "fieldFormatMap": _compact(formats),
         "fieldAttrs": _compact(both),
         "runtimeFieldMap": _compact({field: {"type": "keyword"} for field in FROM_RECORD}),
         "sourceFilters": "[]",
         "allowNoIndex": True,  # dashboards may be imported before the first article is indexed
     }
-    return _object("index-pattern", read_alias, attributes, [])
+    return _object("index-pattern", _view_id(read_alias, time), attributes, [])
 
 
 def _search_id(read_alias: str, entry: ArticleList, language: str) -> str:
     return f"{read_alias}-{entry.key}-{language}"
 
 
-def _search(read_alias: str, entry: ArticleList, language: str) -> Json:
+def _search(read_alias: str, time: Time, entry: ArticleList, language: str) -> Json:
     reference = "kibanaSavedObjectMeta.searchSourceJSON.index"
-    source = {"highlightAll": True, "version": True, "query": kql(entry.where), "filter": [], "indexRefName": reference}
+    source = {"highlightAll": True, "version": True, "query": kql(entry.where.kql), "filter": [], "indexRefName": reference}
     attributes = {
         "title": f"Điểm Báo – {entry.title.in_language(language)}",
         "description": "",
         "hits": 0,
         "columns": list(entry.columns),
-        "sort": [[TIME_FIELD, "desc"]],
+        "sort": [[time, "desc"]],
         "version": 1,
         "kibanaSavedObjectMeta": {"searchSourceJSON": _compact(source)},
     }
-    return _object("search", _search_id(read_alias, entry, language), attributes, [_reference("index-pattern", read_alias, reference)])
+    references = [_reference("index-pattern", _view_id(read_alias, time), reference)]
+    return _object("search", _search_id(read_alias, entry, language), attributes, references)
 
 
-def _dashboard(read_alias: str, dashboard: Dashboard, language: str) -> Json:
-    panels = [_note_panel(note, language) for note in dashboard.notes]
+def _dashboard(read_alias: str, dashboard: Dashboard, language: str, desk: str) -> Json:
+    view = _view_id(read_alias, dashboard.time)
+    panels = [_note_panel(note, dashboard, language, desk) for note in dashboard.notes]
     references: list[Json] = []
     for panel in dashboard.panels:
-        panels.append(_lens_panel(read_alias, panel, language))
-        references.append(_reference("index-pattern", read_alias, f"{panel.key}:{layer_reference(panel.key)}"))
+        panels.append(_lens_panel(view, dashboard, panel, language, desk))
+        references.append(_reference("index-pattern", view, f"{panel.key}:{layer_reference(panel.key)}"))
     for entry in dashboard.lists:
         name = f"panel_{entry.key}-list"
         index = f"{entry.key}-list"
@@ -168,7 +185,7 @@ def _dashboard(read_alias: str, dashboard: Dashboard, language: str) -> Json:
             "type": "optionsListControl",
             "explicitInput": {"id": field, "fieldName": field, "title": name_of_field.in_language(language), "enhancements": {}},
         }
-        references.append(_reference("index-pattern", read_alias, f"controlGroup_{field}:optionsListDataView"))
+        references.append(_reference("index-pattern", view, f"controlGroup_{field}:optionsListDataView"))
     ignore = {"ignoreFilters": False, "ignoreQuery": False, "ignoreTimerange": False, "ignoreValidations": False}
     options = {"useMargins": True, "syncColors": False, "syncCursor": True, "syncTooltips": False, "hidePanelTitles": False}
     attributes = {
@@ -198,21 +215,26 @@ def _panel(kind: str, index: str, place: Place, config: Json, title: str = "") -
     return panel | {"title": title} if title else panel
 
 
-def _lens_panel(read_alias: str, panel: Panel, language: str) -> Json:
+def _lens_panel(view: str, dashboard: Dashboard, panel: Panel, language: str, desk: str) -> Json:
+    events = drilldowns(desk, dashboard, panel, language) if desk else []
     config = {
-        "attributes": lens_attributes(panel, language, read_alias),
-        "enhancements": {},
+        "attributes": lens_attributes(panel, language, view, dashboard.time),
+        "enhancements": {"dynamicActions": {"events": events}} if events else {},
         "hidePanelTitles": panel.form == "number",  # a number says what it is itself
     }
     return _panel("lens", panel.key, panel.place, config, panel.title.in_language(language))
 
 
-def _note_panel(note: Note, language: str) -> Json:
+def _note_panel(note: Note, dashboard: Dashboard, language: str, desk: str) -> Json:
+    markdown = note.text.in_language(language)
+    if desk and dashboard.links:
+        links = (f"[{name.in_language(language)}]({search_address(desk, where)})" for name, where in dashboard.links)
+        markdown += ("\n\nTrên trang tra cứu: " if language == "vi" else "\n\nOn the search page: ") + " · ".join(links)
     visualisation = {
         "title": "",
         "description": "",
         "type": "markdown",
-        "params": {"fontSize": 12, "openLinksInNewTab": True, "markdown": note.text.in_language(language)},
+        "params": {"fontSize": 12, "openLinksInNewTab": True, "markdown": markdown},
         "uiState": {},
         "data": {"aggs": [], "searchSource": {"query": kql(""), "filter": []}},
     }

@@ -47,8 +47,11 @@ class _BucketColumn(_Column):
     isBucketed: Literal[True]
 
 
-class _NumberColumn(_Column):
+class _ValueColumn(_Column):
     isBucketed: Literal[False]
+
+
+class _NumberColumn(_ValueColumn):
     dataType: Literal["number"]
     scale: Literal["ratio"]
 
@@ -145,6 +148,16 @@ class UniqueCount(_NumberColumn):
     params: _Empty | None = None
 
 
+class LatestColumn(_ValueColumn):
+    """The greatest moment of a date."""
+
+    operationType: Literal["max"]
+    dataType: Literal["date"]
+    scale: Literal["ratio"]
+    sourceField: str
+    params: _Empty | None = None
+
+
 class _Location(_Shape):
     min: int
     max: int
@@ -194,7 +207,8 @@ class FormulaColumn(_NumberColumn):
 
 
 Column = Annotated[
-    DateHistogram | Filters | Terms | CountColumn | UniqueCount | MathColumn | FormulaColumn, Field(discriminator="operationType")
+    DateHistogram | Filters | Terms | CountColumn | UniqueCount | LatestColumn | MathColumn | FormulaColumn,
+    Field(discriminator="operationType"),
 ]
 _ANY_COLUMN: TypeAdapter[Column] = TypeAdapter(Column)
 
@@ -318,9 +332,39 @@ class _Grid(_Shape):
     i: str
 
 
+class _Template(_Shape):
+    template: str = Field(pattern=r"^https?://")
+
+
+class _UrlConfig(_Shape):
+    url: _Template
+    openInNewTab: bool
+    encodeUrl: bool
+
+
+class _UrlAction(_Shape):
+    factoryId: Literal["URL_DRILLDOWN"]
+    name: str = Field(min_length=1)
+    config: _UrlConfig
+
+
+class _Event(_Shape):
+    eventId: str = Field(min_length=1)
+    triggers: list[Literal["CONTEXT_MENU_TRIGGER", "VALUE_CLICK_TRIGGER"]] = Field(min_length=1, max_length=1)
+    action: _UrlAction
+
+
+class _Events(_Shape):
+    events: list[_Event]
+
+
+class _Enhancements(_Shape):
+    dynamicActions: _Events | None = None
+
+
 class _LensConfig(_Shape):
     attributes: _LensAttributes
-    enhancements: dict[str, Any] = Field(max_length=0)
+    enhancements: _Enhancements
     hidePanelTitles: bool = False
 
 

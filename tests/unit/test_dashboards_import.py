@@ -11,7 +11,7 @@ from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
@@ -24,6 +24,8 @@ from diembao.settings import read_settings
 
 PROJECT = Path(__file__).parents[2]
 PASSWORD = "mật:khẩu@1"
+OBJECTS = 28
+"""Two data views; in two languages: seven dashboards, six of them with a list."""
 
 
 class FakeKibana(ThreadingHTTPServer):
@@ -32,6 +34,8 @@ class FakeKibana(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.kept: dict[tuple[str, str], dict[str, Any]] = {}
+        self.spaces: dict[str, dict[str, Any]] = {}
+        self.roles: dict[str, dict[str, Any]] = {}
         self.instead: tuple[int, dict[str, str], bytes] | None = None
         self.calls = 0
 
@@ -45,13 +49,33 @@ class FakeKibana(ThreadingHTTPServer):
 
     def take(self, handler: BaseHTTPRequestHandler, body: bytes) -> tuple[int, dict[str, Any]]:
         parts = urlsplit(handler.path)
-        if parts.path not in ("/api/saved_objects/_import", "/s/press/api/saved_objects/_import"):
-            return 404, {"statusCode": 404, "error": "Not Found", "message": "Not Found"}
         if "kbn-xsrf" not in handler.headers:
             return 400, {"statusCode": 400, "error": "Bad Request", "message": "Request must contain a kbn-xsrf header."}
         wanted = "Basic " + base64.b64encode(f"diembao:{PASSWORD}".encode()).decode()
         if handler.headers.get("Authorization") != wanted:
             return 401, {"statusCode": 401, "error": "Unauthorized", "message": "unable to authenticate user"}
+        if (handler.command, parts.path) == ("POST", "/api/spaces/space"):
+            return self.make_space(json.loads(body))
+        if handler.command == "PUT" and parts.path.startswith("/api/security/role/"):
+            return self.put_role(parts.path.rpartition("/")[2], json.loads(body))
+        if (handler.command, parts.path.removeprefix("/s/press")) != ("POST", "/api/saved_objects/_import"):
+            return 404, {"statusCode": 404, "error": "Not Found", "message": "Not Found"}
+        return self.import_objects(handler, parts, body)
+
+    def make_space(self, space: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if space["id"] in self.spaces:
+            return 409, {"statusCode": 409, "error": "Conflict", "message": f"A space with the identifier {space['id']} already exists."}
+        self.spaces[space["id"]] = space
+        return 200, space
+
+    def put_role(self, name: str, role: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        for entry in role["kibana"]:
+            if bool(entry["base"]) == bool(entry["feature"]):
+                return 400, {"statusCode": 400, "error": "Bad Request", "message": "base and feature exclude each other"}
+        self.roles[name] = role
+        return 204, {}
+
+    def import_objects(self, handler: BaseHTTPRequestHandler, parts: SplitResult, body: bytes) -> tuple[int, dict[str, Any]]:
         form = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + handler.headers["Content-Type"].encode() + b"\r\n\r\n" + body)
         (file,) = form.iter_parts()
         assert file.get_param("name", header="content-disposition") == "file"
@@ -91,9 +115,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
+        if status == 204:  # carries nothing
+            answer = b""
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
+
+    do_PUT = do_POST  # noqa: N815 - the name is the standard library's
 
     def do_GET(self) -> None:
         raise AssertionError("nothing is fetched")
@@ -135,13 +163,13 @@ def test_import_brings_every_object_and_the_second_one_replaces_them(kibana: Fak
     for _ in range(2):
         result = run(tmp_path, "import", "--kibana", kibana.signed_in, "--json")
         assert result.exit_code == 0, result.output
-        assert json.loads(result.stdout) == {"kibana": kibana.address, "objects": 5}
+        assert json.loads(result.stdout) == {"kibana": kibana.address, "objects": OBJECTS}
     assert list(kibana.kept.values()) == [json.loads(line) for line in ndjson.splitlines()]
 
 
 def test_import_goes_into_a_space(kibana: FakeKibana, tmp_path: Path) -> None:
     assert run(tmp_path, "import", "--kibana", f"{kibana.signed_in}/s/press/").exit_code == 0
-    assert len(kibana.kept) == 5
+    assert len(kibana.kept) == OBJECTS
 
 
 def test_the_password_is_never_shown(kibana: FakeKibana, tmp_path: Path) -> None:
@@ -162,24 +190,25 @@ def test_a_call_without_a_user_is_refused_readably(kibana: FakeKibana, tmp_path:
 def test_what_could_not_be_taken_is_named(kibana: FakeKibana, ndjson: str) -> None:
     without_view = "".join(line + "\n" for line in ndjson.splitlines()[1:])
     with pytest.raises(
-        KibanaError, match=r"took 0 of 4 objects: search .* needs what is not there: index-pattern diembao-articles; .*; and 1 more"
+        KibanaError,
+        match=r"took 3 of 27 objects: search .* needs what is not there: index-pattern .*; dashboard .*; and 21 more",
     ):
         import_objects(kibana_at(kibana.signed_in), without_view)
 
 
 def _not_taken(kind: str, identity: str, **error: object) -> tuple[int, object]:
-    return 200, {"success": False, "successCount": 4, "errors": [{"type": kind, "id": identity, "meta": {}, "error": error}]}
+    return 200, {"success": False, "successCount": OBJECTS - 1, "errors": [{"type": kind, "id": identity, "meta": {}, "error": error}]}
 
 
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (_not_taken("dashboard", "d", type="conflict"), "took 4 of 5 objects: dashboard d exists already"),
+        (_not_taken("dashboard", "d", type="conflict"), f"took {OBJECTS - 1} of {OBJECTS} objects: dashboard d exists already"),
         (_not_taken("search", "s", type="ambiguous_conflict", destinations=[]), "search s exists several times"),
         (_not_taken("lens", "l", type="unsupported_type"), "lens l is of a kind"),
         (_not_taken("search", "s", type="unknown", message="too\nnew", statusCode=422), "search s: too new"),
-        ((200, {"success": True, "successCount": 3}), "took 3 of 5 objects"),
-        ((200, {"success": False, "errors": "what"}), "took 0 of 5 objects"),
+        ((200, {"success": True, "successCount": 3}), f"took 3 of {OBJECTS} objects"),
+        ((200, {"success": False, "errors": "what"}), f"took 0 of {OBJECTS} objects"),
         ((200, {"status": "ok"}), "is not Kibana"),
         ((200, ["x"]), "is not Kibana"),
         ((400, {"statusCode": 400, "error": "Bad Request", "message": "Invalid\nfile"}), "answered 400: Invalid file"),
@@ -244,7 +273,32 @@ def test_build_writes_the_same_objects(tmp_path: Path, ndjson: str) -> None:
     out = tmp_path / "dashboards.ndjson"
     result = run(tmp_path, "build", "--out", str(out), "--json")
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout) == {"file": str(out), "objects": 5}
+    assert json.loads(result.stdout) == {"file": str(out), "objects": OBJECTS}
     assert out.read_text(encoding="utf-8") == ndjson
     assert "cannot be written" in failure(run(tmp_path, "build", "--out", str(tmp_path / "none" / "x.ndjson")))
     assert run(tmp_path, "build").exit_code == 2
+
+
+def test_staff_get_a_space_and_a_role_that_reads_there_and_nowhere_else(kibana: FakeKibana, tmp_path: Path) -> None:
+    for _ in range(2):
+        result = run(tmp_path, "access", "--kibana", kibana.signed_in, "--json")
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout) == {"kibana": kibana.address, "space": "diembao", "role": "diembao-articles-reader"}
+    assert list(kibana.spaces) == ["diembao"]
+    (role,) = kibana.roles.values()
+    assert role["elasticsearch"]["indices"] == [{"names": ["diembao-articles"], "privileges": ["read", "view_index_metadata"]}]
+    assert role["elasticsearch"]["cluster"] == []
+    assert role["kibana"] == [{"base": ["read"], "feature": {}, "spaces": ["diembao"]}]
+
+
+@pytest.mark.parametrize("words", [("--space", "Tin tức"), ("--kibana", "http://127.0.0.1:1/s/press")])
+def test_a_space_that_cannot_be_is_wrong_usage(kibana: FakeKibana, tmp_path: Path, words: tuple[str, ...]) -> None:
+    result = run(tmp_path, "access", "--kibana", kibana.signed_in, *words)
+    assert isinstance(result.exception, UsageError)
+    assert kibana.calls == 0
+
+
+def test_who_may_not_give_rights_is_told(kibana: FakeKibana, tmp_path: Path) -> None:
+    kibana.instead = (403, {"Content-Type": "application/json"}, b'{"statusCode": 403, "message": "Forbidden"}')
+    result = run(tmp_path, "access", "--kibana", kibana.signed_in)
+    assert "does not allow user 'diembao' to manage spaces and roles" in failure(result)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import pytest
+from starlette.datastructures import QueryParams
 
-from dashboards.definitions import daily_picture, one_of
-from dashboards.lens import TIME_FIELD, fields_of
+from dashboards.definitions import Values, one_of
+from dashboards.lens import fields_of
+from dashboards.pages import every_dashboard
 from dashboards.saved_objects import FIELD_NAMES, FROM_RECORD, LANGUAGES, read_alias_of, saved_objects, to_ndjson
 from dashboards.structure import StructureError, check_structure
 from diembao.article import Article
@@ -20,9 +24,12 @@ from diembao.settings import Settings
 from diembao.taxonomy import Taxonomy, read_taxonomy
 from index.elasticsearch_mapping import MAPPING
 from tests.elasticsearch.lens_reading import fields_named, fields_of_kql, kql_query, lens_panels
+from web.addresses import FILTERS, SearchAddress
 
 Json = dict[str, Any]
 TAXONOMY = read_taxonomy(Path(__file__).parents[2] / "config" / "taxonomy.toml")
+SEARCH, DAILY = 2, 3
+"""Where in the file the first list and the dashboard that shows it are."""
 CAN_BE_COUNTED = {"keyword", "date", "integer", "long", "boolean"}
 
 
@@ -35,21 +42,33 @@ def test_the_file_is_whole_and_has_the_ids_that_it_always_had(objects: list[Json
     check_structure(objects)
     assert [(entry["type"], entry["id"]) for entry in objects] == [
         ("index-pattern", "diembao-articles"),
-        ("search", "diembao-articles-negative-vi"),
-        ("dashboard", "diembao-articles-daily-vi"),
-        ("search", "diembao-articles-negative-en"),
-        ("dashboard", "diembao-articles-daily-en"),
+        ("index-pattern", "diembao-articles-collected"),
+        *(
+            (kind, f"diembao-articles-{key}-{language}")
+            for language in ("vi", "en")
+            for kind, key in (
+                ("search", "negative"),
+                ("dashboard", "daily"),
+                *(
+                    pair
+                    for field in ("security", "digital", "environment", "trade", "culture")
+                    for pair in (("search", f"negative-{field}"), ("dashboard", f"field-{field}"))
+                ),
+                ("dashboard", "collecting"),
+            )
+        ),
     ]
     lines = to_ndjson(objects).splitlines()
     assert [json.loads(line) for line in lines] == objects
     assert to_ndjson(objects) == to_ndjson(saved_objects("diembao-articles", TAXONOMY, "https://diembao.example.vn/"))
 
 
-def test_the_dashboard_says_everything_in_both_languages(objects: list[Json]) -> None:
+@pytest.mark.parametrize(("key", "at_least"), [("daily", 60), ("field-security", 35), ("collecting", 15)])
+def test_a_dashboard_says_everything_in_both_languages(objects: list[Json], key: str, at_least: int) -> None:
     by_id = {entry["id"]: entry for entry in objects}
     texts = {}
     for language in LANGUAGES:
-        panels = lens_panels(by_id[f"diembao-articles-daily-{language}"])
+        panels = lens_panels(by_id[f"diembao-articles-{key}-{language}"])
         texts[language] = [
             text
             for panel in panels
@@ -59,29 +78,37 @@ def test_the_dashboard_says_everything_in_both_languages(objects: list[Json]) ->
                 *(entry["label"] for column in panel.layer["columns"].values() for entry in column.get("params", {}).get("filters", [])),
             )
         ]
-    assert len(texts["vi"]) == len(texts["en"]) > 60
+    assert len(texts["vi"]) == len(texts["en"]) > at_least
     assert [pair for pair in zip(texts["vi"], texts["en"], strict=True) if pair[0] == pair[1]] == []
 
 
+def _mapped(name: str) -> str:
+    """The type of a field of the mapping; "" when there is none."""
+    record: Json = MAPPING
+    for part in name.split("."):
+        record = record.get("properties", {}).get(part, {})
+    return str(record.get("type", ""))
+
+
 def test_every_field_of_a_panel_is_mapped_so_that_it_can_be_counted(objects: list[Json]) -> None:
-    mapped = MAPPING["properties"]
     for entry in objects:
         if entry["type"] != "dashboard":
             continue
         controls = json.loads(entry["attributes"]["controlGroupInput"]["panelsJSON"])
-        named = {control["explicitInput"]["fieldName"] for control in controls.values()}
+        for control in controls.values():
+            assert _mapped(control["explicitInput"]["fieldName"]) in CAN_BE_COUNTED
         for panel in lens_panels(entry):
-            named |= fields_named(panel)
-        assert named >= {"sentiment", "topic", "source", "place", "critical_of", TIME_FIELD}
-        assert {field for field in named if mapped.get(field, {}).get("type") not in CAN_BE_COUNTED} == set()
-    for panel in daily_picture(TAXONOMY).panels:
-        assert all(mapped[field]["type"] in CAN_BE_COUNTED for field in fields_of(panel)), panel.key
+            # Of a text only whether there is one is asked.
+            assert {_mapped(name) for name in fields_named(panel)} <= CAN_BE_COUNTED | {"text"}, panel.index
+    for dashboard in every_dashboard(TAXONOMY):
+        for shown in dashboard.panels:
+            assert all(_mapped(name) in CAN_BE_COUNTED for name in (*fields_of(shown), dashboard.time)), shown.key
 
 
 def test_what_a_list_shows_is_mapped_or_read_from_the_record(objects: list[Json]) -> None:
     mapped = set(MAPPING["properties"])
-    (view,) = (entry["attributes"] for entry in objects if entry["type"] == "index-pattern")
-    assert view["timeFieldName"] in mapped
+    view, collected = (entry["attributes"] for entry in objects if entry["type"] == "index-pattern")
+    assert (view["timeFieldName"], collected["timeFieldName"]) == ("published_at", "first_seen_at")
     assert {name.partition(".")[0] for name in FROM_RECORD} == {"record"}
     assert MAPPING["properties"]["record"]["enabled"] is False
     assert {name.partition(".")[2] for name in FROM_RECORD} <= set(Article.model_fields)
@@ -106,8 +133,63 @@ def test_an_article_of_a_list_leads_to_our_page(objects: list[Json]) -> None:
 
 def test_conditions_survive_what_a_name_may_hold() -> None:
     wild = ['Sở "A"', "back\\slash", "a) or (b", "not x : *"]
-    assert kql_query(one_of("source", wild)) == {"bool": {"filter": [{"terms": {"source": wild}}]}}
-    assert kql_query(one_of("source", wild[:1])) == {"bool": {"filter": [{"term": {"source": wild[0]}}]}}
+    assert kql_query(one_of("source", wild).kql) == {"bool": {"filter": [{"terms": {"source": wild}}]}}
+    assert kql_query(one_of("source", wild[:1]).kql) == {"bool": {"filter": [{"term": {"source": wild[0]}}]}}
+
+
+def _parsed(address: str) -> tuple[SearchAddress, dict[str, str]]:
+    return SearchAddress.parse(QueryParams(urlsplit(address).query))
+
+
+def test_links_open_our_search_page_with_the_condition_of_the_panel(objects: list[Json]) -> None:
+    by_id = {entry["id"]: entry for entry in objects}
+    for dashboard in every_dashboard(TAXONOMY):
+        record = by_id[f"diembao-articles-{dashboard.key}-vi"]
+        shown = {panel["panelIndex"]: panel for panel in json.loads(record["attributes"]["panelsJSON"])}
+        for panel in dashboard.panels:
+            enhancements = shown[panel.key]["embeddableConfig"]["enhancements"]
+            events = enhancements.get("dynamicActions", {}).get("events", [])
+            triggers = [event["triggers"][0] for event in events]
+            assert ("CONTEXT_MENU_TRIGGER" in triggers) == (dashboard.time == "published_at"), panel.key
+            assert ("VALUE_CLICK_TRIGGER" in triggers) == isinstance(panel.by, Values), panel.key
+            for event in events:
+                template = event["action"]["config"]["url"]["template"]
+                assert template.startswith("https://diembao.example.vn/?")
+                # As Kibana fills it in: the time that is looked at, and what was clicked.
+                filled = re.sub(r"\{\{date context\.panel\.timeRange\.(from|to) \"YYYY-MM-DD\"\}\}", "2026-11-20", template)
+                filled = filled.replace("{{encodeURIComponent event.value}}", quote("Đồng Tháp & Bến Tre", safe=""))
+                assert "{{" not in filled
+                address, problems = _parsed(filled)
+                assert problems == {}
+                assert address.copies
+                wanted = dict(panel.where.values)
+                if event["triggers"] == ["VALUE_CLICK_TRIGGER"]:
+                    assert isinstance(panel.by, Values)
+                    wanted[panel.by.field] = ("Đồng Tháp & Bến Tre",)
+                assert {name: address.values(name) for name in FILTERS if address.values(name)} == wanted, panel.key
+                assert (address.from_, address.to) == (("2026-11-20",) * 2 if dashboard.time == "published_at" else ("", ""))
+
+
+def test_the_note_links_for_everybody(objects: list[Json]) -> None:
+    (record,) = (entry for entry in objects if entry["id"] == "diembao-articles-field-culture-en")
+    note = next(panel for panel in json.loads(record["attributes"]["panelsJSON"]) if panel["panelIndex"] == "reading")
+    links = dict(re.findall(r"\[([^]]+)\]\((\S+)\)", note["embeddableConfig"]["savedVis"]["params"]["markdown"]))
+    assert list(links) == ["all", "negative", "critical of an authority"]
+    address, problems = _parsed(links["negative"])
+    assert (address.topic, address.sentiment, problems) == (("culture", "sport"), ("negative",), {})
+
+
+def test_without_a_search_page_there_are_no_links() -> None:
+    for entry in saved_objects("diembao-articles", TAXONOMY):
+        assert "URL_DRILLDOWN" not in json.dumps(entry)
+        assert "copies=1" not in json.dumps(entry)
+
+
+def test_a_field_that_cannot_have_an_id_is_refused() -> None:
+    record = TAXONOMY.model_dump()
+    record["fields"]["Y tế"] = {**record["fields"]["trade"], "name": {"vi": "Y tế", "en": "Health"}}
+    with pytest.raises(ConfigError, match="Y tế"):
+        saved_objects("diembao-articles", Taxonomy.model_validate(record))
 
 
 def test_names_of_an_office_that_cannot_be_told_apart_are_refused() -> None:
@@ -133,7 +215,7 @@ def test_the_alias_is_that_of_the_office(tmp_path: Path) -> None:
 
 def _in_panels(change: Callable[[list[Json]], None]) -> Callable[[list[Json]], None]:
     def apply(objects: list[Json]) -> None:
-        attributes = objects[2]["attributes"]
+        attributes = objects[DAILY]["attributes"]
         panels = json.loads(attributes["panelsJSON"])
         change(panels)
         attributes["panelsJSON"] = json.dumps(panels)
@@ -165,14 +247,14 @@ def _set(record: Json, value: object, *path: str | int) -> None:
 BREAKS: dict[str, tuple[str, Callable[[list[Json]], None]]] = {
     "an id twice": ("used twice", lambda objects: objects.append(copy.deepcopy(objects[0]))),
     "the data view is missing": ("not in the file", lambda objects: objects.pop(0) and None),
-    "a search is missing": ("not in the file", lambda objects: objects.pop(1) and None),
-    "a reference too few": ("its parts need", lambda objects: objects[2]["references"].pop() and None),
-    "a reference under another name": ("its parts need", lambda objects: _set(objects[2], "x", "references", 0, "name")),
-    "a search without its data view": ("its parts need", lambda objects: objects[1]["references"].clear()),
+    "a search is missing": ("not in the file", lambda objects: objects.pop(SEARCH) and None),
+    "a reference too few": ("its parts need", lambda objects: objects[DAILY]["references"].pop() and None),
+    "a reference under another name": ("its parts need", lambda objects: _set(objects[DAILY], "x", "references", 0, "name")),
+    "a search without its data view": ("its parts need", lambda objects: objects[SEARCH]["references"].clear()),
     "an id with a space": ("id", lambda objects: _set(objects[0], "a b", "id")),
     "a newer format than Kibana knows": ("coreMigrationVersion", lambda objects: _set(objects[0], "99.0.0", "coreMigrationVersion")),
     "a misspelt property": ("Extra inputs", lambda objects: _set(objects[0], "x", "attributes", "timeField")),
-    "panels that are not JSON": ("panelsJSON", lambda objects: _set(objects[2], "[{", "attributes", "panelsJSON")),
+    "panels that are not JSON": ("panelsJSON", lambda objects: _set(objects[DAILY], "[{", "attributes", "panelsJSON")),
     "a panel twice": ("panelIndex is used twice", _in_panels(lambda panels: panels.append(copy.deepcopy(panels[0])))),
     "panels over each other": ("overlap", _in_panels(lambda panels: _set(_panel(panels, "topics"), 0, "gridData", "x"))),
     "a panel beyond the edge": ("out of the grid", _in_panels(lambda panels: _set(_panel(panels, "topics"), 30, "gridData", "x"))),
@@ -217,6 +299,32 @@ BREAKS: dict[str, tuple[str, Callable[[list[Json]], None]]] = {
     ),
     "a table without its groups": ("leaves out", _in_layer("sources", lambda _, drawing: drawing["columns"].pop(0) and None)),
     "a table sorted by nothing": ("does not show", _in_layer("sources", lambda _, drawing: _set(drawing, "gone", "sorting", "columnId"))),
+    "a link that is no address": (
+        "template",
+        _in_panels(
+            lambda panels: _set(
+                _panel(panels, "articles"),
+                "javascript:x",
+                "embeddableConfig",
+                "enhancements",
+                "dynamicActions",
+                "events",
+                0,
+                "action",
+                "config",
+                "url",
+                "template",
+            )
+        ),
+    ),
+    "a link that opens by magic": (
+        "triggers",
+        _in_panels(
+            lambda panels: _set(
+                _panel(panels, "articles"), ["MAGIC"], "embeddableConfig", "enhancements", "dynamicActions", "events", 0, "triggers"
+            )
+        ),
+    ),
     "a drawing of another kind": ("visualization", _in_layer("articles", lambda _, drawing: drawing.pop("metricAccessor") and None)),
 }
 
