@@ -34,8 +34,9 @@ _FIRST_YEAR = 1997
 def index(settings: Settings, as_json: bool) -> None:
     """Bring Articles into the search engine.
 
-    Reads JSON lines from stdin and indexes them as they are: a given id is kept, nothing is tagged. Prints how many were
-    indexed, unchanged, revised and rejected. A rejected line is named on stderr and does not keep the others back.
+    Reads JSON lines from stdin and indexes them as they are: a given id is kept, nothing is tagged; corrections by staff stay in
+    force. Prints how many were indexed, unchanged, revised and rejected. A rejected line is named on stderr and does not keep the
+    others back.
     """
     from diembao.state import State
     from index import open_engine
@@ -233,7 +234,7 @@ def search(
 def _hit_record(hit: Hit) -> dict[str, Any]:
     record = hit.article.to_record()
     names = ("id", "title", "lead", "url", "source", "kind", "published_at", "published_precision", "topics", "sentiment", "critical_of",
-             "places", "story_id", "copy_of", "revision")  # fmt: skip
+             "places", "story_id", "copy_of", "revision", "corrected")  # fmt: skip
     return {
         **{name: record[name] for name in names},
         "copies": hit.copies,
