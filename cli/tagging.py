@@ -16,6 +16,8 @@ from diembao.jsonl import read_records
 from diembao.settings import Settings
 
 READ = ("id", "title", "lead", "body")
+HINTS = ("url", "source", "published_at")
+"""Read where they can be read: they tell which of several places of one name is meant."""
 
 
 @click.command()
@@ -25,8 +27,9 @@ READ = ("id", "title", "lead", "body")
 def tag(settings: Settings, processes: int, as_json: bool) -> None:
     """Tag Articles: JSON lines on stdin, the same with topics, tone, names and places on stdout.
 
-    `id`, `title`, `lead` and `body` are read and only `title` must be there; every other field of a line is kept as it is. The order
-    is kept. The text is repaired in place. A line that cannot be read ends the work with exit code 1, after those before it.
+    `id`, `title`, `lead` and `body` are read and only `title` must be there; `url`, `source` and `published_at` help to tell which of
+    several places of one name is meant, and are passed over where they cannot be read. Every other field of a line is kept as it is. The
+    order is kept. The text is repaired in place. A line that cannot be read ends the work with exit code 1, after those before it.
     """
     from nlp.tagging import Tagger
 
@@ -57,4 +60,10 @@ def tag(settings: Settings, processes: int, as_json: bool) -> None:
 def _article(record: dict[str, Any], number: int) -> Article:
     if "title" not in record:
         raise InputError(f"line {number} has no 'title'", "Each line must be a JSON object with at least a 'title'")
-    return Article.from_record({name: record[name] for name in READ if name in record}, f"line {number}")
+    known = {name: record[name] for name in READ if name in record}
+    hints = {name: record[name] for name in HINTS if isinstance(record.get(name), str)}
+    try:
+        return Article.from_record(known | hints, f"line {number}")
+    except InputError:
+        hints.pop("published_at", None)
+    return Article.from_record(known | hints, f"line {number}")

@@ -77,3 +77,23 @@ def test_bytes_that_are_no_text_and_lone_surrogates_pass(tmp_path: Path) -> None
     assert code == 0, errors
     assert found[0]["id"] == "a"
     assert found[0]["own"] == "\ud800"
+
+
+def test_address_source_and_day_settle_names_and_wrong_ones_do_no_harm(tmp_path: Path) -> None:
+    title = "Cháy chợ ở huyện Châu Thành"
+    records = [
+        {"title": title},
+        {"title": title, "url": "https://baolongan.vn/a"},
+        {"title": title, "url": "https://[broken", "source": ["x"], "published_at": {"a": 1}},
+        {"title": title, "url": 5, "source": None, "published_at": "9999-12-31T23:59:59Z"},
+        {"title": "Đồng Tháp mưa", "published_at": "2020-05-01"},
+        {"title": "Đồng Tháp mưa", "published_at": "2026-05-01T07:00:00+07:00"},
+        {"title": "Đồng Tháp mưa", "published_at": "hôm qua"},
+    ]
+    code, found, errors = run(tmp_path, lines(*records))
+    assert code == 0, errors
+    assert [{place["province"] for place in record["places"]} for record in found[1:2]] == [{"Tây Ninh"}]
+    assert found[0]["places"] == found[2]["places"] == found[3]["places"]
+    assert [[place["code"] for place in record["places"]] for record in found[4:]] == [["87cu"], ["82"], ["82"]]
+    for given, record in zip(records, found, strict=True):
+        assert all(record[name] == given[name] for name in given)
