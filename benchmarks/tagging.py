@@ -3,6 +3,8 @@
     python -m benchmarks.tagging                     the five articles of tests/data, cut to 3,000 characters
     python -m benchmarks.tagging --corpus FILE.jsonl.gz --sentences 2000
     python -m benchmarks.tagging --corpus FILE.jsonl.gz --articles 400 --processes 4
+    python -m benchmarks.tagging --linear            only: time against length, for each step
+    python -m benchmarks.tagging --startup           only: `diembao tag` on one article, and `diembao --help`
 
 Prints articles a second for all steps, each step's share, the ratio to `underthesea.word_tokenize` alone and the factor to
 `underthesea.ner` on the same whole articles in the same run, memory, start-up, and time against length.
@@ -13,7 +15,9 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import os
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -72,13 +76,77 @@ def scale(articles: list[Article], most: int) -> None:
         processes *= 2
 
 
+LENGTHS = (100_000, 300_000, 1_000_000)
+
+
+def linear(prose: str, steps: list[Step], *, each_step: bool) -> None:
+    """Print seconds against length, and how much longer ten times the text takes (10 = linear)."""
+    kinds = {
+        "prose": prose,
+        "disguised": "Xây dựng ᴄʜíɴʜ qυʏềɴ đᎥệп tử, а.б.в ɪɪɪ. ",
+        "old font": "UBND tØnh TiÒn Giang häp víi n«ng d©n. ",
+        "entities": "&amp;&amp;aacute;&#7883; &amp; ",
+        "no stop": "xã hội ",
+        "one word": "x",
+        "marks": "a\u0301",
+        "hidden": "a\u200d\ufe0f",
+        "Q.1": "Q.1",
+        "no marks": "xa Hoa Binh mua lon, TP HCM ngap nhieu noi ",
+        "line feeds": "Hà Nội\n\n",
+        "numbers": "0912345678 ",
+    }
+    config = PROJECT / "config"
+    works: dict[str, Tagger] = {"all steps": Tagger(config, "Đồng Tháp", steps)}
+    if each_step:
+        works["repair"] = Tagger(config, steps=[])
+        for step in steps:
+            if not set(step.reads) & {field for other in steps for field in other.fields}:
+                works[step.name] = Tagger(config, "Đồng Tháp", [step])
+    print("seconds against length (x: how many times the first the last one takes; 10 is linear)")
+    for kind, piece in kinds.items():
+        for name, tagger in works.items():
+            row = []
+            for size in LENGTHS:
+                article = Article(title="", body=(piece * (size // len(piece) + 1))[:size])
+                row.append(seconds(lambda article=article, tagger=tagger: tagger.tag(article)))  # type: ignore[misc]
+            times = "  ".join(f"{size:>9,}: {value:6.2f}" for size, value in zip(LENGTHS, row, strict=True))
+            print(f"  {kind:<10} {name:<12} {times}  x {row[-1] / max(row[0], 0.001):5.1f}", flush=True)
+
+
+def start_up(runs: int = 7) -> None:
+    """Print the median time of `diembao tag` on one article and of `diembao --help`, and how busy the machine was."""
+    article = '{"title": "Mưa to", "body": "Ông An ở Cái Bè nói về nước sạch."}'.encode()
+    for words in (["tag"], ["--help"]):
+        walls, processors = [], []
+        for _ in range(runs):
+            before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+            command = [sys.executable, "-c", "from cli.main import main; main()", *words]
+            subprocess.run(command, cwd=PROJECT, input=article, capture_output=True, check=True)
+            walls.append(time.perf_counter() - start)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            processors.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        print(
+            f"`diembao {words[0]}`: {statistics.median(walls):.2f} s, processor {statistics.median(processors):.2f} s "
+            f"(medians of {runs}; load of the machine {os.getloadavg()[0]:.1f})"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, help="JSON lines (gzip) with title, lead, body")
     parser.add_argument("--articles", type=int, default=60)
     parser.add_argument("--sentences", type=int, default=0, help="compare the labels of so many sentences")
     parser.add_argument("--processes", type=int, default=0, help="only: wall time with 1, 2, 4, … processes up to so many")
+    parser.add_argument("--linear", action="store_true", help="only: time against length, for each step")
+    parser.add_argument("--startup", action="store_true", help="only: time until one article is tagged")
     arguments = parser.parse_args()
+
+    if arguments.startup:
+        start_up()
+        return
+    if arguments.linear:
+        linear(texts_of(arguments.corpus, 1)[0], Tagger(PROJECT / "config").steps, each_step=True)
+        return
 
     texts = texts_of(arguments.corpus, arguments.articles)
     articles = [Article(id=str(number), title=text[:80], body=text[80:]) for number, text in enumerate(texts)]
@@ -157,26 +225,9 @@ def main() -> None:
                     different += words != underthesea.word_tokenize(sentence) or rows != underthesea.ner(sentence)
         print(f"labels differ in {different} of {compared} sentences")
 
-    print("seconds against length:")
-    for kind, piece in (
-        ("prose", texts[0]),
-        ("disguised", "Xây dựng ᴄʜíɴʜ qυʏềɴ đᎥệп tử, а.б.в ɪɪɪ. "),
-        ("no stop", "xã hội "),
-        ("one word", "x"),
-        ("marks", "a\u0301"),
-        ("Q.1", "Q.1"),
-    ):
-        row = []
-        for size in (10_000, 100_000, 1_000_000):
-            article = Article(title="", body=(piece * (size // len(piece) + 1))[:size])
-            row.append(f"{size:>9,}: {seconds(lambda article=article: complete.tag(article)):6.2f}")  # type: ignore[misc]
-        print(f"  {kind:<10}{'  '.join(row)}")
+    linear(texts[0], complete.steps, each_step=False)
     print(f"memory at most: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
-    start = time.perf_counter()
-    command = [sys.executable, "-c", "from cli.main import main; main()", "tag"]
-    start = time.perf_counter()
-    subprocess.run(command, cwd=PROJECT, input=b'{"title":"a"}\n', capture_output=True, check=True)
-    print(f"`diembao tag` on one headline: {time.perf_counter() - start:.2f} s")
+    start_up()
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import tomllib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -157,35 +159,52 @@ class Tagger:
                 return self.versions_of(step)
         raise UsageError(f"there is no step {only!r}", f"Steps: {', '.join([REPAIR, *(step.name for step in self.steps)])}")
 
-    def tag_all(self, articles: Iterable[Article], processes: int = 1) -> Iterator[Article]:
+    def tag_all(
+        self, articles: Iterable[Article], processes: int = 1, failed: Callable[[Article, StepError], None] | None = None
+    ) -> Iterator[Article]:
         """The articles tagged, in their order, as they become ready; reads only little ahead.
 
         Args:
             articles: any number, also endless.
             processes: 1 works in this process, more in as many others.
+            failed: is given an article on which a step fails, and its error; the article is left out and the work goes on.
 
         Raises:
-            StepError: when a step fails; the articles before have been given.
+            StepError: when a step fails and `failed` is None; the articles before have been given. When a process was killed.
         """
-        if processes <= 1:
-            yield from map(self.tag, articles)
-            return
-        yield from self._in_processes(iter(articles), processes)
+        results = self._here(articles) if processes <= 1 else self._in_processes(iter(articles), processes)
+        with closing(results):
+            for article, result in results:
+                if isinstance(result, Article):
+                    yield result
+                elif failed is None:
+                    raise result
+                else:
+                    failed(article, result)
 
-    def _in_processes(self, articles: Iterator[Article], processes: int) -> Iterator[Article]:
+    def _here(self, articles: Iterable[Article]) -> Generator[tuple[Article, Article | StepError]]:
+        for article in articles:
+            try:
+                yield article, self.tag(article)
+            except StepError as error:
+                yield article, error
+
+    def _in_processes(self, articles: Iterator[Article], processes: int) -> Generator[tuple[Article, Article | StepError]]:
         context = multiprocessing.get_context("spawn")
-        running: deque[Future[list[Article | StepError]]] = deque()
+        running: deque[tuple[list[Article], Future[list[Article | StepError]]]] = deque()
         with ProcessPoolExecutor(processes, context, _start, (self._config, self._province, self._given, self._home)) as pool:
             try:
                 while True:
                     while len(running) < 2 * processes and (task := list(islice(articles, _TASK))):
-                        running.append(pool.submit(_tag_task, task))
+                        running.append((task, pool.submit(_tag_task, task)))
                     if not running:
                         return
-                    for result in running.popleft().result():
-                        if isinstance(result, StepError):
-                            raise result
-                        yield result
+                    task, future = running.popleft()
+                    yield from zip(task, future.result(), strict=True)
+            except BrokenProcessPool as error:
+                raise StepError(
+                    "a working process was ended from outside, perhaps because memory was short", "Work with fewer processes"
+                ) from error
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
@@ -321,5 +340,4 @@ def _tag_task(articles: list[Article]) -> list[Article | StepError]:
             results.append(_tagger.tag(article))
         except StepError as error:
             results.append(StepError(error.message, error.hint))
-            break
     return results

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -135,6 +137,30 @@ def test_a_failure_in_another_process_comes_after_the_articles_before_it() -> No
         for tagged in Tagger(CONFIG, steps=[FAIL]).tag_all(articles, processes=2):
             given.append(tagged.id)
     assert given == [str(number) for number in range(11)]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_broken_articles_do_not_stop_the_others_where_somebody_takes_them(processes: int) -> None:
+    broken = {0, 11, 12, 39}
+    articles = [Article(id=str(number), title="hỏng" if number in broken else "tốt") for number in range(40)]
+    failed: list[tuple[str, str]] = []
+    tagger = Tagger(CONFIG, steps=[FAIL])
+    given = [tagged.id for tagged in tagger.tag_all(articles, processes, lambda article, error: failed.append((article.id, str(error))))]
+    assert given == [str(number) for number in range(40) if number not in broken]
+    assert [number for number, _ in failed] == [str(number) for number in sorted(broken)]
+    assert all("không đọc được" in error for _, error in failed)
+
+
+def end(title: str) -> str:
+    if title == "hết":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return title
+
+
+def test_a_process_that_is_killed_is_said_in_one_line() -> None:
+    articles = [Article(id=str(number), title="hết" if number == 30 else "còn") for number in range(40)]
+    with pytest.raises(StepError, match="a working process was ended from outside"):
+        list(Tagger(CONFIG, steps=[Step(end, 1, "section", "end")]).tag_all(articles, processes=2))
 
 
 BAD = {
