@@ -268,6 +268,29 @@ def test_what_another_process_changed_meanwhile_is_not_undone(office: Office) ->
     assert (office.get("cu000").story_id, office.get("cu000").section) == ("joined", "2 Bài cu000")
 
 
+def test_a_new_step_is_one_file_and_reaches_what_is_indexed(office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "more_steps"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    for name, field in (("given", "section"), ("added", "tags")):
+        value = "title.upper()" if field == "section" else "[title, section]"
+        reads = "title" if field == "section" else "title, section"
+        if name == "added":
+            office.fill(1, ["a1"])
+            first = Tagger(office.settings.config, steps=discover("more_steps"))
+            assert office.retag(1, tagger=first).retagged == 1
+        code = f"from nlp.step import Step\n\n\ndef {name}({reads}):\n    return {value}\n\n\n"
+        (package / f"{name}.py").write_text(code + f"STEP = Step({name}, version=1, writes='{field}')\n", encoding="utf-8")
+        monkeypatch.syspath_prepend(str(tmp_path))
+    for loaded in [name for name in sys.modules if name.startswith("more_steps")]:
+        del sys.modules[loaded]
+    second = Tagger(office.settings.config, steps=discover("more_steps"))
+    assert second.versions.keys() == {"repair", "given", "added"}
+    assert office.retag(1, tagger=second).retagged == 1
+    assert (office.get("a1").section, office.get("a1").tags) == ("BÀI A1", ["Bài a1", "BÀI A1"])
+    assert office.retag(1, tagger=second).retagged == 0
+
+
 # -- the command and the flow -----------------------------------------------------------------------------------------------------
 
 

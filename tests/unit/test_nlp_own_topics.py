@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 from click.testing import CliRunner
+from fastapi.testclient import TestClient
 
 from cli.indexing import index, search
 from diembao.article import Article
 from diembao.corrections import read_value
 from diembao.errors import ConfigError
 from diembao.settings import PROJECT, Settings
+from diembao.state import State
 from diembao.taxonomy import read_taxonomy
+from index import open_engine
 from nlp.own_topics import IN_BODY, IN_LEAD, IN_TITLE, find_own_topics, own_topics
 from nlp.place_lookup import place_named
 from nlp.step import discover
 from nlp.tagging import Tagger
+from web.app import create_app
 
 ENTRY = 'tourism = { vi = "Du lịch", en = "Tourism", words = ["du lịch", "khách sạn", "Hòa giải"] }\n'
 
@@ -102,6 +108,24 @@ def test_changing_the_phrases_makes_the_topics_of_indexed_articles_old_and_nothi
     everything = Tagger(config)
     versions = Tagger(PROJECT / "config").versions
     assert {name for name, version in everything.versions.items() if versions.get(name) != version} == {"topics.own_topics"}
+
+
+def test_pages_name_the_topic_and_offer_it(config: Path, tmp_path: Path) -> None:
+    settings = Settings(tmp_path / "home", config, "sqlite", f"sqlite:///{tmp_path / 'state.sqlite'}")
+    settings.home.mkdir()
+    engine, state = open_engine(settings), State(settings.database)
+    engine.prepare()
+    engine.upsert([tagger(config).tag(Article(id="a", title="Du lịch Đồng Tháp khởi sắc", url="https://bao.example/a"))])
+    app = create_app(settings, engine, state, lambda: datetime(2026, 11, 20, tzinfo=UTC))
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        results = BeautifulSoup(client.get("/search", params={"topic": "tourism"}).text, "lxml")
+        page = BeautifulSoup(client.get("/articles/a", params={"lang": "en"}).text, "lxml")
+    engine.close()
+    state.close()
+    assert len(results.select(".hits h3 a")) == 1
+    assert "Du lịch" in [link.get_text(strip=True) for link in results.select(".hits .tag")]
+    assert "Tourism" in [link.get_text(strip=True) for link in page.select(".article .tag")]
+    assert page.select_one("form.correct input[name=topics][value=tourism][checked]") is not None
 
 
 @pytest.mark.parametrize(
