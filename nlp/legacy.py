@@ -87,7 +87,8 @@ def undo_legacy(text: str) -> str:
     if not suspects:
         return text
     words = list(islice((piece for number in suspects for piece in _PIECE.findall(lines[number])), _READ))
-    marked = [word for word in words if len(word) > 1 and not word.isascii()]  # "10×20" is no "ì"
+    # "10×20" is no "ì", and »s« is no "ằsô"
+    marked = [word for word in words if len(core := word.strip("«»")) > 1 and not core.isascii()]
     if len(marked) < 2 or sum(map(_is_right, marked)) > 0.4 * len(marked):
         return text
     best: Callable[[str], str] | None = None

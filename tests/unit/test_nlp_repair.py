@@ -314,6 +314,7 @@ def test_whole_articles_of_old_fonts_are_read_again(name: str, encode: Callable[
 
 FOREIGN = [
     "npr.: 10×1024×1024, 3×4",
+    "ALTER TABLE / ADD CONSTRAINT USING INDEX benennt Index »%s« um in »%s«, »d« an »c«",
     "Le président français a été élu hier à l'unanimité, où dû tôt côté là-bas ça va",
     "El niño comió mañana por la mañana más rápido también así",
     "Não é possível que são três corações irmãos",
