@@ -108,8 +108,13 @@ def measure(name: str, engine: SearchEngine, count: int, parts: list[str], round
             batch = []
     engine.upsert(batch)
     print(f"{name}: {count / writing:.0f} articles/s written ({time.perf_counter() - began:.0f} s with making them)")
+    ask(name, engine, rounds)
+
+
+def ask(name: str, engine: SearchEngine, rounds: int) -> None:
     searching: list[float] = []
     counting: list[float] = []
+    together: list[float] = []
     slowest: dict[str, float] = {}
     found = {}
     for turn in range(rounds + 1):
@@ -121,9 +126,10 @@ def measure(name: str, engine: SearchEngine, count: int, parts: list[str], round
             if turn:
                 searching.append(middle - start)
                 counting.append(time.perf_counter() - middle)
+                together.append(time.perf_counter() - start)
                 slowest[query] = max(slowest.get(query, 0), middle - start)
                 found[query] = result.total
-    print(f"{name}: search with facets {quantiles(searching)}; histogram {quantiles(counting)}")
+    print(f"{name}: search with facets {quantiles(searching)}; histogram {quantiles(counting)}; both {quantiles(together)}")
     for query, seconds in slowest.items():
         print(f"    {seconds * 1000:6.0f} ms  {found[query]:7}  {query}")
 

@@ -124,7 +124,10 @@ class Cluster:
 
     def _as_it_is(self) -> Layout:
         found: Mapping[str, Any] = self.client.indices.get_alias(index=self.pattern, allow_no_indices=True).body
-        read, building, leaving, unused = [], [], [], []
+        read: list[str] = []
+        building: list[str] = []
+        leaving: list[str] = []
+        unused: list[str] = []
         write = None
         for name in sorted(found, key=number_of):
             aliases = found[name]["aliases"]

@@ -121,15 +121,15 @@ def snapshot_policy(prefix: str, repository: str) -> dict[str, Any]:
 
 
 def document_of(article: Article, indexed_at: int) -> dict[str, Any]:
-    """What is sent for one article; `indexed_at` in milliseconds since 1970."""
+    """What is sent for one article; `indexed_at` in milliseconds since 1970. `encode` makes it bytes."""
     keys = keys_of(article)
     labels = {field: [label for label in keys[field].values() if label] for field in FACETS}
     return {
         "id": article.id,
-        "record": _encodable(article.to_record()),
+        "record": article.to_record(),
         "words": words_of(article),
-        "key": {field: [_encodable(key) for key in keys[field]] for field in KEYS},
-        **{field: [_encodable(label) for label in found] for field, found in labels.items()},
+        "key": {field: list(keys[field]) for field in KEYS},
+        **labels,
         **{field: milliseconds(getattr(article, field)) for field in DATES if field != "indexed_at"},
         "indexed_at": indexed_at,
         "content_hash": article.content_hash,
@@ -137,17 +137,6 @@ def document_of(article: Article, indexed_at: int) -> dict[str, Any]:
         "story_id": article.story_id,
         "copy_of": article.copy_of,
         "subject": article.story_id or group_of(article),
-        "copy_keys": _encodable(article.copy_keys),
-        "story_keys": _encodable(article.story_keys),
+        "copy_keys": article.copy_keys,
+        "story_keys": article.story_keys,
     }
-
-
-def _encodable(value: Any) -> Any:
-    """`value` without lone surrogates, which UTF-8 has no form for."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, list):
-        return [_encodable(part) for part in value]
-    if isinstance(value, dict):
-        return {key: _encodable(part) for key, part in value.items()}
-    return value

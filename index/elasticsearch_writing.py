@@ -60,8 +60,8 @@ class Item:
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
-    """A document as the JSON that is sent."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    """A document as the JSON that is sent; lone surrogates, which UTF-8 has no form for, become question marks."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 class BulkWriter:
