@@ -102,9 +102,13 @@ def linear(prose: str, steps: list[Step], *, each_step: bool) -> None:
         for step in steps:
             if not set(step.reads) & {field for other in steps for field in other.fields}:
                 works[step.name] = Tagger(config, "Đồng Tháp", [step])
+    for tagger in works.values():
+        tagger.tag(Article(title="", body=prose))  # reads the models
     print("seconds against length (x: how many times the first the last one takes; 10 is linear)")
     for kind, piece in kinds.items():
         for name, tagger in works.items():
+            if kind != "prose" and name not in ("all steps", "repair"):
+                continue
             row = []
             for size in LENGTHS:
                 article = Article(title="", body=(piece * (size // len(piece) + 1))[:size])

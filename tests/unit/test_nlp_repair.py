@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 import re
+import sys
 import unicodedata
 from collections.abc import Callable
 from itertools import chain
@@ -14,7 +15,19 @@ from pathlib import Path
 import pytest
 
 from nlp.legacy import _TCVN3_LETTERS, _VNI_LETTERS, _VNI_MARKS, tcvn3, undo_legacy, vni
-from nlp.repair import clean_characters, lookalike, repair
+from nlp.repair import (
+    _DIRECTION,
+    _DIVIDER,
+    _GONE,
+    _INVISIBLE,
+    _JOINER,
+    _LINE_END,
+    _ORDINARY,
+    _SURROGATE,
+    clean_characters,
+    lookalike,
+    repair,
+)
 from nlp.syllables import is_syllable
 
 ARTICLES = Path(__file__).parent.parent / "data" / "articles" / "government"
@@ -153,6 +166,15 @@ def test_what_is_invisible_between_letters_goes_and_is_not_called_a_disguise(hid
     written = re.sub(r"(?<=[^\W\d_])(?=[^\W\d_])", hidden, text)
     assert len(written) > 1.5 * len(text)
     assert repair(written) == (repair(text).text, False)
+
+
+def test_the_quick_way_out_passes_nothing_by_that_is_hidden() -> None:
+    ordinary = "".join(letter for letter in map(chr, range(1, sys.maxunicode + 1)) if _ORDINARY.fullmatch(letter))
+    assert len(ordinary) > 50_000
+    assert set("Hà Nội — “x” …\n\t5 €").issubset(ordinary)
+    behind = "a" + "a".join(ordinary)
+    for hidden in (_LINE_END, _GONE, _DIVIDER, _JOINER, _DIRECTION, _INVISIBLE, _SURROGATE):
+        assert hidden.search(behind) is None
 
 
 def test_decomposed_text_becomes_composed() -> None:
