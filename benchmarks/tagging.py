@@ -7,7 +7,7 @@
     python -m benchmarks.tagging --startup           only: `diembao tag` on one article, and `diembao --help`
 
 Prints articles a second for all steps, each step's share, the ratio to `underthesea.word_tokenize` alone and the factor to
-`underthesea.ner` on the same whole articles in the same run, memory, start-up, and time against length.
+`underthesea.ner` on the same whole articles in the same run, memory and start-up.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def scale(articles: list[Article], most: int) -> None:
 LENGTHS = (100_000, 300_000, 1_000_000)
 
 
-def linear(prose: str, steps: list[Step], *, each_step: bool) -> None:
+def linear(prose: str, steps: list[Step]) -> None:
     """Print seconds against length, and how much longer ten times the text takes (10 = linear)."""
     kinds = {
         "prose": prose,
@@ -96,12 +96,10 @@ def linear(prose: str, steps: list[Step], *, each_step: bool) -> None:
         "numbers": "0912345678 ",
     }
     config = PROJECT / "config"
-    works: dict[str, Tagger] = {"all steps": Tagger(config, "Đồng Tháp", steps)}
-    if each_step:
-        works["repair"] = Tagger(config, steps=[])
-        for step in steps:
-            if not set(step.reads) & {field for other in steps for field in other.fields}:
-                works[step.name] = Tagger(config, "Đồng Tháp", [step])
+    works = {"all steps": Tagger(config, "Đồng Tháp", steps), "repair": Tagger(config, steps=[])}
+    for step in steps:
+        if not set(step.reads) & {field for other in steps for field in other.fields}:
+            works[step.name] = Tagger(config, "Đồng Tháp", [step])
     for tagger in works.values():
         tagger.tag(Article(title="", body=prose))  # reads the models
     print("seconds against length (x: how many times the first the last one takes; 10 is linear)")
@@ -149,7 +147,7 @@ def main() -> None:
         start_up()
         return
     if arguments.linear:
-        linear(texts_of(arguments.corpus, 1)[0], Tagger(PROJECT / "config").steps, each_step=True)
+        linear(texts_of(arguments.corpus, 1)[0], Tagger(PROJECT / "config").steps)
         return
 
     texts = texts_of(arguments.corpus, arguments.articles)
@@ -229,7 +227,8 @@ def main() -> None:
                     different += words != underthesea.word_tokenize(sentence) or rows != underthesea.ner(sentence)
         print(f"labels differ in {different} of {compared} sentences")
 
-    linear(texts[0], complete.steps, each_step=False)
+    million = Article(title="", body=(texts[0] * (1_000_000 // LENGTH + 1))[:1_000_000])
+    print(f"an article of a million characters: {seconds(lambda: complete.tag(million)):.2f} s")
     print(f"memory at most: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     start_up()
 
