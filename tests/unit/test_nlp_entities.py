@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from nlp.steps.entities import written_out
 from nlp.tagging import Tagger
 
 CONFIG = Path(__file__).parent.parent.parent / "config"
-TAGGER = Tagger(CONFIG, steps=[step for step in discover() if step.name == "entities"])
+TAGGER = Tagger(CONFIG, steps=[step for step in discover() if step.name in ("places", "entities")])
 
 
 def names(body: str, title: str = "", lead: str = "") -> list[tuple[str, str]]:
@@ -60,6 +61,39 @@ def test_abbreviations_are_written_out_beside_the_text() -> None:
     assert full["TP Cao Lãnh"] == "Thành phố Cao Lãnh"
     assert full["UBND TP.HCM"] == "Ủy ban nhân dân Thành phố Hồ Chí Minh"
     assert full["An"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("nữ ca sĩ Maya chia sẻ về quyết định sang Hàn Quốc dao kéo.", [("Maya", "PER"), ("Hàn Quốc", "LOC")]),
+        ("Đại tướng Ngô Xuân Lịch , ủy viên Bộ Chính trị, đến thăm.", [("Ngô Xuân Lịch", "PER")]),
+        ("Các nghệ sĩ như: NSND Như Quỳnh, Ánh Tuyết, Kim Xuân cùng góp mặt.", ["Như Quỳnh", "Ánh Tuyết", "Kim Xuân"]),
+        ("Liên đoàn bóng đá Việt Nam (VFF) đã ký hợp đồng với Instat (Nga).", ["Việt Nam", "VFF"]),
+        ("UBND tỉnh Tiền Giang không thành lập Hội đồng kiểm tra.", [("Tiền Giang", "LOC")]),
+        ("Từ năm 2016 đến năm 2020, vòng 3 có tháng 9 và ngày 16/5.", []),
+        ("Tổng thống Nga Vladimir Putin cho rằng tình hình tại Syria tốt lên.", [("Vladimir Putin", "PER"), ("Syria", "LOC")]),
+        ("Ông Lại Xuân Thanh, Cục trưởng Cục Hàng không Việt Nam.", [("Lại Xuân Thanh", "PER"), ("Cục Hàng không Việt Nam", "ORG")]),
+        ("Công an đã chuyển hồ sơ sang Bộ Công an xử lý.", [("Bộ Công an", "ORG")]),
+    ],
+)
+def test_names_are_cut_to_the_name(body: str, expected: list[object]) -> None:
+    found = names(body)
+    texts = [text for text, _ in found]
+    for name in expected:
+        assert name in (found if isinstance(name, tuple) else texts), found
+    if not expected:
+        assert found == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from([*PIECES, "(", ")", "NSND ", "Bộ ", "tháng 9 ", "Mỹ ", "HLV ", "tỉnh ", "VFF"]), max_size=30).map("".join))
+def test_a_name_has_a_capital_and_no_bracket_or_comma_and_overlaps_no_other(body: str) -> None:
+    found = TAGGER.tag(Article(title="", body=body)).entities
+    for entity in found:
+        assert any(letter.isupper() for letter in entity.text)
+        assert not set(entity.text) & set(",;()\n")
+    assert all(one.end <= other.start for one, other in pairwise(found))
 
 
 @pytest.mark.parametrize("name", ["", "Hà Nội", "TTX", "ubnd", "A.B.C", "..", "TP-X"])
