@@ -103,6 +103,8 @@ def correct(
 ) -> Correction:
     """Keep one correction and write the article, and those that hang on it, at once. When the engine fails nothing is kept.
 
+    What is in force already is given only once.
+
     Args:
         state: keeps it.
         engine: has the article.
@@ -123,6 +125,10 @@ def correct(
     if (other := reference_of(field, value)) is not None:
         with state.session() as session:
             value = {next(iter(value)): _referred(session, engine, article_id, field, other)}
+    with state.session() as session:
+        same = [row for row in history(session, article_id) if row.in_force and (row.field, row.value) == (field, value)]
+    if same:
+        return same[0]
     given = Correction(
         article_id=article_id, field=field, value=value, old_value=value_of(article, field), given_by=by, given_at=now, note=note
     )
@@ -159,7 +165,7 @@ def _in_force_at_once(state: State, engine: SearchEngine, given: Correction) -> 
     """Keep a row, then write the engine: whoever writes the article between the two sees the row (`index.ingest`)."""
     with state.session() as session:
         before = newest(session)
-        key = keep(session, given)
+        key = keep(session, given, before)
     try:
         with state.session() as session:
             renew(session, engine, [given.article_id])
@@ -182,9 +188,15 @@ def corrected_since(session: Session, number: int, ids: Sequence[str]) -> set[st
     return set(rows).intersection(ids)
 
 
-def keep(session: Session, given: Correction) -> str:
-    """Add a row, unless the same one is there, and return its key; the engine is not written."""
-    content = json.dumps([given.article_id, given.field, given.value, given.given_by, given.given_at.isoformat(), given.undoes])
+def keep(session: Session, given: Correction, behind: int | None = None) -> str:
+    """Add a row and return its key; the engine is not written.
+
+    Args:
+        session: a transaction.
+        given: a row of another history is passed over when it is there.
+        behind: the last row: what is given now is a row of its own, also when the same was given and taken back in the same moment.
+    """
+    content = json.dumps([given.article_id, given.field, given.value, given.given_by, given.given_at.isoformat(), given.undoes, behind])
     key = given.key or hashlib.sha256(content.encode()).hexdigest()[:12]
     if session.scalar(select(CorrectionRecord.number).where(CorrectionRecord.key == key)) is not None:
         return key

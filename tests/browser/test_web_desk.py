@@ -47,6 +47,19 @@ def total(page: Page) -> int:
     return int(page.locator("#results h2").inner_text().split()[0])
 
 
+def test_staff_correct_and_take_back_without_a_script(open_page: OpenPage) -> None:
+    page = open_page(f"/articles/{LANDSLIDE_ID}", width=390, javascript=False)
+    page.locator("#corrections summary").click()
+    page.locator("form.correct select[name=sentiment]").select_option("neutral")
+    page.locator("form.correct input[name=by]").fill("Lan")
+    page.get_by_role("button", name="Lưu sửa đổi").click()
+    expect(page.locator("#corrections li")).to_contain_text("Sắc thái: Tiêu cực → Trung tính")
+    expect(page.locator(".facts h3").first).to_contain_text("cán bộ sửa")
+    page.get_by_role("button", name="Hoàn tác").click()
+    expect(page.locator("#corrections li")).to_have_count(2)
+    expect(page.locator(".facts h3").first).to_have_text(re.compile(r"Sắc thái:\s+Tiêu cực\s*$"))
+
+
 def test_typing_shows_results_with_marks_without_leaving_the_page(
     open_page: OpenPage, keep_screenshot: Callable[[Page, str], None]
 ) -> None:

@@ -144,6 +144,19 @@ def test_undoing_gives_back_what_the_newest_model_says(office: Office) -> None:
     assert label.label == "positive"
 
 
+def test_the_same_again_is_one_row_unless_it_was_taken_back(office: Office) -> None:
+    def give() -> Correction:
+        return correct(office.state, office.engine, "a", "sentiment", "negative", NOW, "Lan")
+
+    first = give()
+    assert give() == first
+    assert len(_history(office)) == 1
+    office.undo(first)
+    assert give().in_force
+    assert office.get("a").corrected == ["sentiment"]
+    assert len(_history(office)) == 3
+
+
 def test_the_last_correction_that_was_not_taken_back_counts(office: Office) -> None:
     first, second = office.give("a", "topics", "health"), office.give("a", "topics", "sport")
     assert [topic.code for topic in office.get("a").topics] == ["sport"]
