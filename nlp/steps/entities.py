@@ -112,13 +112,31 @@ def _named(
     if not inside or inside in _NO_NAMES or (shortened and len(inside.split()) == 1 and inside.istitle() and inside not in _SHORT_NAMES):
         return []
     end = start + len(inside)
+    person = _PERSON_BEHIND.search(inside)
+    if person and _ends_with_office(inside[: person.start()], places):
+        # "Chủ tịch UBND TP Hà Nội Nguyễn Đức Chung": an office, and who holds it
+        office = _entity(body, "ORG" if _is_organisation(inside[: person.start()]) else "LOC", start, start + person.start(), abbreviations)
+        return [office, _entity(body, "PER", start + person.start(1), end, abbreviations)]
     if _ORGANISATION.match(inside):
         kind = "ORG"
     elif _bare(inside) in places:
         kind = "LOC"
     elif titled:
         kind = "ORG" if len(inside) > 1 and inside.isupper() else "PER"
+    elif _VIETNAMESE_PERSON.fullmatch(inside) and not _STREET_BEFORE.search(body, max(0, start - 20), start):
+        kind = "PER"
     return [_entity(body, kind, start, end, abbreviations)]
+
+
+def _ends_with_office(name: str, places: frozenset[str]) -> bool:
+    """Whether what stands before a person's name is a place, or an organisation with or without one."""
+    words = _bare(name).split()
+    known = any(" ".join(words[number:]) in places for number in range(len(words)))
+    return known or name in ("Chính phủ", "Quốc hội")
+
+
+def _is_organisation(name: str) -> bool:
+    return _ORGANISATION.match(name) is not None or name in ("Chính phủ", "Quốc hội")
 
 
 def _is_small(word: str) -> bool:
@@ -143,9 +161,44 @@ _COUNTRIES = (
 _COUNTRY_BEFORE = re.compile(rf"(?:{'|'.join(_COUNTRIES)}) (?=[A-Z][a-z'-]+ [A-Z])")
 """Before a foreigner's name: "Tổng thống Mỹ Donald Trump"."""
 _SHORT_NAMES = frozenset(_COUNTRIES)
+_SURNAMES = (
+    "Nguyễn|Trần|Lê|Phạm|Huỳnh|Hoàng|Phan|Vũ|Võ|Đặng|Bùi|Đỗ|Hồ|Ngô|Dương|Lý|Đào|Đoàn|Vương|Trịnh|Trương|Lâm|Đinh|Mai|Tô|Hà|Cao|Lương|Lưu"
+    "|Phùng|Quách|Tạ|Thái"
+)
+_PERSON_BEHIND = re.compile(rf" ((?:{_SURNAMES})(?: [^\W\d_]\w*){{1,3}})$")
+_VIETNAMESE_PERSON = re.compile(rf"(?:{_SURNAMES})(?: [^\W\d_]\w*){{2,3}}")
+"""A surname and two or three names; two syllables alone are as often a street or a school."""
+_STREET_BEFORE = re.compile(r"(?:đường|phố|trường|công viên|cầu|ngõ|phường|xã|học|viện|giải|\d)\s$", re.IGNORECASE)
 _TRUNCATED = frozenset(["Bộ", "Sở", "Khoa", "Cục", "Ban"])
 _NO_NAMES = frozenset(
-    ["COVID-19", "Covid-19", "COVID", "Covid", "Top", "Tết", "Bộ", "Sở", "Khoa", "Ban", "BV", "Thứ", "Ngày", "Tháng", "Năm"]
+    [
+        "COVID-19",
+        "Covid-19",
+        "COVID",
+        "Covid",
+        "Top",
+        "Tết",
+        "Bộ",
+        "Sở",
+        "Khoa",
+        "Ban",
+        "BV",
+        "Thứ",
+        "Ngày",
+        "Tháng",
+        "Năm",
+        "Ảnh",
+        "Video",
+        "Giêng",
+        "Công văn",
+        "Công điện",
+        "Thông tư",
+        "Nghị định",
+        "Quyết định",
+        "Quy định",
+        "Đt",
+        "Chiến lược",
+    ]
 )
 _DIVIDES = re.compile(r"[,;()\[\]“”\"!?…]|^[:–/-]$|^vs\.?$")
 _INITIALS = re.compile(r"(?:^|[.\s])[^\W\d_]\.$")
