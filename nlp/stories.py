@@ -236,7 +236,7 @@ class Telling:
         return _told(article.title, article.lead, article.body)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _told(title: str, lead: str, body: str) -> Telling:
     """Kept for a while: linking meets the same candidates again and again. A vector is never changed once it is made."""
     opening = opening_of(lead, body)
