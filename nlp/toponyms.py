@@ -647,11 +647,10 @@ def _from_context(candidate: _Candidate, options: set[str], counts: Counter[str]
 
 
 def _of_a_district(candidate: _Candidate) -> str | None:
-    """The province of today's commune that bears a former district's name ("phường Ba Đình"), the one that a reader thinks of first."""
+    """The province of the one commune of today that bears the name of its former district ("phường Ba Đình")."""
     today = {unit.province for unit in candidate.units if unit.level == "ward" and unit.valid_to is None}
     districts = {unit.province for unit in gazetteer().by_key.get(candidate.key, ()) if unit.level == "district"}
-    both = today & districts
-    return both.pop() if len(both) == 1 and not candidate.key[0].isdigit() else None
+    return today.pop() if len(today) == 1 and today <= districts and not candidate.key[0].isdigit() else None
 
 
 def _drop_strangers(candidates: list[_Candidate], settled: list[str | None], text: str) -> None:

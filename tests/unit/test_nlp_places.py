@@ -158,6 +158,20 @@ def test_a_common_name_is_left_open_unless_text_or_office_settle_it() -> None:
     assert units("phường Nguyễn Trãi, TP Hà Giang")[0] == "Phường Nguyễn Trãi"
 
 
+@pytest.mark.parametrize("name", ["phường Nguyễn Trãi", "xã Tân Phú", "xã Bình Minh", "phường Quang Trung", "xã Tân Lập"])
+def test_a_communes_common_name_resolves_from_context_or_not_at_all(name: str) -> None:
+    assert units(f"Cháy chợ ở {name}") == []
+    assert units(f"Cháy chợ ở {name} lúc rạng sáng; ông Nguyễn Trãi và chị Bình Minh kêu cứu", published=date(2021, 5, 1)) == []
+
+
+def test_the_province_in_the_text_picks_the_commune() -> None:
+    assert units("Cháy ở phường Nguyễn Trãi, TP Hà Giang", published=date(2021, 5, 1)) == ["Phường Nguyễn Trãi", "Thành phố Hà Giang"]
+    (found, _) = find_places("Cháy ở xã Tân Phú, tỉnh Đồng Tháp", published=date(2026, 5, 1))
+    assert (found.unit.name, found.unit.province, found.unit.valid_to) == ("Xã Tân Phú", "82", None)
+    (found, _) = find_places("Cháy ở phường Tân Phú. Công an Đồng Nai đến hiện trường", published=date(2026, 5, 1))
+    assert (found.unit.name, found.unit.province) == ("Phường Tân Phú", "75")
+
+
 def test_a_commune_of_another_province_does_not_slip_in() -> None:
     assert provinces("thành phố Phủ Lý phong tỏa xã Tiên Hải") == {"Ninh Bình"}
 
