@@ -535,7 +535,8 @@ def stories_joined(article: Article, story: str, candidates: Sequence[Article]) 
     near: dict[str, float] = defaultdict(float)
     for number, other in enumerate(candidates, start=1):
         name, told = other.story_id or other.id, Telling.of(other)
-        near[name] = max(near[name], likeness(telling, told))
+        if name != story and near[name] < MAYBE:
+            near[name] = max(near[name], likeness(telling, told))
         if name in by_story:
             by_story[name].add(Story(number, told, other.published_at))
         else:
