@@ -227,6 +227,10 @@ def gazetteer() -> Gazetteer:
     for _, name, new in data["former_provinces"]:
         merged[new].append(name)
     old = {code: code if len(merged[new]) == 1 else code + FORMER for code, _, new in data["former_provinces"]}
+    # the districts of Huế lay in the province until 2024 and in the city that it became
+    above = {
+        code: (short, *(f"{code}{FORMER}" for same, _, new, _ in _MERGED_BEFORE if same == new == code)) for code, short in old.items()
+    }
     districts = [(name, province, f"{old[province]}/{_slug(name)}") for name, province in data["former_districts"]]
     merged_wards: dict[str, list[str]] = defaultdict(list)
     for name, district, new in data["former_wards"]:
@@ -252,7 +256,7 @@ def gazetteer() -> Gazetteer:
         units.append(Unit(code + FORMER, name, kind, short, "province", new, (), None, last, ()))
     for name, province, code in districts:
         kind, short = split_kind(name)
-        units.append(Unit(code, name, kind, short, "district", new_of[province], (old[province],), None, _LAST_DAY, ()))
+        units.append(Unit(code, name, kind, short, "district", new_of[province], above[province], None, _LAST_DAY, ()))
     taken: Counter[str] = Counter()
 
     def code_in(inside: str, name: str) -> str:
@@ -264,14 +268,14 @@ def gazetteer() -> Gazetteer:
         kind, short = split_kind(name)
         _, province, inside = districts[district]
         code = code_in(inside, name)
-        units.append(Unit(code, name, kind, short, "ward", new_of[province], (inside, old[province]), None, _LAST_DAY, ()))
+        units.append(Unit(code, name, kind, short, "ward", new_of[province], (inside, *above[province]), None, _LAST_DAY, ()))
     present = {(unit.inside[0], unit.name) for unit in units if unit.level == "district"}
     for province, last, names in _ENDED_DISTRICTS:
         for name in names.split(", "):
             if (old[province], name) not in present:
                 kind, short = split_kind(name)
                 code = f"{old[province]}/{_slug(name)}"
-                units.append(Unit(code, name, kind, short, "district", new_of[province], (old[province],), None, last, ()))
+                units.append(Unit(code, name, kind, short, "district", new_of[province], above[province], None, last, ()))
     codes = set(taken)
     ranked = {unit.code for unit in units if unit.level == "district"}
     by_short = {(unit.inside[0], name_key(unit.short)): unit.code for unit in units if unit.level == "district"}
@@ -282,7 +286,7 @@ def gazetteer() -> Gazetteer:
             inside = by_short[old[province], name_key(district)]
         if f"{inside}/{_slug(name)}" not in codes:  # else only another spelling
             units.append(
-                Unit(code_in(inside, name), name, kind, short, "ward", new_of[province], (inside, old[province]), None, _LAST_DAY, ())
+                Unit(code_in(inside, name), name, kind, short, "ward", new_of[province], (inside, *above[province]), None, _LAST_DAY, ())
             )
     by_key: dict[Key, list[Unit]] = defaultdict(list)
     for unit in units:
