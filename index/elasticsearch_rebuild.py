@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from elastic_transport import TransportError
@@ -105,12 +105,17 @@ class Rebuild:
             blocked = False
         except BaseException:
             with suppress(ApiError, TransportError):
-                left = self.cluster.layout()
-                if blocked or left.building:
-                    self.cluster.abandon(left)
+                self._give_up(blocked)
             raise
         self._dismiss()
         return sum(int(self.client.count(index=pair.new)["count"]) for pair in self._pairs.values())
+
+    def _give_up(self, blocked: bool) -> None:
+        """Take away what this rebuild made, and nothing that another one may have begun."""
+        layout = self.cluster.layout()
+        own = {pair.new for pair in self._pairs.values()}
+        mine = tuple(name for name in layout.building if name in own)
+        self.cluster.abandon(replace(layout, building=mine, read=layout.read if blocked else ()))
 
     def _cleaned(self) -> Layout:
         layout = self.cluster.layout()
@@ -129,7 +134,7 @@ class Rebuild:
         layout = self.cluster.layout()
         for old in layout.read:
             if old not in self._pairs:
-                self._pairs[old] = self._begin(old)
+                self._begin(old)
         return sum(self._carry(pair) for pair in self._pairs.values())
 
     def _begin(self, old: str) -> _Pair:
@@ -138,7 +143,11 @@ class Rebuild:
         settings = {"index.lifecycle.indexing_complete": True} if self.life_cycle.managed() else {}
         mappings = {"_meta": {**MAPPING["_meta"], "rebuild": self.cluster.lease()}}
         self.client.indices.create(index=new, aliases=aliases, settings=settings, mappings=mappings)
-        return _Pair(old, new)
+        pair = self._pairs[old] = _Pair(old, new)
+        others = [name for name in self.cluster.layout().building if name not in {one.new for one in self._pairs.values()}]
+        if others:
+            raise EngineError("another reindex began at the same time", "Wait until it has ended; if none is at work, repeat the command")
+        return pair
 
     def _carry(self, pair: _Pair) -> int:
         """Copy what has a sequence number behind `pair.carried`; returns how many documents."""
@@ -190,9 +199,8 @@ class Rebuild:
     def _carry_over_exactly(self) -> bool:
         """Carry over the rest; True when deletions, or several writes of one article, may be among it."""
         uncertain = False
-        known = dict(self._pairs)
         for old in self.cluster.layout().read:
-            pair = self._pairs.setdefault(old, known.get(old) or self._begin(old))
+            pair = self._pairs.get(old) or self._begin(old)
             operations = self._sequence(old)["max_seq_no"] - pair.carried
             uncertain |= self._carry(pair) != operations
         return uncertain

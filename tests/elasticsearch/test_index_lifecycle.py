@@ -276,6 +276,32 @@ def test_a_second_rebuild_waits_for_the_first(engine: ElasticsearchEngine, addre
     engine.cluster.abandon(engine.cluster.layout())
 
 
+def test_two_rebuilds_at_the_same_moment_do_not_take_away_each_others_index(engine: ElasticsearchEngine, address: str) -> None:
+    engine.upsert(some(30))
+    engines = [opened(address) for _ in range(3)]
+    counts: list[int] = []
+    refused: list[str] = []
+
+    def rebuild(one: ElasticsearchEngine) -> None:
+        try:
+            counts.append(one.rebuild())
+        except EngineError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=rebuild, args=(one,)) for one in engines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(counts) + len(refused) == 3
+    assert set(counts) <= {30}
+    assert engine.search(SearchRequest("lũ", limit=0)).total == 30
+    assert engine.rebuild() == 30
+    assert (engine.cluster.layout().building, engine.cluster.layout().leaving, engine.cluster.layout().unused) == ((), (), ())
+    for one in engines:
+        one.close()
+
+
 def test_a_rebuild_that_an_article_does_not_fit_leaves_the_old_index(engine: ElasticsearchEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     engine.upsert(some(5))
     monkeypatch.setattr("index.elasticsearch_rebuild.document_of", lambda article, _: {"id": article.id, "unknown": 1})
