@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,10 +53,11 @@ def train(settings: Settings, labels: Path | None, output: Path | None, as_json:
         _tell_model(model, {"model": str(output), "bytes": output.stat().st_size}, as_json)
         return
     from nlp.models.office import install, model_in_use
-    from nlp.models.promotion import corrected_items, learn
+    from nlp.models.promotion import corrected_items, learn, silent_items
 
-    items = corrected_items(_corrected_articles(settings))
-    model, verdict = learn(headlines, items, model_in_use(settings.home).model, progress=say, about={"labels": name})
+    corrected, latest = _articles(settings)
+    items, silent = corrected_items(corrected), silent_items(latest)
+    model, verdict = learn(headlines, items, silent, model_in_use(settings.home).model, progress=say, about={"labels": name})
     path = install(model, settings.home) if verdict.promote else None
     written = {"model": str(path), "bytes": path.stat().st_size} if path else {"model": None}
     _tell_model(model, written | {"promoted": verdict.promote, "why": verdict.why, "verdict": verdict.to_record()}, as_json)
@@ -66,19 +67,32 @@ def train(settings: Settings, labels: Path | None, output: Path | None, as_json:
         say(f"The present model stays: {verdict.why}")
 
 
-def _corrected_articles(settings: Settings) -> Iterator[Article]:
-    """The indexed articles with corrections in force."""
+_LATEST = 3000
+"""Of so many of the latest articles those that nobody corrected are learnt from too."""
+
+
+def _articles(settings: Settings) -> tuple[list[Article], list[Article]]:
+    """The indexed articles with corrections in force, and the latest ones; each text once."""
+    from diembao.engine import SearchRequest
     from diembao.state import State
     from index import open_engine
     from index.corrections import history
 
     engine, state = open_engine(settings), State(settings.database)
     try:
+        engine.prepare()
         with state.session() as session:
             ids = dict.fromkeys(row.article_id for row in history(session) if row.in_force)
-        if ids:
-            engine.prepare()
-        yield from (article for article_id in ids if (article := engine.get(article_id)) is not None)
+        corrected = [article for article_id in ids if (article := engine.get(article_id)) is not None]
+        latest: list[Article] = []
+        request = SearchRequest(sort="time", limit=1000, facets=False, highlight=False)
+        while corrected and len(latest) < _LATEST:
+            result = engine.search(request)
+            latest += [hit.article for hit in result.hits]
+            if result.cursor is None:
+                break
+            request = replace(request, after=result.cursor)
+        return corrected, latest
     finally:
         engine.close()
         state.close()
@@ -96,6 +110,8 @@ def _tell_model(model: HeadlineModel, written: dict[str, Any], as_json: bool) ->
     if verdict := written.get("verdict"):
         corrections = verdict["corrections"]
         click.echo(f"Corrections: {corrections['given']}, of them {corrections['held_out']} held out")
+        if verdict["kept"] is not None:
+            click.echo(f"  {'left as they are':36} {verdict['kept']:.1%} of the sure labels that nobody corrected")
         for name, share in verdict["right"].items():
             click.echo(f"  {name:36} {share:.1%} of the held-out ones right")
         for name, change in verdict["on_labels"].items():

@@ -6,7 +6,10 @@ two articles on one event never stand on both sides. It replaces the present one
 1. it is right on more held-out stories than the present one is,
 2. and than a control is, which learnt the same texts with the labels that the models gave them. Staff correct what they see to be wrong,
    so the present model is wrong on the held-out corrections by selection, and any other one would look better; the control is free of that;
-3. and it is not worse on the shipped labels, on outlets that neither learnt, than a model without the corrections.
+3. and it is not worse on the shipped labels, on outlets that neither learnt, than a model without the corrections;
+4. and it decides what nobody corrected as the present one does, but for a twentieth: the shipped model may have learnt from labels that are
+   not in the repository, and a model that knows less must not take its place. So that nothing is forgotten, the new one and the control
+   also learn what the present one says of the latest articles that nobody corrected; a share of these is held out for this check.
 """
 
 from __future__ import annotations
@@ -45,6 +48,16 @@ FEWEST_HELD_OUT = 30
 
 NOISE = 0.05
 """A difference that chance gives more often than this is noise (two-sided)."""
+
+KEPT = 0.95
+"""Share of the labels that nobody corrected, and of which the present model is sure, that a new one must leave as they are."""
+
+SILENT_FOR_EACH = 2.0
+"""Articles that nobody corrected that are learnt from for each corrected one: staff do not see every article, so among the silent ones are
+mistakes too, and more of them would drown what staff said."""
+
+FEWEST_SILENT = 100
+"""Held-out labels that nobody corrected below which nothing is decided."""
 
 FIGURES = ("topics micro-F1", "sentiment macro-F1", "critical_of macro-F1")
 """In which a new model must not be worse on the labels."""
@@ -129,6 +142,7 @@ class Verdict:
         against_present: the new one beside the present one.
         against_control: the new one beside the control.
         on_labels: by figure, when the corrections spoke for it.
+        kept: share of the held-out labels that nobody corrected which the new one leaves as they are.
     """
 
     promote: bool = False
@@ -138,6 +152,7 @@ class Verdict:
     against_present: Paired | None = None
     against_control: Paired | None = None
     on_labels: dict[str, Difference] = field(default_factory=dict)
+    kept: float | None = None
 
     def to_record(self) -> dict[str, Any]:
         """As a JSON object."""
@@ -150,33 +165,46 @@ def corrected_items(articles: Iterable[Article]) -> list[CorrectedItem]:
     A label that staff did not touch stays as the models gave it: whoever mends one has seen the others. A topic of the office's own is
     no model's, so it is left out.
     """
-    items = []
+    found = ((article, tuple(name for name in LABELS if name in article.corrected)) for article in articles)
+    return [item for article, fields in found if fields and (item := _item(article, fields))]
+
+
+def silent_items(articles: Iterable[Article]) -> list[CorrectedItem]:
+    """What the models say of articles that nobody corrected: by `fields` the labels of which they are sure."""
+    found = []
     for article in articles:
-        fields = tuple(name for name in LABELS if name in article.corrected)
-        if not fields or article.sentiment is None or article.critical_of is None:
+        if article.corrected or article.sentiment is None or article.critical_of is None:
             continue
-        labels = LabelledHeadline(
-            id=article.id,
-            title=article.title,
-            lead=article.lead or article.body[:_LEAD],
-            site=_site(article),
-            year=article.published_at.year if article.published_at else 0,
-            origin="corrections",
-            sentiment=article.sentiment.label,
-            critical_of=article.critical_of.label,
-            topics=_known(topic.code for topic in article.topics),
-        )
-        before = article.uncorrected
-        machine = replace(
-            labels,
-            topics=_known(topic["code"] for topic in before["topics"]) if "topics" in before else labels.topics,
-            sentiment=(before.get("sentiment") or {}).get("label", labels.sentiment),
-            critical_of=(before.get("critical_of") or {}).get("label", labels.critical_of),
-        )
-        text = "\n".join(part for part in (article.title, article.lead, article.body) if part)
-        sentences = tuple(text[start:end] for start, end in sentence_spans(text))
-        items.append(CorrectedItem(labels, machine, fields, article.lead, sentences, article.story_id or article.copy_of or article.id))
-    return items
+        sure = (("sentiment", article.sentiment.confident), ("critical_of", article.critical_of.confident))
+        if (fields := tuple(name for name, is_sure in sure if is_sure)) and (item := _item(article, fields)):
+            found.append(item)
+    return found
+
+
+def _item(article: Article, fields: tuple[str, ...]) -> CorrectedItem | None:
+    if article.sentiment is None or article.critical_of is None:
+        return None
+    labels = LabelledHeadline(
+        id=article.id,
+        title=article.title,
+        lead=article.lead or article.body[:_LEAD],
+        site=_site(article),
+        year=article.published_at.year if article.published_at else 0,
+        origin="corrections",
+        sentiment=article.sentiment.label,
+        critical_of=article.critical_of.label,
+        topics=_known(topic.code for topic in article.topics),
+    )
+    before = article.uncorrected
+    machine = replace(
+        labels,
+        topics=_known(topic["code"] for topic in before["topics"]) if "topics" in before else labels.topics,
+        sentiment=(before.get("sentiment") or {}).get("label", labels.sentiment),
+        critical_of=(before.get("critical_of") or {}).get("label", labels.critical_of),
+    )
+    text = "\n".join(part for part in (article.title, article.lead, article.body) if part)
+    sentences = tuple(text[start:end] for start, end in sentence_spans(text))
+    return CorrectedItem(labels, machine, fields, article.lead, sentences, article.story_id or article.copy_of or article.id)
 
 
 def _known(codes: Iterable[str]) -> tuple[str, ...]:
@@ -193,6 +221,7 @@ def _site(article: Article) -> str:
 def learn(
     labels: Sequence[LabelledHeadline],
     items: Sequence[CorrectedItem],
+    silent: Sequence[CorrectedItem],
     present: HeadlineModel,
     recipe: Recipe | None = None,
     progress: Progress = log.info,
@@ -205,6 +234,7 @@ def learn(
     Args:
         labels: the labelled headlines.
         items: the corrections.
+        silent: the latest articles that nobody corrected, with what `present` says of them.
         present: the model in use.
         recipe: how to train.
         progress: gets a line whenever something is done.
@@ -214,35 +244,42 @@ def learn(
         InputError: when there are too few labels.
     """
     taught, held_out = [item for item in items if not item.held_out], [item for item in items if item.held_out]
-    counts = {
-        "given": sum(len(item.fields) for item in items),
-        "held_out": sum(len(item.fields) for item in held_out),
-        "trained_on": sum(len(item.fields) for item in taught),
-    }
+    stories = {item.story for item in items}
+    silent = [item for item in silent if item.story not in stories]
+    ballast = [item.labels for item in silent if not item.held_out][: round(SILENT_FOR_EACH * len(taught))]
+    base = [*labels, *ballast]
+    unchanged = [item for item in silent if item.held_out]
+    counts = {"given": _fields(items), "held_out": _fields(held_out), "trained_on": _fields(taught), "silent_held_out": _fields(unchanged)}
     progress(f"{len(labels)} headlines and {counts['trained_on']} corrections; {counts['held_out']} corrections are held out")
     kept = {**(about or {}), "corrections": counts["trained_on"]}
-    model = train([*labels, *(item.labels for item in taught)], recipe, kept, progress)
+    model = train([*base, *(item.labels for item in taught)], recipe, kept, progress)
     verdict = Verdict(corrections=counts)
-    if counts["held_out"] < FEWEST_HELD_OUT:
-        verdict.why = (
-            f"{counts['held_out']} held-out corrections are too few to judge by: {FEWEST_HELD_OUT} are needed, about "
-            f"{round(FEWEST_HELD_OUT / HELD_OUT)} in all"
-        )
-        return model, verdict
+    for many, fewest, what in (
+        (counts["held_out"], FEWEST_HELD_OUT, "corrections"),
+        (counts["silent_held_out"], FEWEST_SILENT, "labels that nobody corrected"),
+    ):
+        if many < fewest:
+            verdict.why = f"{many} held-out {what} are too few to judge by: {fewest} are needed, about {round(fewest / HELD_OUT)} in all"
+            return model, verdict
     progress("control: the same texts with the labels that the models gave them")
-    control = train([*labels, *(item.machine for item in taught)], recipe, None, progress)
+    control = train([*base, *(item.machine for item in taught)], recipe, None, progress)
     right = {name: _right(each, held_out) for name, each in (("present", present), ("control", control), ("new", model))}
     verdict.right = {name: round(float(found.sum()) / counts["held_out"], 4) for name, found in right.items()}
-    stories = [item.story for item in held_out]
-    verdict.against_present = paired(right["new"] - right["present"], stories)
-    verdict.against_control = paired(right["new"] - right["control"], stories)
-    if verdict.against_present.is_better and verdict.against_control.is_better:
-        verdict.on_labels = _on_labels(labels, [item.labels for item in taught], recipe, progress)
-    verdict.promote, verdict.why = decide(verdict.against_present, verdict.against_control, verdict.on_labels)
+    of_story = [item.story for item in held_out]
+    verdict.against_present = paired(right["new"] - right["present"], of_story)
+    verdict.against_control = paired(right["new"] - right["control"], of_story)
+    verdict.kept = round(float(_right(model, unchanged).sum()) / counts["silent_held_out"], 4)
+    if verdict.against_present.is_better and verdict.against_control.is_better and verdict.kept >= KEPT:
+        verdict.on_labels = _on_labels(labels, ballast, [item.labels for item in taught], recipe, progress)
+    verdict.promote, verdict.why = decide(verdict.against_present, verdict.against_control, verdict.kept, verdict.on_labels)
     return model, verdict
 
 
-def decide(against_present: Paired, against_control: Paired, on_labels: Mapping[str, Difference]) -> tuple[bool, str]:
+def _fields(items: Iterable[CorrectedItem]) -> int:
+    return sum(len(item.fields) for item in items)
+
+
+def decide(against_present: Paired, against_control: Paired, kept: float, on_labels: Mapping[str, Difference]) -> tuple[bool, str]:
     """(whether the new model is to be used, why)."""
     for name, found in (("the present model", against_present), ("a control that learnt no correction", against_control)):
         if not found.is_better:
@@ -250,6 +287,8 @@ def decide(against_present: Paired, against_control: Paired, on_labels: Mapping[
                 f"on held-out corrections it is not better than {name} beyond noise: better on {found.better} stories, worse on "
                 f"{found.worse} (p = {found.p:.3f})"
             )
+    if kept < KEPT:
+        return False, (f"it changes {1 - kept:.1%} of what nobody corrected and the present model is sure of: more than {1 - KEPT:.0%}")
     for name, change in on_labels.items():
         if change.is_worse:
             return False, (
@@ -290,7 +329,11 @@ def _right(model: HeadlineModel, items: Sequence[CorrectedItem]) -> NDArray[np.i
 
 
 def _on_labels(
-    labels: Sequence[LabelledHeadline], taught: Sequence[LabelledHeadline], recipe: Recipe | None, progress: Progress
+    labels: Sequence[LabelledHeadline],
+    silent: Sequence[LabelledHeadline],
+    taught: Sequence[LabelledHeadline],
+    recipe: Recipe | None,
+    progress: Progress,
 ) -> dict[str, Difference]:
     """The figures on outlets that were not trained on, without and with the corrections (of other outlets)."""
     fold_of = outlet_folds(labels, _FOLDS)
@@ -302,9 +345,10 @@ def _on_labels(
         seen = [item for item, place in zip(labels, fold_of, strict=True) if place != fold]
         judged = [labels[place] for place in unseen.tolist()]
         sites = {item.site for item in judged}
-        others = [item for item in taught if item.site not in sites]
+        seen += [item for item in silent if item.site not in sites]
+        corrected = [item for item in taught if item.site not in sites]
         rows.append(unseen)
-        for results, examples in zip(decided, (seen, [*seen, *others]), strict=True):
+        for results, examples in zip(decided, (seen, [*seen, *corrected]), strict=True):
             model = train(examples, recipe, None, lambda _: None)
             results.append(decide_by(model, model.scores([headline(item.title, item.lead) for item in judged])))
     order = np.argsort(np.concatenate(rows), kind="stable")
