@@ -71,6 +71,8 @@ class _Candidate(NamedTuple):
     """A name without a rank that is no well-known one: it needs its rank elsewhere in the text, or `placed`."""
     placed: bool = False
     """Behind "ở", "tại", "dân"."""
+    home: str | None = None
+    """Province of the district of that name, where nothing in the text points to a commune's."""
     introduced: bool = False
     """Its rank stands with it elsewhere in the text."""
 
@@ -118,7 +120,8 @@ _CHINESE = re.compile(r"[^.\n;]{0,30}\b(?:Trung Quốc|TQ|Đài Loan|Triều Ti�
 _CHINESE_NAMES = frozenset(name_key(name) for name in ("Hà Nam", "Sơn Tây", "Hà Bắc", "An Huy", "Hải Nam", "Tây Ninh", "Hải Dương"))
 _FOOTBALL = re.compile(
     r"V[.\- ]?League|HLV|hạng Nhất|C[úu]p Quốc gia|C[úu]p QG|[Cc]ầu thủ|bàn thắng|ghi bàn|[Tt]iền đạo|[Tt]hủ môn|[Tt]rung vệ"
-    r"|[Tt]iền vệ|[Hh]ậu vệ|AFC Cup|SLNA|HAGL|[Ll]ượt trận|[Ll]àm khách|\bFC\b|VCK|[Nn]goại binh|VPF|VBA"
+    r"|[Tt]iền vệ|[Hh]ậu vệ|AFC Cup|SLNA|HAGL|[Ll]ượt trận|[Ll]àm khách|\bFC\b|VCK"
+    r"|(?:[Tt]rực tiếp|[Vv]ideo|[Nn]hận định) bóng đá|[Cc]úp C\d|[Nn]goại binh|VPF|VBA"
     r"|bóng chuyền|bóng rổ|penal?ty|luân lưu|trụ hạng"
 )
 _SPORT = re.compile(
@@ -313,6 +316,8 @@ def _judge(
         homes = {unit.province for unit in weak}
         if len(homes) == 1 and key not in _keys("given_names") and _is_shown(line, tokens, index, words, after):
             meant = tuple(unit for unit in units if unit.province in homes and (unit.level == "district" or unit.valid_to is None))
+            if alone and words and words[-1] in _PLACING and {unit.province for unit in units} != homes:
+                return _Candidate(start, end, "", units, False, key, local=True, placed=True, home=weak[0].province)
             return _Candidate(start, end, "", meant, True, key)
         if alone and words and words[-1] in _PLACING:
             return _Candidate(start, end, "", units, False, key, local=True, placed=True)
@@ -641,7 +646,11 @@ def _from_context(candidate: _Candidate, options: set[str], counts: Counter[str]
             return outlet
         if office not in options and candidate.rank and (namesake := _of_a_district(candidate)):
             return namesake
-        return office if office in options and not candidate.key[0].isdigit() else None  # "phường 7" is mostly one of a big city
+        if office in options and not candidate.key[0].isdigit():  # "phường 7" is mostly one of a big city
+            return office
+        return candidate.home
+    if candidate.home:
+        return candidate.home
     # a district's name without its rank: at home one writes so
     return outlet if options == {outlet} and not counts else None
 

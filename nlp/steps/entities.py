@@ -263,4 +263,4 @@ def written_out(name: str, abbreviations: Mapping[str, str]) -> str | None:
     return full if full != name else None
 
 
-STEP = Step(entities, version=3, writes="entities")
+STEP = Step(entities, version=4, writes="entities")

@@ -127,6 +127,7 @@ def test_names_of_places(text: str, expected: set[str]) -> None:
         "Phạm Quỳnh Anh và ông xã Quang Huy, hợp tác xã Thanh Sơn",
         "tiền vệ khoác áo Ninh Bình, U.17 Đồng Tháp, CĐV Hải Phòng",
         "Xuân Trường: 'Tôi ổn', Hoa hậu Thanh Thủy, sân Thống Nhất",
+        "Trực tiếp bóng đá Công an Hà Nội - Tampines Rovers: Chủ nhà có bàn thứ 6 (Cúp C1 ĐNÁ)",
         "HanoiTV, phở ở số 10 Đan Phượng",
         "cổ phiếu Quốc Cường Gia Lai giảm sàn, Hoàng Anh Gia Lai báo lãi",
         "tỉnh Hà Nam (Trung Quốc)",
@@ -162,6 +163,11 @@ def test_a_common_name_is_left_open_unless_text_or_office_settle_it() -> None:
 def test_a_communes_common_name_resolves_from_context_or_not_at_all(name: str) -> None:
     assert units(f"Cháy chợ ở {name}") == []
     assert units(f"Cháy chợ ở {name} lúc rạng sáng; ông Nguyễn Trãi và chị Bình Minh kêu cứu", published=date(2021, 5, 1)) == []
+
+
+def test_a_districts_name_behind_a_word_of_place_is_the_district_unless_the_text_points_to_a_commune() -> None:
+    assert provinces("Sạt lở ở Phú Lương") == {"Thái Nguyên"}
+    assert provinces("Biệt thự không phép ở Phú Lương (Hà Đông, Hà Nội)") == {"Hà Nội"}
 
 
 def test_the_province_in_the_text_picks_the_commune() -> None:
