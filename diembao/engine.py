@@ -12,6 +12,7 @@ from diembao.article import Article
 Sort = Literal["relevance", "time"]
 Interval = Literal["hour", "day", "week", "month"]
 Unit = Literal["articles", "outlets", "stories"]
+Group = Literal["story"]
 
 
 IRRELEVANT = "irrelevant"
@@ -62,11 +63,14 @@ class SearchRequest:
         query: in the query language (docs/query-language.md); empty finds everything.
         filters: see Filters.
         fold_copies: count and show a group of copies once, as its origin.
-        sort: by relevance (BM25) or newest first; ties by id.
+        sort: by relevance (BM25, weighed by `recency` where `now` is given) or newest first; ties newest first, then by id. A query
+            without any word, for which nothing can be more relevant, is answered newest first.
         limit: hits wanted, 0 to 1000.
         after: cursor of the page before (`SearchResult.cursor`), or None for the first page.
         facets: count the facets too.
         highlight: mark the matching words.
+        group_by: "story": one hit for each story, the first of it in the order; `total` and the facets count stories.
+        now: the moment from which the age of articles counts, aware; None: age does not matter. A cursor keeps that of its first page.
     """
 
     query: str = ""
@@ -77,6 +81,8 @@ class SearchRequest:
     after: str | None = None
     facets: bool = True
     highlight: bool = True
+    group_by: Group | None = None
+    now: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -89,12 +95,16 @@ class Hit:
         highlights: by field (`title`, `lead`, `body`): plain text where MARK_START and MARK_END surround matches; `body` is
             an excerpt. Not HTML: whoever shows it escapes first and then turns the marks into tags.
         copies: how many copies of it are indexed (0 for most).
+        articles: of a search that is grouped by story, how many articles of the story were found, copies too; else 1.
+        outlets: of such a search, how many sources they are from; else 1.
     """
 
     article: Article
     score: float
     highlights: dict[str, str] = field(default_factory=dict)
     copies: int = 0
+    articles: int = 1
+    outlets: int = 1
 
 
 MARK_START = "\ue000"
@@ -104,7 +114,7 @@ MARK_END = "\ue001"
 
 @dataclass(frozen=True)
 class FacetCount:
-    """How many found articles have `value`."""
+    """How many found articles have `value`: exactly the total of the same search narrowed to it."""
 
     value: str
     count: int
@@ -115,7 +125,7 @@ class SearchResult:
     """What a search found.
 
     Attributes:
-        total: matching articles (groups of copies when folded), exact.
+        total: matching articles (groups of copies when folded, stories when grouped), exact.
         took_ms: milliseconds inside the engine.
         hits: this page of them.
         facets: by name: topic, sentiment, critical_of, place, source, kind; most frequent first.

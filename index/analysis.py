@@ -14,7 +14,7 @@ import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
-ANALYSER_VERSION = 1
+ANALYSER_VERSION = 2
 """Stored in the index; an index written by another version must be rebuilt (`diembao reindex`)."""
 
 MAX_TOKEN = 40

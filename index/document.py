@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from diembao.article import Article
+from diembao.article import Article, Place
 from diembao.engine import IRRELEVANT
 from diembao.urls import normalise_url
 from index.analysis import exact_words, fold_letter, keyword
@@ -29,7 +30,9 @@ def words_of(article: Article) -> dict[str, list[str]]:
     """The exact tokens of each value of each text field, joined by spaces; one value for most fields."""
     places: list[str] = []
     for place in article.places:
-        places += [exact_words(part) for part in dict.fromkeys((place.name, place.province, place.code)) if part]
+        # Of "Xã Vĩnh Ninh, Huyện Quảng Ninh" the commune alone: its former district is not what the article is about.
+        former = (name.partition(",")[0] for name in place.former)
+        places += [exact_words(part) for part in dict.fromkeys((place.name, place.province, place.code, *former)) if part]
     values: dict[str, Iterable[str]] = {
         "title": (exact_words(article.title),),
         "lead": (exact_words(article.lead),),
@@ -61,7 +64,7 @@ def keys_of(article: Article) -> dict[str, dict[str, str]]:
     place = {keyword(entry.province): entry.province for entry in article.places if entry.province}
     aliases: dict[str, str] = {}
     for entry in article.places:
-        for name in (entry.province, entry.name, entry.code):
+        for name in (entry.province, entry.name, entry.code, *_province_names(entry)):
             if name:
                 aliases |= {place_key(name): "", fold_words(place_key(name)): ""}
     labels = {
@@ -77,6 +80,20 @@ def keys_of(article: Article) -> dict[str, dict[str, str]]:
         "place_any": aliases,
         "url": dict.fromkeys((url_key(url) for url in (article.url, article.canonical_url) if url), ""),
     }
+
+
+_RANK = re.compile(r"^(?:tỉnh|thành phố)\s+", re.IGNORECASE)
+
+
+def _province_names(place: Place) -> list[str]:
+    """The names of a province and of those merged into it, as written and without the rank; none of a smaller unit.
+
+    A smaller unit may be called like a province that it is not in ("Xã Quảng Ninh" in Thanh Hoá), so its bare name is no key.
+    """
+    if place.level != "province":
+        return []
+    names = [unicodedata.normalize("NFC", name) for name in (place.name, *place.former)]
+    return [*names, *(_RANK.sub("", name, count=1) for name in names)]
 
 
 def place_key(name: str) -> str:
@@ -105,6 +122,11 @@ def moment(value: int | None) -> datetime | None:
 def group_of(article: Article) -> str:
     """The id that an article and its copies share."""
     return article.copy_of or article.id
+
+
+def subject_of(article: Article) -> str:
+    """The id of what an article is about as coverage counts it: its story, or else its group of copies."""
+    return article.story_id or group_of(article)
 
 
 def refusal(article: Article) -> str | None:
