@@ -69,6 +69,9 @@ def test_only_what_was_changed_is_kept_and_seen_at_once(desk: Desk) -> None:
     assert "<b>đọc lại</b>" not in page
     assert "&lt;b&gt;đọc lại" in page
     assert "Trung tính" in page
+    hit = BeautifulSoup(desk.client.get("/search", params={"q": '"nuốt thêm ba căn nhà"'}).text, "lxml").select_one(".hits > *")
+    assert hit is not None
+    assert "cán bộ sửa" in hit.get_text()
     assert "corrected" in desk.client.get(PATH, params={"lang": "en"}).text
 
 
