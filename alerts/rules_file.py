@@ -5,21 +5,21 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import tomllib
+from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 from pydantic import ValidationError
 
 import alerts.rules
-from alerts.rules.negative_spike import NegativeSpike
+from alerts.rule import Rule
 from diembao.errors import ConfigError, UsageError
 
-Rule = NegativeSpike
-"""Any rule; a union once there is a second kind."""
 
-
+@cache
 def kinds() -> dict[str, ModuleType]:
-    """The kinds of rule by name: the modules of `alerts/rules/`."""
+    """The kinds of rule by name: the modules of `alerts/rules/`, each with a MODEL and an `evaluate(rule, coverage, since)`."""
     names = sorted(module.name for module in pkgutil.iter_modules(alerts.rules.__path__))
     return {name: importlib.import_module(f"alerts.rules.{name}") for name in names}
 
@@ -58,8 +58,11 @@ def read_rule(path: Path) -> Rule:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "the rule"
-        what = "there is no such key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{path}: {key}: {what}", "docs/alerts.md explains each key") from error
+        what = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            near = get_close_matches(key, known[kind].MODEL.model_fields, 1)
+            what = f"there is no such key{f'; did you mean {near[0]}?' if near else ''}"
+        raise ConfigError(f"{path}: {key}: {what}", f"docs/alerts.md explains each key of {kind}") from error
     return rule
 
 

@@ -51,7 +51,8 @@ def list_(settings: Settings, limit: int, as_json: bool) -> None:
         emit({"rules": [rule.model_dump(mode="json") for rule in rules], "alerts": logged, "undelivered": undelivered})
         return
     for rule in rules:
-        click.echo(f"quy tắc / rule  {rule.name}  ({rule.kind}, {rule.false_alerts_per_year:g} / năm)")
+        budget = f", {rule.budget:g} / năm" if rule.budget is not None else ""
+        click.echo(f"quy tắc / rule  {rule.name}  ({rule.kind}{budget})")
     for alert in logged:
         click.echo(f"{'mở / open' if alert['state'] == 'open' else 'đã kết thúc / over'}  {alert['window_start']}  {clean(alert['title'])}")
     for message in undelivered:

@@ -65,3 +65,7 @@ class Alert(_Value):
     points: list[SeriesPoint] = Field(default_factory=list, description="the series up to window_end, oldest first")
     evidence: list[Evidence] = Field(default_factory=list, description="the stories behind it, most important first")
     ends_when: str = Field(default="", description="what would end the alert, in Vietnamese")
+    unit: str = Field(default="", description="what `observed` counts, in Vietnamese; empty: told by the title")
+    reason: str = Field(default="", description="why the rule fired, one or two sentences in Vietnamese; empty: observed against expected")
+    reason_en: str = Field(default="", description="the same in English")
+    has_expectation: bool = Field(default=True, description="false: `expected` and `probability` say nothing (kinds that compare nothing)")

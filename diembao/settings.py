@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from diembao import __version__
 from diembao.errors import ConfigError
@@ -33,6 +35,62 @@ class Mail(_Table):
     password_env: str = "DIEMBAO_SMTP_PASSWORD"  # noqa: S105 - the name of a variable, not a password
     sender: str = "diembao@localhost"
     recipients: tuple[str, ...] = ()
+
+
+class Person(_Table):
+    """Who gets alerts by mail in a way of their own; one who is only in `mail.recipients` gets every alert at any time.
+
+    Attributes:
+        address: one plain mailbox.
+        rules: names of the rules that are wanted; empty: all.
+        quiet: hours without mail in Vietnam's time, such as "22:00-06:00"; empty: none.
+        escalations: an alert that has doubled is told in quiet hours too.
+    """
+
+    address: str
+    rules: tuple[str, ...] = ()
+    quiet: str = ""
+    escalations: bool = True
+
+    @field_validator("quiet")
+    @classmethod
+    def _is_span(cls, value: str) -> str:
+        match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", value)
+        if value and (not match or match.groups()[:2] == match.groups()[2:]):
+            raise ValueError("write the quiet hours as 22:00-06:00")
+        return value
+
+
+class Webhook(_Table):
+    """A program that is told of alerts by a signed POST (docs/alerts.md).
+
+    Attributes:
+        name: id in the outbox.
+        url: http or https, without a user name.
+        secret_env: name of the environment variable that holds the key of the signature.
+        rules: names of the rules that are wanted; empty: all.
+        allow_private_addresses: it may be inside the office's own network.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")
+    url: str = Field(max_length=2000)
+    secret_env: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    rules: tuple[str, ...] = ()
+    allow_private_addresses: bool = False
+
+    @field_validator("url")
+    @classmethod
+    def _is_web_address(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            port_is_fine = parts.port is None or parts.port > 0
+        except ValueError as error:
+            raise ValueError(f"not a web address: {error}") from error
+        if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine or re.search(r"[^!-~]", value):
+            raise ValueError("write an address that begins with https:// or http://")
+        if parts.username is not None or parts.fragment:
+            raise ValueError("write the address without user name and fragment")
+        return value
 
 
 class Crawl(_Table):
@@ -62,6 +120,8 @@ class Office(_Table):
     language: Literal["vi", "en"] = "vi"
     base_url: str = "http://127.0.0.1:8000"
     mail: Mail = Mail()
+    people: tuple[Person, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
     crawl: Crawl = Crawl()
     web: Web = Web()
 

@@ -133,13 +133,47 @@ class OutboxMessage(Base):
     key: Mapped[str] = mapped_column(String(200), primary_key=True, doc="cause, its state and recipient: unique")
     recipient: Mapped[str] = mapped_column(String(320))
     message_id: Mapped[str] = mapped_column(String(200))
-    message: Mapped[bytes] = mapped_column(LargeBinary, doc="the complete RFC 5322 message")
-    status: Mapped[str] = mapped_column(String(10), default="waiting", doc="waiting, sending, sent, failed or unknown")
+    message: Mapped[bytes] = mapped_column(LargeBinary, doc="the complete RFC 5322 message, or the request of a webhook as JSON")
+    status: Mapped[str] = mapped_column(String(10), default="waiting", doc="waiting, sending, sent, failed or unknown; held (quiet hours) or grouped (told in another)")
     attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     next_attempt_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     error: Mapped[str | None] = mapped_column(Text)
+
+
+class AlertGrade(Base):
+    """What one recipient thought of one alert; the last word counts."""
+
+    __tablename__ = "alert_grades"
+
+    alert_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    recipient: Mapped[str] = mapped_column(String(320), primary_key=True)
+    rule: Mapped[str] = mapped_column(String(100), index=True)
+    verdict: Mapped[str] = mapped_column(String(10), doc="useful or noise")
+    observed: Mapped[int] = mapped_column(default=0, doc="what the alert had counted when it was graded")
+    graded_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class AlertMute(Base):
+    """A recipient does not want messages of a rule, or of one of its series, until a moment or for good."""
+
+    __tablename__ = "alert_mutes"
+
+    recipient: Mapped[str] = mapped_column(String(320), primary_key=True)
+    rule: Mapped[str] = mapped_column(String(100), primary_key=True)
+    series: Mapped[str] = mapped_column(String(200), primary_key=True, doc="empty: every series of the rule")
+    until: Mapped[datetime | None] = mapped_column(doc="None: for good")
+    muted_at: Mapped[datetime]
+
+
+class Secret(Base):
+    """A random value that this installation made for itself, such as the key of the links in mails."""
+
+    __tablename__ = "secrets"
+
+    name: Mapped[str] = mapped_column(String(50), primary_key=True)
+    value: Mapped[str] = mapped_column(String(200))
 
 
 class CorrectionRecord(Base):

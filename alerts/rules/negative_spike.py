@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 from scipy.stats import nbinom
 
+from alerts.coverage import HOUR, Coverage, alert_id, negative_sentences
+from alerts.rule import Rule, query_of
+from alerts.series import WatchedSeries, series_of
 from alerts.statistics import WINDOWS, Detector, Integers, Judgement
-from diembao.alert import SeriesPoint
+from alerts.wording import count_words, hours_between, number
+from diembao.alert import Alert, SeriesPoint
 from diembao.clock import VIETNAM
 from diembao.engine import CountBucket, Filters, Unit
-from diembao.taxonomy import Taxonomy
 
-HOUR = timedelta(hours=1)
 _HOURS_A_YEAR = 8766.0
 _CHART_HOURS = 6
 _CHART_BARS = 28
 
 
-class NegativeSpike(BaseModel):
+class NegativeSpike(Rule):
     """The rule, as its TOML table says it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Literal["negative_spike"]
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,60}$", description="id of the rule: small letters, digits, - and _")]
-    label: str = Field(default="", max_length=200, description="how mails call it; empty: the name of the series")
-    enabled: bool = True
-    query: str = Field(default="", description="only articles that match, in the query language; empty: all")
-    topics: tuple[str, ...] = Field(default=(), description="only these topics")
-    places: tuple[str, ...] = Field(default=(), description="only these provinces or units")
-    critical_of: tuple[Literal["authority", "organisation"], ...] = Field(default=(), description="only what criticises these")
     by: Literal["field", "topic", "nothing"] = Field(default="field", description="one series per field or topic of the taxonomy, or one")
     unit: Unit = Field(default="articles", description="count articles, distinct outlets or distinct stories")
     copies: bool = Field(default=False, description="true: reprints count too")
@@ -54,18 +47,18 @@ class NegativeSpike(BaseModel):
             raise ValueError(f"write hours as one of {', '.join(f'{w}h' for w in WINDOWS)}")
         return timedelta(hours=int(match[1]))
 
+    @property
+    def budget(self) -> float | None:
+        """Accepted false alerts a year."""
+        return self.false_alerts_per_year
+
+    @property
+    def reach(self) -> timedelta:
+        """The expectation is learned from the past."""
+        return timedelta(days=self.history_days)
+
 
 MODEL = NegativeSpike
-
-
-@dataclass(frozen=True)
-class WatchedSeries:
-    """One series of a rule: its code (stable), its name for people, and what is counted."""
-
-    code: str
-    name: str
-    query: str
-    filters: Filters
 
 
 @dataclass(frozen=True)
@@ -95,22 +88,85 @@ class Finding:
     points: tuple[SeriesPoint, ...]
 
 
-def watched_series(rule: NegativeSpike, taxonomy: Taxonomy) -> list[WatchedSeries]:
-    """The series that `rule` watches."""
+def evaluate(rule: NegativeSpike, coverage: Coverage, since: datetime) -> list[Alert]:
+    """The jumps that were open at any time in [since, now).
 
-    def of(code: str, name: str, topics: tuple[str, ...]) -> WatchedSeries:
-        filters = Filters(topics=topics, places=rule.places, critical_of=rule.critical_of)
-        return WatchedSeries(" × ".join([code, *rule.places]), " × ".join([rule.label or name, *rule.places]), rule.query, filters)
+    Hours in which nothing was collected are missing, not silent; and what only sources tell that were silent for days before
+    (broken, or new) is their return and no jump.
+    """
+    watched = series_of(rule, rule.by, coverage.taxonomy)
+    begin = coverage.first_day(min(coverage.now - rule.reach, since - timedelta(days=30)))
+    begin = coverage.collecting_since(begin)
+    outages = coverage.outages(begin)
+    found: list[Alert] = []
+    for series in watched:
+        buckets = _buckets(rule, series, series.filters, coverage, begin)
+        for finding in jumps(rule, buckets, len(watched), since, outages):
+            returned = coverage.newcomers(finding.start, min(finding.end, coverage.now), begin)
+            if returned and not _stands(rule, series, coverage, begin, finding, returned, len(watched), outages):
+                continue
+            found.append(_alert(rule, series, finding, coverage))
+    return found
 
-    if rule.by == "field":
-        fields = {code: tuple(t for t in field.topics if not rule.topics or t in rule.topics) for code, field in taxonomy.fields.items()}
-        return [of(code, taxonomy.fields[code].name.vi, topics) for code, topics in fields.items() if topics]
-    if rule.by == "topic":
-        return [of(code, taxonomy.topic_name(code), (code,)) for code in rule.topics or tuple(taxonomy.topics)]
-    return [of(rule.name, rule.label or rule.name, rule.topics)]
+
+def _buckets(rule: NegativeSpike, series: WatchedSeries, filters: Filters, coverage: Coverage, begin: datetime) -> list[CountBucket]:
+    if rule.unit == "articles":
+        return coverage.hours(series.query, filters, begin, fold=not rule.copies)
+    return coverage.hours(series.query, replace(filters, sentiments=("negative",)), begin, unit=rule.unit)
 
 
-def evaluate(rule: NegativeSpike, buckets: list[CountBucket], series: int, since: datetime | None = None) -> list[Finding]:
+def _stands(
+    rule: NegativeSpike,
+    series: WatchedSeries,
+    coverage: Coverage,
+    begin: datetime,
+    finding: Finding,
+    returned: frozenset[str],
+    count: int,
+    outages: frozenset[datetime],
+) -> bool:
+    """Whether the jump is one without what the returned sources say."""
+    others = tuple(sorted(set(coverage.sources(begin, coverage.now)) - returned))
+    if not others:
+        return True
+    buckets = _buckets(rule, series, replace(series.filters, sources=others), coverage, begin)
+    again = jumps(rule, buckets, count, finding.start, outages)
+    return any(one.start < finding.end and finding.start < one.end for one in again)
+
+
+def _alert(rule: NegativeSpike, series: WatchedSeries, finding: Finding, coverage: Coverage) -> Alert:
+    end = min(finding.end, coverage.now)
+    hours = hours_between(finding.start, end)
+    observed = count_words(finding.observed, rule.unit)
+    negative = replace(series.filters, sentiments=("negative",))
+    return Alert(
+        id=alert_id(rule.name, series.code, finding.start),
+        rule=rule.name,
+        kind=rule.kind,
+        series=series.code,
+        title=f"{series.name}: {observed} trong {hours} giờ, bình thường {number(finding.expected)}",
+        query=query_of(rule.query, series.filters, "sentiment:negative"),
+        state="open" if finding.is_open else "closed",
+        window_start=finding.start,
+        window_end=end,
+        evaluated_at=coverage.now,
+        observed=finding.observed,
+        expected=round(finding.expected, 4),
+        probability=finding.probability,
+        points=list(finding.points),
+        evidence=coverage.evidence(series.query, negative, finding.start, end, negative_sentences),
+        ends_when="Khi sáu giờ liên tiếp không còn bất thường "
+        f"(bình thường: tối đa {count_words(finding.calm_below, rule.unit)} trong 24 giờ).",
+    )
+
+
+def jumps(
+    rule: NegativeSpike,
+    buckets: list[CountBucket],
+    series: int,
+    since: datetime | None = None,
+    missing: frozenset[datetime] = frozenset(),
+) -> list[Finding]:
     """The jumps in one series of hourly counts, oldest first.
 
     Args:
@@ -118,6 +174,7 @@ def evaluate(rule: NegativeSpike, buckets: list[CountBucket], series: int, since
         buckets: consecutive hours, oldest first, beginning when collecting began; the last one may be incomplete.
         series: how many series share the rule's budget.
         since: only jumps that were still open at this moment (aware UTC); None: all.
+        missing: hours in which nothing was collected; they are neither judged nor learned from.
     """
     if len(buckets) < 2:
         return []
@@ -125,7 +182,8 @@ def evaluate(rule: NegativeSpike, buckets: list[CountBucket], series: int, since
     starts: Integers = np.array([_local_seconds(bucket.start) for bucket in buckets], np.int64)
     longest = int(rule.window / HOUR)
     detector = Detector(3600, 1, rule.false_alerts_per_year / max(series, 1), minimum=rule.minimum, longest=longest)
-    judged = detector.update(starts, counts[:, None])
+    known = np.array([bucket.start not in missing for bucket in buckets])
+    judged = detector.update(starts, np.where(known, counts, np.nan)[:, None])
     findings = []
     begins = np.flatnonzero(judged.alert[:, 0])
     for begin in begins.tolist():

@@ -182,6 +182,10 @@ def test_an_alert_grows_in_place_even_when_its_beginning_moves_and_ends_once(eng
     assert record(state, find(engine, later), OFFICE, TAXONOMY, later) == 2
     assert logged(state) == [(first, "open", 15)]
     over = NOW + timedelta(days=3)
+    # Three days without any article are no calm: nothing was collected.
+    assert record(state, find(engine, over), OFFICE, TAXONOMY, over) == 0
+    assert logged(state)[0][1] == "open"
+    engine.upsert([article(93000 + i, "culture", "neutral", NOW + timedelta(hours=i), "doc-bao") for i in range(72)])
     assert record(state, find(engine, over), OFFICE, TAXONOMY, over) == 2
     assert record(state, find(engine, over), OFFICE, TAXONOMY, over) == 0
     assert logged(state)[0][1] == "closed"
