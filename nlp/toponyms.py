@@ -358,6 +358,7 @@ def _is_placed(line: str, tokens: Sequence[_Token], index: int, words: list[str]
     return _ROUTE_BEFORE.search(line, begin, start) is not None or _ADDRESS_BEFORE.search(line, begin, start) is not None
 
 
+_NEAR_START = 20
 _HEADING = re.compile(r" ?: (?![\"'“‘])")
 
 
@@ -366,8 +367,10 @@ def _is_shown(line: str, tokens: Sequence[_Token], index: int, words: list[str],
     placing = _lists()["placing"]
     if (words[-1:] and words[-1] in placing) or " ".join(words[-2:]) in placing:
         return True
-    before = line[: tokens[index].start]
-    return (before.endswith("(") and after.startswith(")")) or (not before.strip() and _HEADING.match(after) is not None)
+    start = tokens[index].start
+    return (line.endswith("(", 0, start) and after.startswith(")")) or (
+        start < _NEAR_START and not line[:start].strip() and _HEADING.match(after) is not None
+    )
 
 
 def _stands_alone(line: str, tokens: Sequence[_Token], index: int, count: int, words: list[str]) -> bool:
@@ -406,7 +409,7 @@ def _rank_before(line: str, tokens: Sequence[_Token], index: int) -> tuple[str, 
             continue  # hợp tác xã; "ông xã", "bà xã" are spouses
         if words == "phường" and index >= 2 and tokens[index - 2].text.lower() == "phố":
             continue
-        if words == "thành" and (index < 2 or not line[: last.start].rstrip().lower().endswith(("tỉnh", "tỉnh,"))):
+        if words == "thành" and (index < 2 or not line[max(0, last.start - 20) : last.start].rstrip().lower().endswith(("tỉnh", "tỉnh,"))):
             continue
         if words in ("tt", "x", "h", "p", "f", "q") and gap.strip() != "." and not tokens[index].text[0].isdigit():
             continue
@@ -595,8 +598,9 @@ def _after_place_comma(line: str, tokens: Sequence[_Token], index: int) -> bool:
 
 
 def _begins_sentence(line: str, token: _Token) -> bool:
-    before = line[: token.start].rstrip(" \u00a0\"'“‘(*-–")
-    return not before or before[-1] in ".!?:…|"
+    begin = max(0, token.start - 40)  # a part of the line: copying all of it for each name would take the square of its length
+    before = line[begin : token.start].rstrip(" \u00a0\"'“‘(*-–")
+    return before[-1] in ".!?:…|" if before else begin == 0
 
 
 def _resolve(candidates: list[_Candidate], text: str, outlet: str | None, office: str | None, published: date | None) -> list[Mention]:
