@@ -136,7 +136,7 @@ def _topics(context: click.Context, _parameter: click.Parameter, codes: tuple[st
     return codes
 
 
-def _narrowing(command: Callable[..., Any]) -> Callable[..., Any]:
+def narrowing(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that narrow a search, the same for every command that has a query."""
     options = [
         click.option("--from", "since", callback=_day, metavar="DATE", help="First day of publication, Vietnam time."),
@@ -160,7 +160,8 @@ def _narrowing(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _filters(since: date | None, until: date | None, story: str | None, **values: tuple[str, ...]) -> Filters:
+def filters_of(since: date | None, until: date | None, story: str | None, **values: tuple[str, ...]) -> Filters:
+    """The filters that the options of `narrowing` mean. Raises UsageError when the days are in the wrong order or out of reach."""
     from diembao.engine import Filters
 
     if since is not None and until is not None and since > until:
@@ -176,16 +177,17 @@ def _filters(since: date | None, until: date | None, story: str | None, **values
         raise UsageError("the date is out of reach", "Name a day between 1000-01-01 and 9998-12-31") from error
 
 
-_QUERY_SETTINGS: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+QUERY_SETTINGS: dict[str, Any] = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 """A query may begin with a minus: `diembao search -lũ`."""
 
 
-@click.command(context_settings=_QUERY_SETTINGS)
+@click.command(context_settings=QUERY_SETTINGS)
 @click.argument("query", nargs=-1)
-@_narrowing
+@narrowing
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Hits wanted.")
 @click.option("--sort", type=click.Choice(["relevance", "time"]), default="relevance", show_default=True)
 @click.option("--copies", is_flag=True, help="List copies too, instead of folding them into their origin.")
+@click.option("--group-by", type=click.Choice(["story"]), help="One hit for each story, with its articles and outlets.")
 @click.option("--after", metavar="CURSOR", help="Go on behind the page that ended with this cursor.")
 @json_option
 @click.pass_obj
@@ -196,15 +198,25 @@ def search(
     limit: int,
     sort: Literal["relevance", "time"],
     copies: bool,
+    group_by: Literal["story"] | None,
     after: str | None,
     as_json: bool,
-    **narrowing: Any,
+    **narrowed: Any,
 ) -> None:
     """Find articles. docs/query-language.md describes QUERY; without one everything is found."""
     from diembao.engine import SearchRequest
     from index import open_engine
 
-    request = SearchRequest(" ".join(query), _filters(**narrowing), fold_copies=not copies, sort=sort, limit=min(limit, 1000), after=after)
+    request = SearchRequest(
+        " ".join(query),
+        filters_of(**narrowed),
+        fold_copies=not copies,
+        sort=sort,
+        limit=min(limit, 1000),
+        after=after,
+        group_by=group_by,
+        now=utc_now(),
+    )
     engine = open_engine(settings)
     try:
         result = engine.search(request)
@@ -238,6 +250,8 @@ def _hit_record(hit: Hit) -> dict[str, Any]:
     return {
         **{name: record[name] for name in names},
         "copies": hit.copies,
+        "articles": hit.articles,
+        "outlets": hit.outlets,
         "score": hit.score,
         "highlights": {field: _marked(text, "**", "**") for field, text in hit.highlights.items()},
     }
@@ -259,6 +273,8 @@ def _show(settings: Settings, result: SearchResult, hits: list[Hit]) -> None:
             tags.append({"negative": "tiêu cực", "neutral": "trung tính", "positive": "tích cực"}[article.sentiment.label])
         tags += list(dict.fromkeys(place.province for place in article.places))
         copies = f", {hit.copies} bài đăng lại" if hit.copies else ""
+        if hit.articles > 1:
+            copies = f", {hit.articles} bài của {hit.outlets} nguồn"
         click.echo()
         click.secho(_for_terminal(hit.highlights.get("title") or article.title), bold=True)
         click.echo("  " + clean(" · ".join(part for part in (article.source, f"{when}{copies}", ", ".join(tags)) if part)))
@@ -285,14 +301,14 @@ def _flat(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-@click.command(context_settings=_QUERY_SETTINGS)
+@click.command(context_settings=QUERY_SETTINGS)
 @click.argument("query", nargs=-1)
-@_narrowing
+@narrowing
 @click.option("--format", "form", type=click.Choice(["csv", "xlsx", "jsonl"]), help="Default: by the ending of --output, else jsonl.")
 @click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="File to write; without it stdout.")
 @json_option
 @click.pass_obj
-def export(settings: Settings, /, query: tuple[str, ...], form: str | None, output: Path | None, as_json: bool, **narrowing: Any) -> None:
+def export(settings: Settings, /, query: tuple[str, ...], form: str | None, output: Path | None, as_json: bool, **narrowed: Any) -> None:
     """Write every matching article as CSV, XLSX or JSON lines.
 
     The file appears when it is complete. Cells that a spreadsheet would take for formulas get an apostrophe.
@@ -307,7 +323,7 @@ def export(settings: Settings, /, query: tuple[str, ...], form: str | None, outp
         raise UsageError(f"unknown format {form!r}", "Use --format csv, xlsx or jsonl")
     engine = open_engine(settings)
     try:
-        articles = with_progress(engine.scan(" ".join(query), _filters(**narrowing)), "Exporting")
+        articles = with_progress(engine.scan(" ".join(query), filters_of(**narrowed)), "Exporting")
         if output is None:
             WRITERS[form](articles, sys.stdout.buffer)
             sys.stdout.buffer.flush()
@@ -355,7 +371,6 @@ def import_(settings: Settings, file: Path, form: str | None, columns: tuple[str
     url). The sender's name and telephone are not read, and numbers in the text are masked. A record's number keeps it one record
     however often the file is brought in.
     """
-    from diembao.clock import utc_now
     from diembao.state import State
     from flows.stages import bring_in
     from index import open_engine

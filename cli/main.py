@@ -30,6 +30,8 @@ COMMANDS = {
     "stories": "cli.linking:stories",
     "index": "cli.indexing:index",
     "search": "cli.indexing:search",
+    "coverage": "cli.coverage:coverage",
+    "words": "cli.coverage:words",
     "reindex": "cli.indexing:reindex",
     "backup": "cli.keeping:backup",
     "quarantine": "cli.keeping:quarantine",

@@ -228,6 +228,22 @@ class SearchEngine(CandidateFinder, Protocol):
         """
         ...
 
+    def published_by_source(self, filters: Filters, interval: Interval) -> dict[str, dict[datetime, int]]:
+        """How many articles each source published in each interval: by source, by the beginning of the interval (aware UTC).
+
+        Intervals in which a source published nothing are left out, and so are articles without a date. Copies count: they are output.
+        """
+        ...
+
+    def sample(self, query: str, filters: Filters, limit: int, fold_copies: bool = True) -> tuple[int, list[Article]]:
+        """How many articles match, and at most `limit` (to 10,000) of them: those with the smallest ids.
+
+        So every engine gives the same ones, and since an id is a hash they are a fair choice.
+
+        Raises QueryError for a query that cannot be understood.
+        """
+        ...
+
     def scan(self, query: str = "", filters: Filters = Filters(), after: tuple[datetime | None, str] | None = None) -> Iterator[Article]:
         """Every matching article in order of first_seen_at, then id, in bounded memory.
 

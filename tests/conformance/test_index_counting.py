@@ -1,0 +1,149 @@
+"""Shares, gaps of sources and significant words: the same from both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from diembao.article import Article
+from diembao.clock import start_of_day
+from diembao.engine import Filters, SearchEngine
+from diembao.errors import UsageError
+from index.coverage import coverage
+from index.significance import significant_words
+from tests.conformance.engines import empty_engine
+
+__all__ = ["empty_engine"]
+
+FIRST = date(2026, 8, 3)
+"""A Monday."""
+NOW = start_of_day(date(2026, 11, 1))
+
+
+def day(number: int) -> datetime:
+    """The beginning of a day, counted from FIRST."""
+    return start_of_day(FIRST + timedelta(days=number))
+
+
+def made(number: int, source: str, at: datetime, title: str = "Tin trong ngày", **fields: Any) -> Article:
+    return Article.model_validate({"id": f"{source}-{number}", "title": title, "source": source, "published_at": at, **fields})
+
+
+def press() -> Iterator[Article]:
+    """Ninety days of four sources: one daily, one on working days, one rarely, and one daily that stops for six days."""
+    number = 0
+    for at in range(90):
+        for hour in (1, 9, 14):
+            number += 1
+            negative = {"sentiment": {"label": "negative"}} if hour == 9 else {}
+            title = "Lũ về" if hour == 1 and at % 2 == 0 else "Tin trong ngày"
+            yield made(number, "hangngay", day(at) + timedelta(hours=hour), title, **negative)
+        if (FIRST + timedelta(days=at)).weekday() < 5:
+            yield made(at, "ngaylam", day(at) + timedelta(hours=10))
+        if at % 6 == 0:
+            yield made(at, "thinhthoang", day(at) + timedelta(hours=10), "Lũ về", sentiment={"label": "negative"})
+        if not 70 <= at < 76:
+            yield made(at, "mat", day(at) + timedelta(hours=5))
+            yield made(at + 1000, "mat", day(at) + timedelta(hours=6), copy_of=f"mat-{at}")
+
+
+@pytest.fixture(scope="module")
+def engine(empty_engine: SearchEngine) -> SearchEngine:
+    assert empty_engine.upsert(press()) == {}
+    return empty_engine
+
+
+def days(first: int, behind: int, **fields: Any) -> Filters:
+    return Filters(published_from=day(first), published_to=day(behind), **fields)
+
+
+def test_each_interval_stands_beside_what_the_same_sources_published(engine: SearchEngine) -> None:
+    found = coverage(engine, "lũ", days(60, 63), "day", "articles", NOW)
+    assert [(bucket.start, bucket.total, bucket.published) for bucket in found] == [
+        (day(60), 2, 7), (day(61), 0, 5), (day(62), 1, 5),
+    ]  # fmt: skip
+    assert found[0].share == pytest.approx(2 / 7)
+    assert (found[0].negative_share, found[1].negative_share) == (0.5, None)
+    narrowed = coverage(engine, "lũ", days(60, 63, sources=("hangngay",)), "day", "articles", NOW)
+    assert [(bucket.total, bucket.published) for bucket in narrowed] == [(1, 3), (0, 3), (1, 3)]
+    folded = coverage(engine, "lũ", days(60, 63), "day", "articles", NOW, fold_copies=True)
+    assert [(bucket.total, bucket.published) for bucket in folded] == [(2, 6), (0, 4), (1, 4)]
+    outlets = coverage(engine, "lũ", days(60, 63), "day", "outlets", NOW)
+    assert [(bucket.total, bucket.published) for bucket in outlets] == [(2, 4), (0, 2), (1, 2)]
+
+
+def test_a_source_that_normally_publishes_and_delivers_nothing_is_missing(engine: SearchEngine) -> None:
+    found = coverage(engine, "lũ", days(60, 90), "day", "articles", NOW)
+    missing = {(bucket.start - day(0)).days: bucket.missing for bucket in found if bucket.missing}
+    # Not the one that rests on weekends, nor the one that publishes every sixth day.
+    assert missing == dict.fromkeys(range(70, 76), ("mat",))
+    only = coverage(engine, "", days(60, 90, sources=("hangngay",)), "day", "articles", NOW)
+    assert not any(bucket.missing for bucket in only)
+
+
+def test_gaps_by_hour_and_by_week(engine: SearchEngine) -> None:
+    hours = coverage(engine, "", days(70, 72), "hour", "articles", NOW)
+    missing = {(bucket.start - day(70)) // timedelta(hours=1): bucket.missing for bucket in hours if bucket.missing}
+    assert missing == dict.fromkeys((5, 6, 29, 30), ("mat",))
+    weeks = coverage(engine, "", days(63, 84), "week", "articles", NOW)
+    assert [bucket.missing for bucket in weeks] == [(), (), ()]  # on one day of the week it did publish
+
+
+def test_an_interval_that_is_not_over_is_not_missing(engine: SearchEngine) -> None:
+    during = day(72) + timedelta(hours=12)
+    found = coverage(engine, "", days(68, 80), "day", "articles", during)
+    assert [(bucket.start - day(0)).days for bucket in found if bucket.missing] == [70, 71]
+
+
+def test_coverage_of_nothing_and_of_too_much(engine: SearchEngine) -> None:
+    assert coverage(engine, "xyzxyz", Filters(), "day", "articles", NOW) == []
+    with pytest.raises(UsageError, match="intervals"):
+        coverage(engine, "", Filters(published_from=day(-900), published_to=day(0)), "hour", "articles", NOW)
+
+
+def test_months_and_years_long_ago_are_counted_at_their_place(engine: SearchEngine) -> None:
+    old = [made(1, "co", datetime(1969, 12, 31, 16, 59, tzinfo=UTC)), made(2, "co", datetime(1969, 12, 31, 17, tzinfo=UTC))]
+    engine.upsert(old)
+    try:
+        found = engine.published_by_source(Filters(sources=("co",)), "day")
+        assert found == {"co": {datetime(1969, 12, 30, 17, tzinfo=UTC): 1, datetime(1969, 12, 31, 17, tzinfo=UTC): 1}}
+        months = engine.published_by_source(Filters(sources=("hangngay",)), "month")
+        assert [count for _, count in sorted(months["hangngay"].items())] == [29 * 3, 30 * 3, 31 * 3]
+    finally:
+        engine.delete(["co-1", "co-2"])
+
+
+def test_words_that_a_period_has_and_the_period_before_had_not(engine: SearchEngine) -> None:
+    new = [
+        made(at, "moi", day(50) + timedelta(hours=at), f"Sạt lở đèo Prenn, xe số {at}", body="Đèo Prenn tắc. Mưa lớn, xe dừng.")
+        for at in range(12)
+    ]
+    old = [made(at, "cu", day(40) + timedelta(hours=at), f"Lễ hội hoa, xe số {at}", body="Mưa lớn, xe dừng.") for at in range(12)]
+    engine.upsert(new + old)
+    try:
+        period = days(48, 56, sources=("moi", "cu"))
+        found = significant_words(engine, "", period, NOW)
+        assert (found.articles, found.articles_before, found.read, found.read_before) == (12, 12, 12, 12)
+        assert found.before == day(40)
+        words = {word.text: (word.articles, word.before) for word in found.words}
+        assert words["sạt lở đèo"] == words["lở đèo prenn"] == (12, 0)
+        # What both periods have is not significant, and neither are the parts of a group that always stands whole.
+        assert words.keys().isdisjoint({"mưa lớn", "xe", "đèo", "lở", "sạt lở", "hoa"})
+        assert significant_words(engine, "lễ", period, NOW).words == ()
+    finally:
+        engine.delete([article.id for article in new + old])
+
+
+def test_a_period_without_a_beginning_is_refused(engine: SearchEngine) -> None:
+    for filters in (Filters(), Filters(published_from=NOW, published_to=NOW), Filters(published_to=NOW)):
+        with pytest.raises(UsageError, match="beginning"):
+            significant_words(engine, "", filters, NOW)
+
+
+def test_the_sample_is_the_same_whatever_the_order_of_writing(engine: SearchEngine) -> None:
+    total, articles = engine.sample("tin", Filters(), 5)
+    ids = sorted(article.id for article in press() if "Tin" in article.title and article.copy_of is None)
+    assert (total, [article.id for article in articles]) == (len(ids), ids[:5])
