@@ -171,6 +171,7 @@ def measure(name: str, address: str, count: int, parts: list[str], rebuild: Call
         print(f"{name}: {seconds:.1f} s; meanwhile {writes} times {_BATCH * 3 // 2} writes and an erasure, writers that failed {failed}")
         print(f"    of {len(truth.titles)} articles lost {lost}, old text {stale}, erased ones back {back}, doubled {doubled}")
         print(f"    {answers.count} searches answered, refused {answers.refused}, with too few articles {answers.too_few}")
+        print(f"    slowest search {answers.slowest * 1000:.0f} ms")
         print(f"    longest moment without an answer {answers.longest_gap * 1000:.0f} ms; longest wait of a writer {longest_wait:.1f} s")
         for failure in {line for mine in truths for line in mine.failures}:
             print(f"    {failure}")

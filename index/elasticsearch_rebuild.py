@@ -32,6 +32,7 @@ _PAGE = 1000
 _COMPARED = 10_000
 """Ids in one page of a comparison; the most that a search may return."""
 _STRETCHES = 2000
+_CLAUSES = 500
 _CATCH_UPS = 10
 _LITTLE = 200
 """So few changes since the last catch-up are carried over while writing is blocked."""
@@ -89,14 +90,9 @@ class Rebuild:
         self.life_cycle.put_definitions()
         blocked = False
         try:
-            before = self._carry_over()
-            for _ in range(_CATCH_UPS):
-                late = self._carry_over()
-                if late <= _LITTLE or late > before / 2:
-                    break  # little is left, or the writers are as quick as we are
-                before = late
+            self._catch_up()
             self._compare()
-            self._carry_over()
+            self._catch_up()
             blocked = True
             self._block()
             if self._carry_over_exactly():
@@ -109,6 +105,16 @@ class Rebuild:
             raise
         self._dismiss()
         return sum(int(self.client.count(index=pair.new)["count"]) for pair in self._pairs.values())
+
+    def _catch_up(self) -> None:
+        before = self._carry_over()
+        for _ in range(_CATCH_UPS):
+            if before <= _LITTLE:
+                return
+            late = self._carry_over()
+            if late > before / 2:
+                return  # the writers are as quick as we are
+            before = late
 
     def _give_up(self, blocked: bool) -> None:
         """Take away what this rebuild made, and nothing that another one may have begun."""
@@ -213,8 +219,9 @@ class Rebuild:
         """
         for pair in self._pairs.values():
             self.client.indices.refresh(index=[pair.old, pair.new])
-            for stretch in self._unequal(pair):
-                self._compare_stretch(pair, stretch)
+            if stretches := list(self._unequal(pair)):
+                several = {"bool": {"should": stretches, "minimum_should_match": 1}}
+                self._compare_where(pair, several if len(stretches) <= _CLAUSES else {"match_all": {}})
 
     def _unequal(self, pair: _Pair) -> Iterator[dict[str, Any]]:
         """Conditions on `indexed_at`, milliseconds, under which the two indices hold different numbers of documents."""
@@ -232,10 +239,10 @@ class Rebuild:
             if counts[0].get(start) != counts[1].get(start):
                 yield {"range": {"indexed_at": {"gte": start, "lt": start + step, "format": "epoch_millis"}}}
 
-    def _compare_stretch(self, pair: _Pair, stretch: dict[str, Any]) -> None:
+    def _compare_where(self, pair: _Pair, query: dict[str, Any]) -> None:
         missing: list[str] = []
         gone: list[str] = []
-        old, new = self._ids(pair.old, stretch), self._ids(pair.new, stretch)
+        old, new = self._ids(pair.old, query), self._ids(pair.new, query)
         here, there = next(old, None), next(new, None)
         while here is not None or there is not None:
             if there is None or (here is not None and here[0] < there[0]):

@@ -24,8 +24,10 @@ from index.elasticsearch_cluster import FLOODED, Cluster, Layout, number_of
 CHUNK_BYTES = 4 * 1024 * 1024
 CHUNK_DOCUMENTS = 500
 _SMALLEST_CHUNK = 64 * 1024
-_IN_FLIGHT = 3
+_IN_FLIGHT = 4
 """Bulk requests at a time: the server indexes one while the next ones are being made."""
+_FRESH = 1.0
+"""Seconds for which what the server said about its indices is taken for true; a write that finds it otherwise asks again."""
 _TOO_LARGE, _TOO_MUCH, _UNAVAILABLE, _NOT_FOUND, _CONFLICT = 413, 429, 503, 404, 409
 
 
@@ -86,6 +88,8 @@ class BulkWriter:
         self._index = index
         self._sleep = sleep
         self._chunk_bytes = CHUNK_BYTES
+        self._known: tuple[float, Layout] | None = None
+        self._unseen: list[tuple[Layout, list[str]]] = []
         # The waits between tries are ours; one try of the transport is one request.
         self._client = cluster.client.options(max_retries=0, request_timeout=120)
 
@@ -108,6 +112,7 @@ class BulkWriter:
                 under_way.append((ids, pool.submit(self._deliver, chunk)))
             while under_way:
                 refused |= under_way.popleft()[1].result()
+        self._look_behind()
         return refused
 
     def _chunks(self, items: Iterable[Item]) -> Iterator[list[Item]]:
@@ -133,7 +138,7 @@ class BulkWriter:
         while waiting:
             batch, rest = _split(waiting, limit)
             try:
-                layout = self._cluster.layout() if self._index is None else None
+                layout = self._layout() if self._index is None else None
                 destinations = self._destinations(batch, layout)
                 answer = self._client.bulk(operations=_operations(batch, destinations))
             except ApiError as error:
@@ -165,7 +170,12 @@ class BulkWriter:
                 elif verdict is not None:
                     refused[item.id] = verdict
             if layout is not None:
-                self._undouble([item for item in batch if item.id not in refused and item.source is not None], layout)
+                written = [item.id for item in batch if item.id not in refused and item.source is not None]
+                if len(layout.read) > 1:
+                    self._undouble(written, layout)
+                self._unseen.append((layout, written))
+            if again:
+                self._known = None
             waiting = again + rest
             if len(again) < len(batch):
                 wait.progress()
@@ -204,16 +214,29 @@ class BulkWriter:
                     found.setdefault(entry["_id"], []).append(entry["_index"])
         return found
 
-    def _undouble(self, items: Sequence[Item], before: Layout) -> None:
+    def _layout(self) -> Layout:
+        """The physical indices, as the server said it at most a second ago."""
+        if self._known is None or time.monotonic() - self._known[0] > _FRESH:
+            self._known = time.monotonic(), self._cluster.layout()
+        return self._known[1]
+
+    def _look_behind(self) -> None:
+        """Look again for what was written while an index began of which we did not know."""
+        written, self._unseen = self._unseen, []
+        if not written:
+            return
+        now = self._cluster.layout()
+        for layout, ids in written:
+            if layout.read != now.read and len(now.read) > 1:
+                self._undouble(ids, now)
+
+    def _undouble(self, ids: Sequence[str], layout: Layout) -> None:
         """Leave one document of each id where somebody else wrote the same new one into another index at the same time.
 
         That takes a roll-over between their look and ours; each looks again behind its own write, so the later one sees both.
         The document that was written last stays.
         """
-        now = self._cluster.layout() if len(before.read) < 2 else before
-        if len(now.read) < 2:
-            return
-        doubled = {article_id: names for article_id, names in self.homes([item.id for item in items], now).items() if len(names) > 1}
+        doubled = {article_id: names for article_id, names in self.homes(ids, layout).items() if len(names) > 1}
         for article_id, names in doubled.items():
             docs = self._client.mget(
                 docs=[{"_index": name, "_id": article_id, "_source": ["indexed_at"]} for name in names],
