@@ -5,7 +5,7 @@
 The articles are those of benchmarks.search: real sentences mixed anew, each article with its own id, date, tags and copies. To be
 able to make a million in an hour, each sentence is split into words once and not in every article (checked against the real way
 on a sample), so the writing rate here says nothing; benchmarks.bulk measures that. Writing stops after `--minutes`, and the
-figures are of as many articles as there are then. The index is searched as it is, then again after its segments were merged.
+figures are of as many articles as there are then. `--merge` asks again after the segments were merged into one.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def main() -> None:
     options.add_argument("--articles", type=int, default=1_000_000)
     options.add_argument("--minutes", type=float, default=60)
     options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--merge", action="store_true", help="ask again after merging the index into one segment")
     chosen = options.parse_args()
     parts = sentences(chosen.corpus)
     sample = list(islice(articles(_CHECKED, parts), _CHECKED))
@@ -67,9 +68,10 @@ def main() -> None:
         print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {found} articles of {len(parts)} sentences")
         print(f"written in {time.monotonic() - began:.0f} s")
         report(engine, found, chosen.rounds)
-        engine.client.options(request_timeout=3600).indices.forcemerge(index=engine.read_alias, max_num_segments=1)
-        engine.client.indices.refresh(index=engine.read_alias)
-        report(engine, found, chosen.rounds)
+        if chosen.merge:
+            engine.client.options(request_timeout=3600).indices.forcemerge(index=engine.read_alias, max_num_segments=1)
+            engine.client.indices.refresh(index=engine.read_alias)
+            report(engine, found, chosen.rounds)
     finally:
         engine.client.indices.delete(index=list(engine.cluster.layout().read))
         engine.client.indices.delete_index_template(name=f"{engine.prefix}-articles")
