@@ -13,12 +13,21 @@ from diembao.settings import Settings
 
 if TYPE_CHECKING:
     from diembao.article import Article
+    from nlp.models.labels import LabelledHeadline
     from nlp.models.model import HeadlineModel
+    from nlp.models.training import Unlabelled
 
 _labels_option = click.option(
     "--labels",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Labelled headlines: JSON lines (.gz: compressed) instead of those that the project ships.",
+)
+
+
+_articles_option = click.option(
+    "--articles",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Articles without labels to learn from too: JSON lines with id, title, lead, body (.gz: compressed).",
 )
 
 
@@ -29,6 +38,7 @@ def models() -> None:
 
 @models.command()
 @_labels_option
+@_articles_option
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -36,7 +46,7 @@ def models() -> None:
 )
 @json_option
 @click.pass_obj
-def train(settings: Settings, labels: Path | None, output: Path | None, as_json: bool) -> None:
+def train(settings: Settings, labels: Path | None, articles: Path | None, output: Path | None, as_json: bool) -> None:
     """Train from labelled headlines and from the corrections that staff gave, and use the new model if it is better.
 
     A share of the corrections is held out. The new model becomes the office's own (in DIEMBAO_HOME) when it has more of them right than
@@ -45,10 +55,10 @@ def train(settings: Settings, labels: Path | None, output: Path | None, as_json:
     """
     from nlp.models.training import train as fit
 
-    headlines, name = _headlines(labels)
+    headlines, name, unlabelled = _headlines(labels, articles)
     if output is not None:
         say(f"Training on {len(headlines)} headlines of {name}; this takes some minutes")
-        model = fit(headlines, about={"labels": name}, progress=say)
+        model = fit(headlines, about={"labels": name}, progress=say, unlabelled=unlabelled)
         model.save(output)
         _tell_model(model, {"model": str(output), "bytes": output.stat().st_size}, as_json)
         return
@@ -121,6 +131,7 @@ def _tell_model(model: HeadlineModel, written: dict[str, Any], as_json: bool) ->
 
 @models.command()
 @_labels_option
+@_articles_option
 @click.option("--folds", type=click.IntRange(2, 20), default=4, show_default=True, help="Parts into which the outlets are split.")
 @click.option("--years", default="2017,2021,2024-2026", show_default=True, help="Years, or spans of years, to leave out in turn.")
 @click.option("--no-years", is_flag=True, help="Leave out no year.")
@@ -131,16 +142,21 @@ def _tell_model(model: HeadlineModel, written: dict[str, Any], as_json: bool) ->
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Labels of another pass (JSON lines: id, sentiment, critical_of, topics): also measure where both agree.",
 )
+@click.option(
+    "--inner-folds", type=click.IntRange(2, 20), default=3, show_default=True, help="Parts for the second stage, within each split."
+)
 @click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="How many work side by side.")
 @json_option
 def evaluate(
     labels: Path | None,
+    articles: Path | None,
     folds: int,
     years: str,
     no_years: bool,
     baselines: bool,
     curve: bool,
     second_pass: Path | None,
+    inner_folds: int,
     processes: int,
     as_json: bool,
 ) -> None:
@@ -149,55 +165,54 @@ def evaluate(
     Every figure has a 95 % confidence interval (bootstrap over outlets). Trains anew for every split: the shipped labels take minutes, all
     of them a quarter of an hour.
     """
+    import numpy as np
+
     from nlp.models import evaluation
     from nlp.models.baselines import BASELINES
     from nlp.models.labels import read_second_pass
     from nlp.models.splits import periods
+    from nlp.models.training import Recipe
 
-    headlines, name = _headlines(labels)
+    headlines, name, unlabelled = _headlines(labels, articles)
     second = read_second_pass(second_pass) if second_pass else {}
     outlets = evaluation.outlet_splits(headlines, folds)
-    left_out = [] if no_years else evaluation.period_splits(headlines, periods(years))
+    spans = periods(years)
+    left_out = [] if no_years else evaluation.period_splits(headlines, spans)
     methods = [*(BASELINES if baselines else ()), evaluation.OURS]
     curves = {share: evaluation.smaller(headlines, outlets, share) for share in ((1 / 8, 1 / 4, 1 / 2) if curve else ())}
     wanted = [(method, split) for method in methods for split in (*outlets, *left_out)]
     wanted += [(evaluation.OURS, split) for splits in curves.values() for split in splits]
-    decided = iter(evaluation.decisions(headlines, wanted, processes=processes, progress=say))
+    recipe = Recipe(folds=inner_folds)
+    decided = iter(evaluation.decisions(headlines, wanted, recipe, unlabelled, processes, say))
+    judged = evaluation.judged(headlines)
     result: dict[str, Any] = {
-        "labels": name,
-        "headlines": len(headlines),
-        "outlets": {},
-        "periods": {},
-        "years": {},
-        "agreed": {},
-        "curve": {},
-    }
+        "labels": name, "headlines": int(judged.sum()), "outlets": {}, "periods": {}, "years": {}, "agreed": {}, "curve": {},
+    }  # fmt: skip
 
-    def rows_of(places: Any) -> list[Any]:
-        return [headlines[place] for place in places]
+    def told(part: str, method: str, rows: Any, by: Any) -> None:
+        some = [headlines[place] for place in rows]
+        group = "years" if part.startswith("without ") else "periods" if part else "outlets"
+        place = result[group].setdefault(part.removeprefix("without "), {}) if part else result[group]
+        place[method] = _figures(evaluation.figures(some, by))
+        if second and (agreed := evaluation.agreed_figures(some, by, second)):
+            result["agreed"].setdefault(part or "all", {})[method] = _figures(agreed)
 
     for method in methods:
         rows, ours = evaluation.together(outlets, [next(decided) for _ in outlets])
-        result["outlets"][method] = _figures(evaluation.figures(headlines, ours))
-        if second:
-            result["agreed"].setdefault("all", {})[method] = _figures(evaluation.agreed_figures(headlines, ours, second))
-        for split in evaluation.period_splits(headlines, periods(years)):
-            part, of_part = rows_of(split.unseen), ours.of(split.unseen)
-            result["periods"].setdefault(split.name, {})[method] = _figures(evaluation.figures(part, of_part))
-            if second:
-                result["agreed"].setdefault(split.name, {})[method] = _figures(evaluation.agreed_figures(part, of_part, second))
+        told("", method, rows, ours)
+        for split in evaluation.period_splits(headlines, spans):
+            places = np.flatnonzero(np.isin(rows, split.unseen))
+            told(split.name, method, rows[places], ours.of(places))
         for split in left_out:
-            part, of_part = rows_of(split.unseen), next(decided)
-            result["years"].setdefault(split.name, {})[method] = _figures(evaluation.figures(part, of_part))
-            if second:
-                agreed = _figures(evaluation.agreed_figures(part, of_part, second))
-                result["agreed"].setdefault(f"without {split.name}", {})[method] = agreed
+            told(f"without {split.name}", method, split.unseen, next(decided))
         if method == evaluation.OURS:
-            result["topics"] = evaluation.topic_table(headlines, ours)
-            result["abstention"] = evaluation.abstention(headlines, ours, (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3))
+            some = [headlines[place] for place in rows]
+            result["topics"] = evaluation.topic_table(some, ours)
+            result["abstention"] = evaluation.abstention(some, ours, (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3))
     for share, splits in curves.items():
         rows, less = evaluation.together(splits, [next(decided) for _ in splits])
-        result["curve"][f"{share:g} of the outlets"] = _figures(evaluation.figures(rows_of(rows), less, resamples=0))
+        some = [headlines[place] for place in rows]
+        result["curve"][f"{share:g} of the outlets"] = _figures(evaluation.figures(some, less, resamples=0))
     if curve:
         result["curve"]["all outlets"] = result["outlets"][evaluation.OURS]
     if second:
@@ -208,10 +223,15 @@ def evaluate(
     _print_evaluation(result)
 
 
-def _headlines(labels: Path | None) -> tuple[Any, str]:
-    from nlp.models.labels import SHIPPED, read_headlines, shipped_headlines
+def _headlines(labels: Path | None, articles: Path | None) -> tuple[list[LabelledHeadline], str, Unlabelled | None]:
+    from nlp.models.labels import SHIPPED, read_articles, read_headlines, shipped_headlines, with_articles
+    from nlp.models.training import Unlabelled
 
-    return (shipped_headlines(), SHIPPED) if labels is None else (read_headlines(labels), labels.name)
+    headlines, name = (shipped_headlines(), SHIPPED) if labels is None else (read_headlines(labels), labels.name)
+    if articles is None:
+        return headlines, name, None
+    headlines, rest = with_articles(headlines, read_articles(articles))
+    return headlines, f"{name}, {articles.name}", Unlabelled(tuple(rest))
 
 
 def _figures(found: dict[str, Any]) -> dict[str, dict[str, float]]:

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp.models.baselines import BASELINES, Fitted, Method
-from nlp.models.labels import CRITICAL_OF, SENTIMENTS, TOPICS, LabelledHeadline, SecondLabels
+from nlp.models.labels import ADDITIONAL_ORIGIN, CRITICAL_OF, OWN_ORIGIN, SENTIMENTS, TOPICS, LabelledHeadline, SecondLabels
 from nlp.models.measures import Decided, kappa, label_columns, measure, targets
 from nlp.models.model import OUTPUTS, headline
 from nlp.models.splits import outlet_folds, outlet_groups
-from nlp.models.training import Recipe, decide_by, train
+from nlp.models.training import Recipe, Unlabelled, decide_by, train
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +75,8 @@ class Split:
 
 def outlet_splits(headlines: Sequence[LabelledHeadline], folds: int) -> list[Split]:
     """One split for each fold; no outlet (for an aggregator: no story) stands on both sides."""
-    fold_of = outlet_folds(headlines, folds)
-    return [Split(f"outlets {fold + 1}", np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(folds)]
+    fold_of, may = outlet_folds(headlines, folds), judged(headlines)
+    return [Split(f"outlets {fold + 1}", np.flatnonzero(fold_of != fold), np.flatnonzero((fold_of == fold) & may)) for fold in range(folds)]
 
 
 def period_splits(headlines: Sequence[LabelledHeadline], periods: Iterable[tuple[int, int]] = PERIODS) -> list[Split]:
@@ -87,8 +87,13 @@ def period_splits(headlines: Sequence[LabelledHeadline], periods: Iterable[tuple
         inside = (years >= first) & (years <= last)
         if inside.sum() >= FEWEST_LEFT_OUT and (~inside).sum() >= FEWEST_LEFT_OUT:
             name = str(first) if first == last else f"{first}-{last}"
-            splits.append(Split(name, np.flatnonzero(~inside), np.flatnonzero(inside)))
+            splits.append(Split(name, np.flatnonzero(~inside), np.flatnonzero(inside & judged(headlines))))
     return splits
+
+
+def judged(headlines: Sequence[LabelledHeadline]) -> NDArray[np.bool_]:
+    """Which headlines may be judged by: not those that were labelled because a model was unsure of them."""
+    return np.array([item.origin not in (ADDITIONAL_ORIGIN, OWN_ORIGIN) for item in headlines])
 
 
 def smaller(headlines: Sequence[LabelledHeadline], splits: Iterable[Split], share: float) -> list[Split]:
@@ -98,11 +103,11 @@ def smaller(headlines: Sequence[LabelledHeadline], splits: Iterable[Split], shar
     return [Split(f"{split.name}, {share:g}", split.seen[rank[groups[split.seen]] < share * len(rank)], split.unseen) for split in splits]
 
 
-def ours(recipe: Recipe) -> Method:
+def ours(recipe: Recipe, unlabelled: Unlabelled | None = None) -> Method:
     """The models of this project."""
 
     def fit(headlines: Sequence[LabelledHeadline]) -> Fitted:
-        model = train(headlines, recipe)
+        model = train(headlines, recipe, unlabelled=unlabelled)
 
         def decide(unseen: Sequence[LabelledHeadline]) -> Decided:
             return decide_by(model, model.scores([headline(item.title, item.lead) for item in unseen]))
@@ -116,6 +121,7 @@ def decisions(
     headlines: Sequence[LabelledHeadline],
     wanted: Sequence[tuple[str, Split]],
     recipe: Recipe | None = None,
+    unlabelled: Unlabelled | None = None,
     processes: int = 1,
     progress: Callable[[str], None] = log.info,
 ) -> list[Decided]:
@@ -125,6 +131,7 @@ def decisions(
         headlines: all labelled ones.
         wanted: names of methods (of `BASELINES`, or `OURS`) and what they are to be fitted to.
         recipe: how ours are fitted.
+        unlabelled: articles that ours may learn from too.
         processes: how many work side by side.
         progress: gets a line whenever one is done.
     """
@@ -138,9 +145,9 @@ def decisions(
         return results
 
     if processes <= 1:
-        return gather(_decide(headlines, task) for task in tasks)
+        return gather(_decide(headlines, unlabelled, task) for task in tasks)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _start, (list(headlines),)) as pool:
+    with ProcessPoolExecutor(processes, context, _start, (list(headlines), unlabelled)) as pool:
         return gather(pool.map(_decide_task, tasks))
 
 
@@ -250,23 +257,23 @@ def _is_about(figure: str, label: str) -> bool:
     return figure.split()[0] in own[label]
 
 
-def _decide(headlines: Sequence[LabelledHeadline], task: tuple[str, Recipe, Split]) -> Decided:
+def _decide(headlines: Sequence[LabelledHeadline], unlabelled: Unlabelled | None, task: tuple[str, Recipe, Split]) -> Decided:
     name, recipe, split = task
     if not len(split.unseen):
         none = np.zeros(0, np.intp)
         return Decided(np.zeros((0, OUTPUTS), np.float32), np.zeros((0, len(TOPICS)), np.bool_), none, none)
-    method = ours(recipe) if name == OURS else BASELINES[name]
+    method = ours(recipe, unlabelled) if name == OURS else BASELINES[name]
     return method([headlines[place] for place in split.seen])([headlines[place] for place in split.unseen])
 
 
-_headlines: list[LabelledHeadline]
-"""The headlines that a working process judges, given when it starts."""
+_given: tuple[list[LabelledHeadline], Unlabelled | None]
+"""What a working process learns from and judges, given when it starts."""
 
 
-def _start(headlines: list[LabelledHeadline]) -> None:
-    global _headlines
-    _headlines = headlines
+def _start(headlines: list[LabelledHeadline], unlabelled: Unlabelled | None) -> None:
+    global _given
+    _given = headlines, unlabelled
 
 
 def _decide_task(task: tuple[str, Recipe, Split]) -> Decided:
-    return _decide(_headlines, task)
+    return _decide(*_given, task)

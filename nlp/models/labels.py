@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
@@ -12,6 +12,7 @@ from typing import Any, get_args
 from diembao.article import CriticalOfLabel, SentimentLabel
 from diembao.errors import InputError
 from diembao.jsonl import read_records
+from nlp.models.ngrams import words
 
 TOPICS = (
     "security", "traffic", "digital", "environment", "trade", "culture", "sport", "politics", "health", "education", "agriculture",
@@ -23,6 +24,17 @@ SENTIMENTS: tuple[SentimentLabel, ...] = get_args(SentimentLabel)
 CRITICAL_OF: tuple[CriticalOfLabel, ...] = get_args(CriticalOfLabel)
 
 SHIPPED = "labels/danes.jsonl.gz"
+OWN = "labels/own.jsonl"
+ADDITIONAL = "labels/additional.jsonl"
+
+OWN_ORIGIN = "own"
+"""Origin of headlines that were written for training: they are learnt from and never judged."""
+
+ADDITIONAL_ORIGIN = "baomoi-2017-additional"
+"""Origin of further articles of the aggregator, labelled by id: learnt from and never judged."""
+
+SELECTED = frozenset({"baomoi-2017-selected", ADDITIONAL_ORIGIN, OWN_ORIGIN})
+"""Origins that were chosen for what they say: their shares of labels are not those of news."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,7 @@ class LabelledHeadline:
         sentiment: negative, neutral or positive.
         critical_of: authority, organisation or none.
         topics: one to three codes of `TOPICS`, most important first.
+        body: the article's body; empty when it is not known. Labels are of title and lead alone.
     """
 
     id: str
@@ -50,6 +63,24 @@ class LabelledHeadline:
     sentiment: str
     critical_of: str
     topics: tuple[str, ...]
+    body: str = ""
+
+
+@dataclass(frozen=True)
+class UnlabelledArticle:
+    """An article that has no labels.
+
+    Attributes:
+        id: the aggregator's number.
+        title: headline.
+        lead: lead; may be empty.
+        body: body; may be empty.
+    """
+
+    id: str
+    title: str
+    lead: str
+    body: str
 
 
 @dataclass(frozen=True)
@@ -71,6 +102,74 @@ def shipped_headlines() -> list[LabelledHeadline]:
     """The labelled headlines that the project ships (see `labels/README.md` for source and licence)."""
     with files("nlp.models").joinpath(SHIPPED).open("rb") as packed, gzip.open(packed, "rt", encoding="utf-8") as lines:
         return _read(lines, SHIPPED)
+
+
+def own_headlines() -> list[LabelledHeadline]:
+    """Headlines that this project wrote, with labels, for what news says and no labelled headline shows (see `labels/README.md`)."""
+    with files("nlp.models").joinpath(OWN).open(encoding="utf-8") as lines:
+        return _read(lines, OWN)
+
+
+def read_articles(path: Path) -> list[UnlabelledArticle]:
+    """The articles of a file of JSON lines with id, title, lead and body (`.gz`: compressed).
+
+    Raises:
+        InputError: when the file cannot be read, or a line has no title.
+    """
+    found = []
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+            for number, record in read_records(lines):
+                texts = [record.get(name) or "" for name in ("title", "lead", "body")]
+                if not all(isinstance(text, str) for text in texts) or not texts[0]:
+                    raise InputError(f"{path.name}, line {number}: 'title', 'lead' and 'body' must be text", "Mend the line")
+                found.append(UnlabelledArticle(str(record.get("id", "")), *texts))
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}", "Give a file of JSON lines in UTF-8, plain or .gz") from error
+    return found
+
+
+def with_articles(
+    headlines: Sequence[LabelledHeadline], articles: Sequence[UnlabelledArticle]
+) -> tuple[list[LabelledHeadline], list[UnlabelledArticle]]:
+    """Labelled headlines with what articles tell beside them.
+
+    Returns:
+        The headlines, with the body of the article that has their title; then those of `articles` whose labels the project ships by id.
+        And the articles that share no title with either.
+    """
+    by_title = {_plain(article.title): article for article in articles}
+    own = {_plain(item.title) for item in headlines}
+    joined = [replace(item, body=by_title[_plain(item.title)].body) if _plain(item.title) in by_title else item for item in headlines]
+    with files("nlp.models").joinpath(ADDITIONAL).open(encoding="utf-8") as lines:
+        labels = {str(record["id"]): _labels(record, f"{ADDITIONAL}, line {number}") for number, record in read_records(lines)}
+    rest = []
+    for article in articles:
+        if _plain(article.title) in own:
+            continue
+        if article.id not in labels:
+            rest.append(article)
+            continue
+        given = labels[article.id]
+        joined.append(
+            LabelledHeadline(
+                id=article.id,
+                title=article.title,
+                lead=article.lead,
+                site="baomoi.com",
+                year=2017,
+                origin=ADDITIONAL_ORIGIN,
+                sentiment=given.sentiment,
+                critical_of=given.critical_of,
+                topics=given.topics,
+                body=article.body,
+            )
+        )
+    return joined, rest
+
+
+def _plain(title: str) -> str:
+    return " ".join(words(title))
 
 
 def read_headlines(path: Path) -> list[LabelledHeadline]:
@@ -124,6 +223,7 @@ def _headline(record: dict[str, Any], position: str) -> LabelledHeadline:
         sentiment=labels.sentiment,
         critical_of=labels.critical_of,
         topics=labels.topics,
+        body=record["body"] if isinstance(record.get("body"), str) else "",
     )
 
 

@@ -151,6 +151,50 @@ def best_threshold(scores: Floats, truth: Floats, free: NDArray[np.bool_] | None
     return float(candidates[int(np.argmax(results))])
 
 
+def topic_thresholds(scores: Floats, truth: Floats, pull: float = 0.5) -> Floats:
+    """For each topic the probability from which asserting it gives the best F1, drawn to the one that is best for all (micro-F1).
+
+    Args:
+        scores: probabilities of headlines.
+        truth: their labels.
+        pull: how much F1 a distance from the common threshold must bring, divided by the root of the topic's headlines: on few of them
+            the best threshold is chance.
+    """
+    common = best_threshold(scores, truth)
+    candidates = np.arange(0.15, 0.71, 0.01)
+    found = np.full(len(TOPICS), common, np.float32)
+    for topic in range(len(TOPICS)):
+        wanted = truth[:, topic] > 0
+        if not wanted.any():
+            continue
+        said = scores[:, topic, np.newaxis] >= candidates
+        values = 2 * (said & wanted[:, np.newaxis]).sum(axis=0) / (said.sum(axis=0) + wanted.sum())
+        smooth = np.convolve(np.pad(values, 3, mode="edge"), np.ones(7) / 7, "valid")
+        found[topic] = candidates[int(np.argmax(smooth - pull * np.abs(candidates - common) / np.sqrt(wanted.sum())))]
+    return found
+
+
+def surely_right(scores: Floats, said: NDArray[np.intp], truth: NDArray[np.intp], target: float, fewest: int = 30) -> Floats:
+    """For each label the lowest probability from which at least the share `target` of those that get the label have it.
+
+    Args:
+        scores: probabilities of the labels.
+        said: the labels given.
+        truth: the right ones.
+        target: share that must be right.
+        fewest: with fewer headlines than these above it, no probability is taken; then 1, which none reaches, is given.
+    """
+    found = np.ones(scores.shape[1], np.float32)
+    for label in range(scores.shape[1]):
+        given = np.flatnonzero(said == label)
+        order = given[np.argsort(-scores[given, label], kind="stable")]
+        share = np.cumsum(truth[order] == label) / np.arange(1, len(order) + 1)
+        enough = np.flatnonzero((share >= target) & (np.arange(1, len(order) + 1) >= fewest))
+        if len(enough):
+            found[label] = scores[order[enough[-1]], label]
+    return found
+
+
 def kappa(one: Sequence[str], other: Sequence[str]) -> float:
     """Cohen's kappa of two labellings of the same items; 1 where both give all items one same label."""
     names = sorted({*one, *other})

@@ -20,11 +20,11 @@ from scipy import sparse
 
 from diembao.errors import InputError
 from nlp.models.labels import CRITICAL_OF, SENTIMENTS, TOPICS
-from nlp.models.ngrams import BOUNDARY, Floats, Keys, Vocabulary, letter_keys, word_keys, words, write_arrays
+from nlp.models.ngrams import BOUNDARY, Floats, Keys, Vocabulary, letter_keys, pair_keys, title_keys, word_keys, words, write_arrays
 from nlp.models.threads import one_thread
 from nlp.models.vectors import WordVectors, shipped_vectors
 
-FORMAT = 2
+FORMAT = 3
 """Version of the file's layout."""
 
 OUTPUTS = len(TOPICS) + len(SENTIMENTS) + len(CRITICAL_OF)
@@ -32,7 +32,13 @@ OUTPUTS = len(TOPICS) + len(SENTIMENTS) + len(CRITICAL_OF)
 
 SHIPPED = "headlines.npz"
 
-_ARRAYS = ("bias", "mixing", "shift", "topic_thresholds", "sentiment_weights", "critical_of_weights")
+KINDS = ("words", "letters", "title", "pairs")
+"""The kinds of features of the linear view."""
+
+_ARRAYS = (
+    "bias", "mixing", "shift", "alone_mixing", "alone_shift", "body_mixing", "body_shift", "topic_thresholds", "sentiment_weights",
+    "critical_of_weights", "sure_sentiment", "sure_critical_of",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,24 @@ class Headline(NamedTuple):
     def joined(self) -> list[str]:
         """All words, with a boundary between headline and lead where there is a lead."""
         return [*self.title, BOUNDARY, *self.lead] if self.lead else list(self.title)
+
+
+class TextKeys(NamedTuple):
+    """The features of a text: what both views read.
+
+    Attributes:
+        title: words of the headline in a row, as the network reads it.
+        kinds: the features of each of `KINDS`; the first ones are those that the network reads of headline with lead.
+    """
+
+    title: Keys
+    kinds: tuple[Keys, Keys, Keys, Keys]
+
+
+def text_keys(text: Headline) -> TextKeys:
+    """The features of a text."""
+    joined, title = text.joined, word_keys(text.title)
+    return TextKeys(title, (word_keys(joined) if text.lead else title, letter_keys(joined), title_keys(title), pair_keys(*text)))
 
 
 def headline(title: str, lead: str = "") -> Headline:
@@ -94,34 +118,45 @@ class HeadlineModel:
     """Topics, sentiment and who is criticised, from headline and lead.
 
     Two views give raw scores: a linear one of word and letter sequences, and a network on word vectors. A second linear stage
-    makes calibrated probabilities of both.
+    makes calibrated probabilities of both. Sentences of a body are read by the network alone, which has a second stage of its own; a third
+    one tells how much they change what headline and lead say.
 
     Attributes:
-        word_features: the known sequences of words.
-        letter_features: the known sequences of letters.
-        weights: one row for each feature (words, then letters), one column for each raw score.
+        features: the known features of each of `KINDS`.
+        weights: one row for each feature, kind after kind, one column for each raw score.
         bias: one value for each raw score.
         network: the view by word vectors.
         vectors: the word vectors that the network was trained with.
         mixing: from both views' raw scores to log-odds: 2 * OUTPUTS rows, OUTPUTS columns.
         shift: one value for each of the log-odds.
+        alone_mixing: the same from the network's raw scores alone: OUTPUTS rows.
+        alone_shift: the same.
+        body_mixing: from the log-odds of headline and lead, then the mean ones of the body's sentences, to those of the article.
+        body_shift: one value for each of the log-odds.
         topic_thresholds: probability from which a topic is asserted.
         sentiment_weights: by which the probabilities are multiplied before the greatest is taken.
         critical_of_weights: the same.
+        sure_sentiment: for each label the probability below which the model abstains.
+        sure_critical_of: the same.
         about: what it was trained on and how it did, for `diembao models`.
     """
 
-    word_features: Vocabulary
-    letter_features: Vocabulary
+    features: tuple[Vocabulary, ...]
     weights: Floats
     bias: Floats
     network: Network
     vectors: WordVectors
     mixing: Floats
     shift: Floats
+    alone_mixing: Floats
+    alone_shift: Floats
+    body_mixing: Floats
+    body_shift: Floats
     topic_thresholds: Floats
     sentiment_weights: Floats
     critical_of_weights: Floats
+    sure_sentiment: Floats
+    sure_critical_of: Floats
     about: Mapping[str, Any]
 
     def scores(self, texts: Sequence[Headline]) -> Scores:
@@ -131,29 +166,41 @@ class HeadlineModel:
 
     def raw_scores(self, texts: Sequence[Headline]) -> Floats:
         """One row of 2 * OUTPUTS raw scores for each text: the linear view's, then the network's."""
-        joined = [text.joined for text in texts]
-        title_rows = [word_keys(text.title) for text in texts]
-        word_rows = [word_keys(words) if text.lead else keys for text, words, keys in zip(texts, joined, title_rows, strict=True)]
+        keys = [text_keys(text) for text in texts]
         linear = np.tile(self.bias, (len(texts), 1))
         offset = 0
-        for vocabulary, keys in ((self.word_features, word_rows), (self.letter_features, [letter_keys(text) for text in joined])):
-            rows, places, values = vocabulary.vectors(keys)
+        for kind, vocabulary in enumerate(self.features):
+            rows, places, values = vocabulary.vectors([each.kinds[kind] for each in keys])
             table = sparse.csr_array((values, (rows, places + offset)), shape=(len(texts), len(self.weights)))
             linear += table @ self.weights
             offset += len(vocabulary.keys)
-        pooled = pooled_views(self.vectors, title_rows, word_rows)
-        return np.concatenate([linear, self.network.raw_scores(pooled)], axis=1)
+        return np.concatenate([linear, self.network.raw_scores(pooled_views(self.vectors, keys))], axis=1)
 
     def calibrated(self, raw: Floats) -> Scores:
         """Probabilities from rows of raw scores."""
-        odds = raw @ self.mixing + self.shift
-        first, second = len(TOPICS), len(TOPICS) + len(SENTIMENTS)
-        return Scores(1 / (1 + np.exp(-odds[:, :first])), softmax(odds[:, first:second]), softmax(odds[:, second:]))
+        return probabilities(raw @ self.mixing + self.shift)
+
+    def read(self, text: Headline, sentences: Sequence[str], of_body: Sequence[bool]) -> tuple[Scores, Scores]:
+        """What an article says: (probabilities of the article, one row; those of each sentence by itself).
+
+        Args:
+            text: headline and lead.
+            sentences: of the article.
+            of_body: for each whether it stands in the body; without any such, headline and lead speak alone.
+        """
+        with one_thread():
+            odds = self.raw_scores([text]) @ self.mixing + self.shift
+            pooled = self.vectors.pooled([word_keys(words(sentence)) for sentence in sentences])
+            of_sentences = self.network.raw_scores(np.concatenate([pooled, pooled], axis=1)) @ self.alone_mixing + self.alone_shift
+        if any(of_body):
+            of_bodies = of_sentences[np.asarray(of_body, np.bool_)].mean(axis=0, keepdims=True)
+            odds = np.concatenate([odds, of_bodies], axis=1) @ self.body_mixing + self.body_shift
+        return probabilities(odds), probabilities(of_sentences)
 
     def save(self, path: Path) -> None:
         """Write the model, one byte for each weight; the same model gives the same bytes."""
         arrays: dict[str, NDArray[Any]] = {}
-        for name, vocabulary in (("words", self.word_features), ("letters", self.letter_features)):
+        for name, vocabulary in zip(KINDS, self.features, strict=True):
             arrays[f"{name}_keys"] = vocabulary.keys
             arrays[f"{name}_rarity"] = vocabulary.rarity.astype(np.float16)
         for name, table in (("weights", self.weights), ("hidden", self.network.hidden), ("output", self.network.output)):
@@ -168,9 +215,15 @@ class HeadlineModel:
         write_arrays(path, arrays)
 
 
-def pooled_views(vectors: WordVectors, titles: Sequence[Keys], joined: Sequence[Keys]) -> Floats:
-    """What the network reads: pooled vectors of the headlines, then of headlines with leads; both given as word keys."""
-    return np.concatenate([vectors.pooled(titles), vectors.pooled(joined)], axis=1)
+def pooled_views(vectors: WordVectors, texts: Sequence[TextKeys]) -> Floats:
+    """What the network reads: pooled vectors of the headlines, then of headlines with leads."""
+    return np.concatenate([vectors.pooled([text.title for text in texts]), vectors.pooled([text.kinds[0] for text in texts])], axis=1)
+
+
+def probabilities(odds: Floats) -> Scores:
+    """Probabilities from rows of OUTPUTS log-odds."""
+    first, second = len(TOPICS), len(TOPICS) + len(SENTIMENTS)
+    return Scores(np.asarray(1 / (1 + np.exp(-odds[:, :first])), np.float32), softmax(odds[:, first:second]), softmax(odds[:, second:]))
 
 
 def load(path: Path) -> HeadlineModel:
@@ -187,8 +240,7 @@ def load(path: Path) -> HeadlineModel:
             if about.pop("format", None) != FORMAT or about.pop("vectors", None) != vectors.fingerprint:
                 raise InputError(f"{path.name} belongs to another version of this program", hint)
             return HeadlineModel(
-                word_features=Vocabulary(arrays["words_keys"], arrays["words_rarity"].astype(np.float32)),
-                letter_features=Vocabulary(arrays["letters_keys"], arrays["letters_rarity"].astype(np.float32)),
+                features=tuple(Vocabulary(arrays[f"{kind}_keys"], arrays[f"{kind}_rarity"].astype(np.float32)) for kind in KINDS),
                 weights=arrays["weights"].astype(np.float32) * arrays["weights_step"],
                 network=Network(
                     hidden=arrays["hidden"].astype(np.float32) * arrays["hidden_step"],

@@ -30,7 +30,7 @@ def fit_network(pooled: Floats, truth: Floats, units: int, rounds: int, networks
 
     Args:
         pooled: one row for each headline (`nlp.models.model.pooled_views`).
-        truth: its labels (`nlp.models.measures.targets`).
+        truth: its labels (`nlp.models.measures.targets`), or probabilities of them.
         units: hidden units of each network.
         rounds: how often all headlines are seen.
         networks: how many.
@@ -71,7 +71,7 @@ def _fit(inputs: Floats, truth: Floats, units: int, rounds: int, seed: int) -> l
             units_in = given @ weights[0] + weights[1]
             active: Floats = np.where(units_in > 0, _kept(chance, units_in.shape, _DROP_HIDDEN), np.float32(0))
             units_out = np.asarray(units_in * active, np.float32)
-            error = (_probabilities(units_out @ weights[2] + weights[3]) - truth[rows]) / np.float32(batch)
+            error = (network_probabilities(units_out @ weights[2] + weights[3]) - truth[rows]) / np.float32(batch)
             back = (error @ weights[2].T) * active
             slopes: list[Floats] = [np.asarray(given.T @ back, np.float32), back.sum(axis=0), units_out.T @ error, error.sum(axis=0)]
             rate = _RATE * min(1.0, step / _WARM_UP) * max(0.02, 1 - step / steps)
@@ -89,7 +89,8 @@ def _kept(chance: np.random.Generator, shape: tuple[int, ...], dropped: float) -
     return (chance.random(shape, dtype=np.float32) >= dropped).astype(np.float32) / np.float32(1 - dropped)
 
 
-def _probabilities(odds: Floats) -> Floats:
+def network_probabilities(odds: Floats) -> Floats:
+    """Probabilities from rows of OUTPUTS raw scores, columns as in `nlp.models.measures.targets`."""
     sentiment, critical_of = label_columns()
     topics = 1 / (1 + np.exp(-odds[:, : sentiment.start]))
     return np.concatenate([topics, softmax(odds[:, sentiment]), softmax(odds[:, critical_of])], axis=1)

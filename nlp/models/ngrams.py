@@ -1,7 +1,8 @@
 """Text as numbers: hashed word and letter sequences.
 
-A feature is the 32-bit hash of one to three words in a row, or of two to five letters in a row (across words, because a
-Vietnamese word often has a space inside). Hashes need no table of strings, so training and use cannot drift apart.
+A feature is the 32-bit hash of one to three words in a row, of two to five letters in a row (across words, because a
+Vietnamese word often has a space inside), of one to three words in a row of the headline alone, or of two words that stand near each
+other ("khởi tố … cán bộ"). Hashes need no table of strings, so training and use cannot drift apart.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ WORD_LENGTHS = (1, 3)
 LETTER_LENGTHS = (2, 5)
 """Fewest and most letters in one feature."""
 
+NEAR = (2, 5)
+"""Least and greatest distance of the words of a pair."""
+
 BOUNDARY = "|"
 """Stands between headline and lead, so that no sequence reaches over the gap unseen."""
 
@@ -47,6 +51,8 @@ _STAFFORD = np.uint64(0xBF58476D1CE4E5B9)
 _WORD_STEP = np.uint64(1000003)
 _LETTER_STEP = np.uint64(0x100000001B3)
 _LETTER_SALT = 50
+_PAIR_SALT = 90
+_TITLE_SALT = np.uint32(0x5BD1E995)
 
 
 def words(text: str) -> list[str]:
@@ -63,8 +69,22 @@ def words(text: str) -> list[str]:
 def word_keys(found: Sequence[str]) -> Keys:
     """Hashes of all sequences of `WORD_LENGTHS` words, in any order, repeated as often as they occur."""
     shortest, longest = WORD_LENGTHS
-    hashes = np.array([zlib.crc32(word.encode("utf-8", "replace")) for word in found], np.uint64)
-    return _sequences(hashes * _GOLDEN, _WORD_STEP, shortest, longest, 0)
+    return _sequences(_hashes(found), _WORD_STEP, shortest, longest, 0)
+
+
+def title_keys(keys: Keys) -> Keys:
+    """The `word_keys` of a headline as features of their own: a word weighs otherwise in a headline than in a lead."""
+    return keys ^ _TITLE_SALT
+
+
+def pair_keys(*parts: Sequence[str]) -> Keys:
+    """Hashes of all pairs of words of one part (headline, lead) that stand `NEAR` each other, in their order."""
+    found = []
+    for part in parts:
+        hashes = _hashes(part)
+        distances = range(NEAR[0], min(NEAR[1], len(hashes) - 1) + 1)
+        found += [_mixed(hashes[:-distance] * _WORD_STEP + hashes[distance:], _PAIR_SALT) for distance in distances]
+    return np.concatenate(found) if found else np.zeros(0, np.uint32)
 
 
 def letter_keys(found: Sequence[str]) -> Keys:
@@ -74,6 +94,10 @@ def letter_keys(found: Sequence[str]) -> Keys:
         return np.zeros(0, np.uint32)
     letters = np.frombuffer(f" {' '.join(found)} ".encode("utf-32-le", "replace"), np.uint32).astype(np.uint64)
     return _sequences(letters, _LETTER_STEP, shortest, longest, _LETTER_SALT)
+
+
+def _hashes(found: Sequence[str]) -> NDArray[np.uint64]:
+    return np.array([zlib.crc32(word.encode("utf-8", "replace")) for word in found], np.uint64) * _GOLDEN
 
 
 def _sequences(items: NDArray[np.uint64], step: np.uint64, shortest: int, longest: int, salt: int) -> Keys:

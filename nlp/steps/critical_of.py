@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from diembao.article import CriticalOf
+from nlp.language import Language
 from nlp.models.model import HeadlineModel
 from nlp.models.reading import read
 from nlp.step import Step
 
 
-def critical_of(title: str, lead: str, sentences: list[str], model: HeadlineModel) -> CriticalOf:
+def critical_of(title: str, lead: str, sentences: list[str], language: Language, model: HeadlineModel) -> CriticalOf:
     """The label with its probabilities and the sentences that decided it (none for `none`); not `confident`: it abstains."""
-    return read(title, lead, sentences, model).critical_of
+    return read(title, lead, sentences, model, language).critical_of
 
 
-STEP = Step(critical_of, version=1, writes="critical_of")
+STEP = Step(critical_of, version=2, writes="critical_of")

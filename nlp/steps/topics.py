@@ -14,10 +14,10 @@ def topics(
     title: str, lead: str, body: str, sentences: list[str], language: Language, model: HeadlineModel, own_topics: OwnTopics
 ) -> list[TopicScore]:
     """The topics, most likely first; empty when none reaches its threshold or the text is not Vietnamese."""
-    found = [*read(title, lead, sentences, model).topics]
+    found = [*read(title, lead, sentences, model, language).topics]
     if own_topics.phrases:
         found += find_own_topics(own_topics, title, lead, body, unmarked=language == "vi-plain")
     return sorted(found, key=lambda topic: -topic.score)
 
 
-STEP = Step(topics, version=1, writes="topics")
+STEP = Step(topics, version=2, writes="topics")

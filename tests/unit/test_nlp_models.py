@@ -58,8 +58,7 @@ def test_harm_and_wrongdoing_are_negative(title: str) -> None:
     assert reading(title).sentiment.confident
 
 
-def test_an_ended_outbreak_is_good_news_but_deaths_beside_it_are_not() -> None:
-    assert reading("Hà Nội không còn ca mắc mới").sentiment.label == "positive"
+def test_deaths_beside_what_is_not_there_are_negative() -> None:
     assert reading("Ba người tử vong vì tai nạn, hai người chưa có mặt").sentiment.label == "negative"
 
 
@@ -112,6 +111,28 @@ def test_what_is_not_vietnamese_is_not_judged(text: str) -> None:
     assert sum(found.sentiment.scores.values()) == pytest.approx(1, abs=1e-3)
 
 
+def test_a_language_that_is_given_decides_whether_the_model_abstains() -> None:
+    title = "Khởi tố 3 cán bộ xã vì nhận hối lộ"
+    assert read(title, "", [title], language="vi").sentiment.confident
+    assert not read(title, "", [title], language="other").sentiment.confident
+    assert read(title, "", [title], language="vi-plain").topics == []
+
+
+def test_a_body_that_says_clearly_more_counts_and_a_short_or_like_one_does_not() -> None:
+    title, lead = "Thông tin mới từ xã Tân Lập", "UBND huyện vừa có thông tin về xã Tân Lập."
+    body = (
+        "Cơ quan điều tra đã khởi tố, bắt tạm giam chủ tịch xã về tội tham ô tài sản. Ông này chiếm đoạt hai tỷ đồng đền bù của dân. "
+        "Kế toán xã cũng bị khởi tố vì lập hồ sơ khống. Nhiều hộ dân bức xúc, gửi đơn tố cáo suốt ba năm. "
+        "Thanh tra kết luận lãnh đạo xã buông lỏng quản lý, vi phạm nghiêm trọng."
+    )
+    without, with_body = reading(title, lead), reading(title, lead, body)
+    assert with_body.sentiment.scores["negative"] > without.sentiment.scores["negative"] + 0.1
+    assert with_body.critical_of.scores["authority"] > without.critical_of.scores["authority"] + 0.1
+    assert reading(title, lead, "Cơ quan điều tra đã khởi tố chủ tịch xã.").sentiment.scores == without.sentiment.scores
+    flood = "Sạt lở đất vùi lấp hai ngôi nhà, ba người tử vong"
+    assert reading(flood, "", body.replace("xã", "xã kia")).sentiment.label == "negative"
+
+
 def test_deciding_sentences_stand_in_the_text_and_are_few() -> None:
     body = (
         "Sáng 5/3, hội nghị diễn ra tại trụ sở UBND tỉnh. Ba cán bộ bị khởi tố vì tham ô hàng trăm triệu đồng. "
@@ -136,8 +157,8 @@ def test_the_steps_give_what_the_reading_gives() -> None:
     title = "Khởi tố 3 cán bộ xã vì nhận hối lộ"
     found = reading(title)
     assert topics.STEP.fn(title, "", "", [title], "vi", shipped(), OwnTopics({}, 0)) == found.topics
-    assert sentiment.STEP.fn(title, "", [title], shipped()) == found.sentiment
-    assert critical_of.STEP.fn(title, "", [title], shipped()) == found.critical_of
+    assert sentiment.STEP.fn(title, "", [title], "vi", shipped()) == found.sentiment
+    assert critical_of.STEP.fn(title, "", [title], "vi", shipped()) == found.critical_of
 
 
 def test_spellings_of_one_word_are_one_feature() -> None:
