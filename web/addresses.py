@@ -17,7 +17,8 @@ LONGEST_QUERY = 1000
 """Characters of a query. A saved search of an office is well below; more is refused with a message."""
 LONGEST_VALUE = 200
 MOST_VALUES = 20
-LONGEST_CURSOR = 2000
+LONGEST_CURSOR = 16_000
+"""Characters of a cursor: those of thousands of hits that were shown, and half of what a server takes in an address."""
 YEARS = range(1900, 2200)
 """Days outside of these years are mistakes; a chart over ten thousand years would be one too."""
 
@@ -42,6 +43,7 @@ class SearchAddress:
         story: only this story.
         sort: "relevance", "time", or empty: by relevance where there is a query, else newest first.
         copies: show copies one by one instead of folded into their origin.
+        group: "story": one hit for each story; or empty.
         after: cursor of the page before.
     """
 
@@ -57,6 +59,7 @@ class SearchAddress:
     story: str = ""
     sort: str = ""
     copies: bool = False
+    group: str = ""
     after: str = ""
 
     @classmethod
@@ -96,6 +99,10 @@ class SearchAddress:
         if sort not in ("", "relevance", "time"):
             problems["sort"] = "problem.value"
             sort = ""
+        group = one("group")
+        if group not in ("", "story"):
+            problems["group"] = "problem.value"
+            group = ""
         address = cls(
             q=one("q", LONGEST_QUERY),
             from_=day("from"),
@@ -103,6 +110,7 @@ class SearchAddress:
             story=one("story"),
             sort=sort,
             copies=one("copies") in ("1", "true", "on", "yes"),
+            group=group,
             after=one("after", LONGEST_CURSOR),
             **{name: several(name) for name in FILTERS},
         )
@@ -140,8 +148,8 @@ class SearchAddress:
             story_id=self.story or None,
         )
 
-    def request(self, limit: int, facets: bool = True) -> SearchRequest:
-        """The search for the engine."""
+    def request(self, limit: int, now: datetime, facets: bool = True) -> SearchRequest:
+        """The search for the engine; `now`, aware, is the moment from which the age of articles counts."""
         return SearchRequest(
             query=self.q,
             filters=self.filters(),
@@ -150,6 +158,8 @@ class SearchAddress:
             limit=limit,
             after=self.after or None,
             facets=facets,
+            group_by="story" if self.group else None,
+            now=now,
         )
 
     def pairs(self) -> list[tuple[str, str]]:

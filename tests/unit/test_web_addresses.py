@@ -7,6 +7,8 @@ from starlette.datastructures import QueryParams
 
 from web.addresses import LONGEST_QUERY, MOST_VALUES, SearchAddress
 
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
 
 def parse(text: str) -> tuple[SearchAddress, dict[str, str]]:
     return SearchAddress.parse(QueryParams(text))
@@ -74,14 +76,21 @@ def test_a_filter_is_added_once_removed_alone_and_starts_at_the_first_page() -> 
 def test_a_query_is_sorted_by_relevance_and_no_query_by_time() -> None:
     assert parse("q=x")[0].order == "relevance"
     assert parse("")[0].order == "time"
-    assert parse("q=x&sort=time")[0].request(5).sort == "time"
+    assert parse("q=x&sort=time")[0].request(5, NOW).sort == "time"
 
 
 def test_copies_are_folded_unless_asked_for() -> None:
-    assert parse("")[0].request(5).fold_copies is True
-    assert parse("copies=1")[0].request(5).fold_copies is False
+    assert parse("")[0].request(5, NOW).fold_copies is True
+    assert parse("copies=1")[0].request(5, NOW).fold_copies is False
 
 
 def test_a_null_letter_never_reaches_the_engine() -> None:
     address, _ = parse("q=a%00b&source=x%00")
     assert (address.q, address.source) == ("ab", ("x",))
+
+
+def test_grouping_by_story() -> None:
+    assert parse("group=story")[0].request(5, NOW).group_by == "story"
+    assert parse("q=x")[0].request(5, NOW).group_by is None
+    assert parse("group=weather")[1] == {"group": "problem.value"}
+    assert parse("group=story&after=x")[0].href() == "/search?group=story&after=x"

@@ -375,7 +375,7 @@ def test_a_wrong_call_of_the_api_is_422_json(client: TestClient, path: str) -> N
 def test_the_description_of_the_api_names_every_parameter_of_the_page(client: TestClient) -> None:
     paths = client.get("/api/openapi.json").json()["paths"]
     described = {parameter["name"] for parameter in paths["/api/search"]["get"]["parameters"]}
-    assert described == {*FILTERS, "q", "from", "to", "story", "sort", "copies", "after", "limit"}
+    assert described == {*FILTERS, "q", "from", "to", "story", "sort", "copies", "group", "after", "limit"}
     assert set(paths) == {"/api/search", "/api/articles/{article_id}", "/api/coverage", "/health"}
 
 

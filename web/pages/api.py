@@ -34,6 +34,7 @@ def wanted(
     story: Annotated[str, Query(description="id of a story")] = "",
     sort: Annotated[str, Query(description="relevance or time")] = "",
     copies: Annotated[str, Query(description="1: copies one by one instead of folded")] = "",
+    group: Annotated[str, Query(description="story: one hit for each story")] = "",
     after: Annotated[str, Query(description="cursor of the page before")] = "",
 ) -> tuple[SearchAddress, dict[str, str]]:
     """What an address asks for, and what is wrong with it; the arguments stand here for the description of the API."""
@@ -61,7 +62,7 @@ def search(request: Request, asked: Wanted, limit: Annotated[int, Query(ge=0, le
         texts = desk.texts(request)
         return _refusal(422, {name: texts(key) for name, key in problems.items()})
     try:
-        result = desk.engine.search(address.request(limit))
+        result = desk.engine.search(address.request(limit, desk.clock()))
     except QueryError as error:
         return _query_refusal(error)
     return JSONResponse(
@@ -86,7 +87,8 @@ def hit_record(hit: Hit) -> dict[str, Any]:
     """A hit as JSON, as `diembao search --json` prints it: matches in `highlights` stand between two asterisks each."""
     record = hit.article.to_record()
     highlights = {field: text.replace(MARK_START, "**").replace(MARK_END, "**") for field, text in hit.highlights.items()}
-    return {**{name: record[name] for name in _HIT_FIELDS}, "copies": hit.copies, "score": hit.score, "highlights": highlights}
+    return {**{name: record[name] for name in _HIT_FIELDS}, "copies": hit.copies, "articles": hit.articles,
+            "outlets": hit.outlets, "score": hit.score, "highlights": highlights}
 
 
 @router.get("/articles/{article_id}")

@@ -64,13 +64,13 @@ def _show(request: Request, desk: Desk, address: SearchAddress, problems: dict[s
     }
     try:
         try:
-            result = desk.engine.search(address.request(HITS_PER_PAGE))
+            result = desk.engine.search(address.request(HITS_PER_PAGE, texts.now))
         except UsageError:
             if not address.after:
                 raise
             problems["after"] = "problem.cursor"
             address = context["address"] = address.changed()
-            result = desk.engine.search(address.request(HITS_PER_PAGE))
+            result = desk.engine.search(address.request(HITS_PER_PAGE, texts.now))
         # Bars count every article, copies too: a text and its reprint of the next day are folded in a search over both days, but
         # not in a search of one of them, so only so does each bar lead to exactly as many articles as it says.
         counted = address.changed(copies=True)
