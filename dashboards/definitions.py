@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from diembao.engine import IRRELEVANT
 from diembao.taxonomy import Name
 
 Form = Literal["number", "bars", "lines", "horizontal_bars", "table"]
@@ -25,29 +26,38 @@ class Condition:
     Attributes:
         values: fields, each with the values of which it must have one.
         missing: fields that must have no value.
+        unlike: fields, each with a value that it must not have.
         since: moments (of a field) in Kibana's date arithmetic, at or after which the article must be.
     """
 
     values: tuple[tuple[str, tuple[str, ...]], ...] = ()
     missing: tuple[str, ...] = ()
     since: tuple[tuple[str, str], ...] = ()
+    unlike: tuple[tuple[str, str], ...] = ()
 
     def __and__(self, other: Condition) -> Condition:
-        return Condition(self.values + other.values, self.missing + other.missing, self.since + other.since)
+        return Condition(self.values + other.values, self.missing + other.missing, self.since + other.since, self.unlike + other.unlike)
 
     @property
     def kql(self) -> str:
         """The condition in Kibana's query language; empty for every article."""
         parts = []
         for name, values in self.values:
-            quoted = ['"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values]
+            quoted = [_quoted(value) for value in values]
             parts.append(f"{name} : {quoted[0]}" if len(quoted) == 1 else f"{name} : ({' or '.join(quoted)})")
         parts += [f"not {name} : *" for name in self.missing]
+        parts += [f"not {name} : {_quoted(value)}" for name, value in self.unlike]
         parts += [f'{name} >= "{moment}"' for name, moment in self.since]
         return " and ".join(parts)
 
 
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 EVERY_ARTICLE = Condition()
+RELEVANT = Condition(unlike=(("key.topic", IRRELEVANT),))
+"""The articles that staff did not mark as not relevant; every dashboard is about these, as the search page is."""
 
 
 def one_of(name: str, values: Iterable[str]) -> Condition:

@@ -12,7 +12,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from dashboards.definitions import ArticleList, Dashboard, Note, Panel, Place, Time
+from dashboards.definitions import RELEVANT, ArticleList, Dashboard, Note, Panel, Place, Time
 from dashboards.desk import drilldowns, search_address
 from dashboards.lens import kql, layer_reference, lens_attributes
 from dashboards.pages import every_dashboard
@@ -148,7 +148,7 @@ def _search_id(read_alias: str, entry: ArticleList, language: str) -> str:
 
 def _search(read_alias: str, time: Time, entry: ArticleList, language: str) -> Json:
     reference = "kibanaSavedObjectMeta.searchSourceJSON.index"
-    source = {"highlightAll": True, "version": True, "query": kql(entry.where.kql), "filter": [], "indexRefName": reference}
+    source = {"highlightAll": True, "version": True, "query": kql((entry.where & RELEVANT).kql), "filter": [], "indexRefName": reference}
     attributes = {
         "title": f"Điểm Báo – {entry.title.in_language(language)}",
         "description": "",
@@ -198,7 +198,7 @@ def _dashboard(read_alias: str, dashboard: Dashboard, language: str, desk: str) 
         "refreshInterval": {"pause": True, "value": 60000},
         "optionsJSON": _compact(options),
         "panelsJSON": _compact(panels),
-        "kibanaSavedObjectMeta": {"searchSourceJSON": _compact({"query": kql(""), "filter": []})},
+        "kibanaSavedObjectMeta": {"searchSourceJSON": _compact({"query": kql(RELEVANT.kql), "filter": []})},
         "controlGroupInput": {
             "controlStyle": "oneLine",
             "chainingSystem": "HIERARCHICAL",

@@ -20,18 +20,20 @@ _TOKEN = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|(not|or|and)\b|([A-Za-z_][\w.]*)
 
 @dataclass(frozen=True)
 class LensPanel:
-    """A Lens panel of the file: its index, title, shape, query, and its only layer."""
+    """A Lens panel of the file: its index, title, shape, query, and its only layer; the dashboard's query narrows it too."""
 
     index: str
     title: str
     kind: str
     query: str
+    dashboard_query: str
     layer: Json
     drawing: Json
 
 
 def lens_panels(dashboard: Json) -> list[LensPanel]:
     found = []
+    source = json.loads(dashboard["attributes"]["kibanaSavedObjectMeta"]["searchSourceJSON"])
     for panel in json.loads(dashboard["attributes"]["panelsJSON"]):
         if panel["type"] == "lens":
             attributes = panel["embeddableConfig"]["attributes"]
@@ -43,6 +45,7 @@ def lens_panels(dashboard: Json) -> list[LensPanel]:
                     panel["title"],
                     attributes["visualizationType"],
                     state["query"]["query"],
+                    source["query"]["query"],
                     layer,
                     state["visualization"],
                 )
@@ -52,7 +55,7 @@ def lens_panels(dashboard: Json) -> list[LensPanel]:
 
 def fields_named(panel: LensPanel) -> set[str]:
     """Every field that the panel groups by, counts or narrows by."""
-    named = set(fields_of_kql(panel.query))
+    named = {*fields_of_kql(panel.query), *fields_of_kql(panel.dashboard_query)}
     for column in panel.layer["columns"].values():
         if column.get("sourceField", "___records___") != "___records___":
             named.add(column["sourceField"])
@@ -127,7 +130,7 @@ def kql_query(query: str) -> Json:
 def request_of(panel: LensPanel, time_field: str, since: str, until: str, zone: str) -> Json:
     """The search that Kibana sends for the panel when it is set to `zone` and the reader looks at [since, until)."""
     window = {"range": {time_field: {"gte": since, "lt": until}}}
-    query = {"bool": {"filter": [window, kql_query(panel.query)]}}
+    query = {"bool": {"filter": [window, kql_query(panel.query), kql_query(panel.dashboard_query)]}}
     columns = panel.layer["columns"]
     buckets = [key for key in panel.layer["columnOrder"] if columns[key]["isBucketed"]]
     assert len(buckets) <= 1

@@ -59,6 +59,8 @@ TABLE: list[tuple[str, str | None, str, str, str | None, str | None, list[str], 
     ("a28", "2026-11-14T23:59", "baotinh", "environment", "negative", "authority", [DT], None, None),
     ("a29", "2026-11-21T00:00", "baotinh", "environment", "negative", "authority", [DT], None, None),
     ("a30", None, "baotinh", "environment", "negative", "authority", [DT], None, None),
+    # staff marked it as not relevant: it is nowhere
+    ("a31", "2026-11-19T12:00", "baotinh", "security", "negative", "authority", [DT], None, None),
 ]
 
 TOPICS = {code: [0, 0, 0, 0] for code in TAXONOMY.topics} | {
@@ -141,6 +143,7 @@ def _article(row: tuple[Any, ...]) -> Article:
             "url": f"https://{source}.example/{name}",
             "title": f"Bài {name}",
             "lead": "Một sapo" if name == "a10" else "",
+            "relevant": name != "a31",
             "source": source,
             "published_at": f"{published}:00+07:00" if published else None,
             "first_seen_at": f"{published or '2026-11-19T00:00'}:00+07:00",
