@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from alerts.mail import Cause, compose_alert, message_id
+from alerts.delivery import News, queue
+from alerts.grading import signing_key
+from alerts.mail import Cause
 from diembao.alert import Alert
-from diembao.errors import DeliveryError
 from diembao.settings import Office
-from diembao.state import AlertRecord, OutboxMessage, State
+from diembao.state import AlertRecord, State
 from diembao.taxonomy import Taxonomy
 
 SAME = timedelta(hours=24)
@@ -22,7 +23,13 @@ FRESH = timedelta(hours=12)
 
 
 def record(
-    state: State, alerts: Sequence[Alert], office: Office, taxonomy: Taxonomy, now: datetime, names: Mapping[str, str] | None = None
+    state: State,
+    alerts: Sequence[Alert],
+    office: Office,
+    taxonomy: Taxonomy,
+    now: datetime,
+    names: Mapping[str, str] | None = None,
+    unevaluated: Collection[str] = (),
 ) -> int:
     """Write `alerts` into the log and queue their mails, in one transaction.
 
@@ -36,15 +43,17 @@ def record(
         taxonomy: names for the mails.
         now: aware UTC.
         names: names of the sources by id.
+        unevaluated: names of rules that could not be evaluated; their open alerts stay open.
 
     Returns:
-        How many messages were queued.
+        How many messages to people and programs were queued.
 
     Raises:
         StateError: when the database fails; then nothing was written.
     """
+    key = signing_key(state)
     with state.session() as session:
-        queued = 0
+        news: list[News] = []
         handled: set[str] = set()
         for alert in sorted(alerts, key=lambda one: one.window_start):
             known = _find(session, alert, handled)
@@ -59,14 +68,16 @@ def record(
                 session.add(known)
             _bring_up_to_date(known, current, now)
             if cause:
-                queued += _queue(session, known, current, cause, office, taxonomy, now, names)
+                news.append(News(current, cause))
+                known.mailed = max(current.observed, 1)
         for left in session.scalars(select(AlertRecord).where(AlertRecord.state == "open")):
-            if left.id not in handled:
+            if left.id not in handled and left.rule not in unevaluated:
                 last = Alert.model_validate(left.alert).model_copy(update={"state": "closed", "evaluated_at": now})
                 _bring_up_to_date(left, last, now)
                 if left.mailed:
-                    queued += _queue(session, left, last, "ended", office, taxonomy, now, names)
-        return queued
+                    news.append(News(last, "ended"))
+        session.flush()
+        return queue(session, news, office, taxonomy, now, key, names)
 
 
 def _find(session: Session, alert: Alert, handled: set[str]) -> AlertRecord | None:
@@ -98,38 +109,3 @@ def _bring_up_to_date(known: AlertRecord, alert: Alert, now: datetime) -> None:
     known.updated_at = now
     known.ended_at = (known.ended_at or alert.window_end) if alert.state == "closed" else None
     known.alert = alert.model_dump(mode="json")
-
-
-def _queue(
-    session: Session,
-    known: AlertRecord,
-    alert: Alert,
-    cause: Cause,
-    office: Office,
-    taxonomy: Taxonomy,
-    now: datetime,
-    names: Mapping[str, str] | None,
-) -> int:
-    """One message per recipient; an address that is none is kept as failed, so that it is seen and holds up nobody."""
-    queued = 0
-    first = f"alert:{alert.id}:new"
-    stem = first if cause == "new" else f"alert:{alert.id}:{cause}:{alert.observed}" if cause == "grown" else f"alert:{alert.id}:ended"
-    for recipient in dict.fromkeys(office.mail.recipients):
-        key = f"{stem}:{recipient}"[:200]
-        if session.get(OutboxMessage, key) is not None:
-            continue
-        try:
-            reply_to = None if cause == "new" else f"{first}:{recipient}"[:200]
-            mail = compose_alert(alert, office, taxonomy, recipient, key, now, cause=cause, reply_to=reply_to, names=names)
-        except DeliveryError as error:
-            failed = {"message_id": message_id(key, office.mail.sender)[:200], "message": b"", "status": "failed", "error": str(error)}
-            session.add(OutboxMessage(key=key, recipient=recipient[:320], created_at=now, next_attempt_at=now, attempts=0, **failed))
-            continue
-        session.add(
-            OutboxMessage(
-                key=key, recipient=recipient, message_id=mail.message_id, message=mail.content, created_at=now, next_attempt_at=now
-            )
-        )
-        queued += 1
-    known.mailed = alert.observed
-    return queued

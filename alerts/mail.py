@@ -29,6 +29,7 @@ Cause = Literal["new", "grown", "ended"]
 """Why a mail is written: the alert began, doubled since the last mail, or is over."""
 
 _STORIES = 6
+_STORIES_IN_GROUP = 2
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 
 
@@ -87,6 +88,7 @@ def compose_alert(
     cause: Cause = "new",
     reply_to: str | None = None,
     names: Mapping[str, str] | None = None,
+    token: str | None = None,
 ) -> Composed:
     """The mail about `alert` for one recipient.
 
@@ -98,16 +100,20 @@ def compose_alert(
         key: outbox key; the Message-ID is made from it.
         now: date of the mail, aware UTC.
         cause: see Cause.
-        reply_to: key of the mail that began the thread.
+        reply_to: Message-ID of the mail that began the thread.
         names: names of the sources by id; an id without a name stands for itself.
+        token: the recipient's ticket (alerts.grading.write_token); None: no links to grade or to unsubscribe.
 
     Raises:
         DeliveryError: when an address is none.
     """
     view = _view(alert, office, taxonomy, cause, names or {})
+    view["answer_link"] = answer_link(office, token) if token else ""
     message = _message(office, recipient, key, now, view["subject"])
     if reply_to:
-        message["In-Reply-To"] = message["References"] = message_id(reply_to, office.mail.sender)
+        message["In-Reply-To"] = message["References"] = reply_to
+    if token:
+        _unsubscribable(message, office, token)
     message.set_content(templates().get_template("alert.txt").render(view), cte="quoted-printable")
     chart = series_chart(alert.points, alert.window_start, alert.window_end) if alert.points else None
     view["chart"] = f"chart-{alert.id}@diembao" if chart else ""
@@ -117,6 +123,57 @@ def compose_alert(
         part = list(message.iter_parts())[-1]
         part.add_related(chart, "image", "png", cid=f"<chart-{alert.id}@diembao>", disposition="inline", filename="bieu-do.png")
     return Composed(str(message["Message-ID"]), message.as_bytes())
+
+
+def compose_group(
+    told: Sequence[tuple[Alert, Cause, str]],
+    office: Office,
+    taxonomy: Taxonomy,
+    recipient: str,
+    key: str,
+    now: datetime,
+    *,
+    names: Mapping[str, str] | None = None,
+) -> Composed:
+    """One mail about several alerts, each with why it is told and the recipient's ticket for it; the gravest first.
+
+    Raises:
+        DeliveryError: when an address is none.
+    """
+    order = {"grown": 0, "new": 1, "ended": 2}
+    ordered = sorted(told, key=lambda one: (order[one[1]], one[0].probability, one[0].window_start, one[0].id))
+    views = [
+        {**_view(alert, office, taxonomy, cause, names or {}), "answer_link": answer_link(office, token)} for alert, cause, token in ordered
+    ]
+    for view in views:
+        view["stories"] = view["stories"][:_STORIES_IN_GROUP]
+    open_now = sum(cause != "ended" for _, cause, _ in ordered)
+    ended = len(ordered) - open_now
+    counts = ", ".join([*([f"{open_now} cảnh báo"] if open_now else []), *([f"{ended} đã hết"] if ended else [])])
+    view = {
+        "subject": f"{counts}: {'; '.join(dict.fromkeys(view['name'] for view in views))}",
+        "headline": counts[0].upper() + counts[1:],
+        "views": views,
+        "foot": f"{one_line(office.name, 100)} nhận thư này theo các quy tắc trong config/alerts.",
+        "base_url": office.base_url,
+    }
+    message = _message(office, recipient, key, now, str(view["subject"]))
+    _unsubscribable(message, office, ordered[0][2])
+    message.set_content(templates().get_template("group.txt").render(view), cte="quoted-printable")
+    message.add_alternative(inline(templates().get_template("group.html").render(view)), subtype="html", cte="quoted-printable")
+    return Composed(str(message["Message-ID"]), message.as_bytes())
+
+
+def answer_link(office: Office, token: str) -> str:
+    """The page where a recipient grades or mutes an alert."""
+    return f"{office.base_url.rstrip('/')}/alerts/answer/{token}"
+
+
+def _unsubscribable(message: EmailMessage, office: Office, token: str) -> None:
+    link = answer_link(office, token)
+    message["List-Unsubscribe"] = f"<{link}/unsubscribe>"
+    if link.startswith("https:"):  # RFC 8058 asks for it
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
 
 
 def compose(
@@ -171,39 +228,52 @@ def _message(office: Office, recipient: str, key: str, now: datetime, subject: s
 
 def _view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, names: Mapping[str, str]) -> dict[str, Any]:
     hours = hours_between(alert.window_start, alert.window_end)
-    series, _, _ = one_line(alert.title).partition(": ")
+    title = one_line(alert.title, 250)
+    name, _, what = title.partition(": ")
     vietnamese, english = rarity(alert.probability)
     expected = number(alert.expected)
-    unit = _unit_of(alert)
+    unit = alert.unit or _unit_of(alert)
     field = taxonomy.fields.get(alert.series.split(" × ")[0])
     search_link, alert_link = alert_links(alert, office)
-    headline = f"{alert.observed} {unit} trong {hours} giờ"
     prefix = {"new": "Cảnh báo", "grown": "Cảnh báo tăng", "ended": "Đã hết cảnh báo"}[cause]
     span = f"từ {local(alert.window_start, '%H:%M %d/%m')} đến {local(alert.window_end, '%H:%M %d/%m')}"
+    if alert.reason:
+        subject, headline, explanation = f"{prefix}: {title}", title, one_line(alert.reason, 500)
+        in_english = one_line(alert.reason_en, 500)
+    else:
+        subject = f"{prefix}: {name} – {alert.observed} {unit} trong {hours} giờ (bình thường {expected})"
+        headline = f"{name}: {_what_happened(unit, cause)}"
+        explanation = f"Đếm {span}."
+        in_english = (
+            f"{(field.name.en if field else alert.series)}: {alert.observed} negative {_english_unit(unit)} in {hours} hours, "
+            f"{alert.expected:.1f} expected;"
+        )
+    if alert.has_expectation:
+        explanation += f" Khả năng ngẫu nhiên có một đợt như vậy: {vietnamese}."
+        in_english += f" By chance {english}." if alert.reason else f" by chance {english}."
     return {
         "alert": alert,
         "cause": cause,
-        "subject": f"{prefix}: {series} – {headline} (bình thường {expected})",
+        "name": name if what else title,
+        "subject": subject,
         "banner": f"{prefix} · {local(alert.evaluated_at, '%H:%M %d/%m/%Y')}",
         "where": f"Đơn vị phụ trách: {field.department}" if field and field.department else f"Quy tắc {alert.rule}",
-        "headline": f"{series}: {_what_happened(unit, cause)}",
+        "headline": headline,
         "unit_name": unit,
         "hours": hours,
         "expected": expected,
-        "explanation": f"Đếm {span}. Khả năng ngẫu nhiên có một đợt như vậy: {vietnamese}.",
+        "explanation": explanation,
         "chart": "",
-        "chart_text": chart_text(alert),
+        "chart_text": chart_text(alert) if alert.points else "",
         "search_link": search_link,
         "alert_link": alert_link,
+        "answer_link": "",
         "stories_heading": f"{len(alert.evidence)} sự việc dẫn đến cảnh báo" if len(alert.evidence) > 1 else "Sự việc dẫn đến cảnh báo",
         "stories": [_story(story, names) for story in alert.evidence[:_STORIES]],
         "more": f"và {len(alert.evidence) - _STORIES} sự việc khác." if len(alert.evidence) > _STORIES else "",
         "end_heading": "Khi nào cảnh báo kết thúc?" if cause != "ended" else "Vì sao cảnh báo kết thúc?",
         "ending": one_line(alert.ends_when),
-        "english": (
-            f"{(field.name.en if field else alert.series)}: {alert.observed} negative {_english_unit(unit)} in {hours} hours, "
-            f"{alert.expected:.1f} expected; by chance {english}."
-        ),
+        "english": in_english,
         "foot": f"{one_line(office.name, 100)} nhận thư này theo quy tắc “{alert.rule}” (config/alerts).",
         "base_url": office.base_url,
     }

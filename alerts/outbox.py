@@ -1,4 +1,4 @@
-"""The outbox: hands queued messages to the mail server, each at most once.
+"""The outbox: hands queued messages to the mail server and to webhooks, each at most once.
 
 A message is marked `sending` and committed before its text is handed over. If the process dies between that and the server's
 answer, nobody can know whether the server took it; such a message becomes `unknown` and is not sent again by itself: one mail too
@@ -8,6 +8,7 @@ tried again with growing pauses; a permanent refusal of one address fails that m
 
 from __future__ import annotations
 
+import http.client
 import os
 import smtplib
 import ssl
@@ -18,6 +19,7 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, func, select, update
 
+from alerts.webhook import PREFIX, Post
 from diembao.errors import DeliveryError
 from diembao.settings import Mail
 from diembao.state import OutboxMessage, State
@@ -79,7 +81,8 @@ def send_due(
     _give_up_dead_claims(state, now, report)
     with state.session() as session:
         due = select(OutboxMessage.key).where(OutboxMessage.status == "waiting", OutboxMessage.next_attempt_at <= now)
-        keys = list(session.scalars(due.order_by(OutboxMessage.created_at, OutboxMessage.key)))
+        every = list(session.scalars(due.order_by(OutboxMessage.created_at, OutboxMessage.key)))
+    keys = [key for key in every if not key.startswith(PREFIX)]
     server: smtplib.SMTP | None = None
     hangs = 0
     try:
@@ -101,6 +104,7 @@ def send_due(
     finally:
         if server is not None:
             _leave(server)
+    _send_webhooks(state, [key for key in every if key.startswith(PREFIX)], now, timeout, environment, report)
     with state.session() as session:
         report.waiting = session.scalar(select(func.count()).select_from(OutboxMessage).where(OutboxMessage.status == "waiting")) or 0
     return report
@@ -112,7 +116,7 @@ def _give_up_dead_claims(state: State, now: datetime, report: SendReport) -> Non
         for message in session.scalars(dead):
             message.status, message.error = "unknown", UNKNOWN
             report.unknown += 1
-            report.problems.append(f"mail to {message.recipient} ({message.key}): {UNKNOWN}")
+            report.problems.append(f"{_what(message.key)} {message.recipient} ({message.key}): {UNKNOWN}")
 
 
 def _connect(mail: Mail, timeout: float, environment: Mapping[str, str]) -> smtplib.SMTP:
@@ -155,12 +159,7 @@ def _send_one(
         report.problems.append(f"mail to {recipient}: {_reason(error)}; it is tried again")
         server.close()
         return None, isinstance(error, TimeoutError)
-    # From here on the server may have it: claim first, and only one process can.
-    with state.session() as session:
-        claim = update(OutboxMessage).where(OutboxMessage.key == key, OutboxMessage.status == "waiting")
-        values = {"status": "sending", "attempts": OutboxMessage.attempts + 1, "next_attempt_at": now + CLAIM}
-        claimed = cast(CursorResult[Any], session.execute(claim.values(**values))).rowcount == 1
-    if not claimed:
+    if not _claim(state, key, now):
         return _again(server), False
     try:
         _expect(server.data(content), recipient)
@@ -176,6 +175,58 @@ def _send_one(
     _mark(state, key, status="sent", sent_at=now, error=None)
     report.sent += 1
     return server, False
+
+
+def _claim(state: State, key: str, now: datetime) -> bool:
+    """Mark the message as being sent; only one process can. From here on the receiver may have it."""
+    with state.session() as session:
+        claim = update(OutboxMessage).where(OutboxMessage.key == key, OutboxMessage.status == "waiting")
+        values = {"status": "sending", "attempts": OutboxMessage.attempts + 1, "next_attempt_at": now + CLAIM}
+        return cast(CursorResult[Any], session.execute(claim.values(**values))).rowcount == 1
+
+
+def _send_webhooks(
+    state: State, keys: list[str], now: datetime, timeout: float, environment: Mapping[str, str], report: SendReport
+) -> None:
+    """Post what is due; one receiver that is away or hangs is left for this time and holds up no other."""
+    away: set[str] = set()
+    for key in keys:
+        with state.session() as session:
+            message = session.get(OutboxMessage, key)
+            if message is None or message.status != "waiting" or message.recipient in away:
+                continue
+            name, content = message.recipient, message.message
+        post: Post | None = None
+        try:
+            post = Post(content, now, timeout, environment)
+            post.connect()
+        except (DeliveryError, OSError) as error:
+            _postpone(state, [key], now, _reason(error), report)
+            report.problems.append(f"webhook {name}: {_reason(error)}; it is tried again; check [[webhooks]] in office.toml")
+            away.add(name)
+            continue
+        try:
+            if not _claim(state, key, now):
+                continue
+            answer = post.send()
+        except (OSError, http.client.HTTPException) as error:
+            _mark(state, key, status="unknown", error=f"{UNKNOWN} ({_reason(error)})")
+            report.unknown += 1
+            report.problems.append(f"webhook {name} ({key}): {UNKNOWN}")
+            away.add(name)
+            continue
+        finally:
+            post.close()
+        if answer.taken:
+            _mark(state, key, status="sent", sent_at=now, error=None)
+            report.sent += 1
+        elif answer.final:
+            _mark(state, key, status="failed", error=answer.reason)
+            report.failed += 1
+            report.problems.append(f"webhook {name} refused the alert: {answer.reason}; correct it in [[webhooks]] of office.toml")
+        else:
+            _postpone(state, [key], now, answer.reason, report)
+            report.problems.append(f"webhook {name} cannot take it now: {answer.reason}; it is tried again")
 
 
 def _expect(answer: tuple[int, bytes], recipient: str) -> None:
@@ -218,10 +269,14 @@ def _postpone(state: State, keys: list[str], now: datetime, reason: str, report:
             if message.attempts > len(PAUSES):
                 message.status = "failed"
                 report.failed += 1
-                report.problems.append(f"mail to {message.recipient} is given up after {message.attempts} attempts: {reason}")
+                report.problems.append(f"{_what(key)} {message.recipient} is given up after {message.attempts} attempts: {reason}")
             else:
                 message.status = "waiting"
                 message.next_attempt_at = now + PAUSES[message.attempts - 1]
+
+
+def _what(key: str) -> str:
+    return "webhook" if key.startswith(PREFIX) else "mail to"
 
 
 def _mark(state: State, key: str, **values: Any) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.output import clean, emit, json_option, say
-from diembao.errors import InputError, UsageError
+from diembao.errors import ConfigError, InputError, UsageError
 from diembao.settings import Settings
 from diembao.source import source_names
 
@@ -34,6 +34,7 @@ def list_(settings: Settings, limit: int, as_json: bool) -> None:
     """The rules, and the alert log: open alerts first, then newest first."""
     from sqlalchemy import select
 
+    from alerts.grading import precision_by_rule
     from alerts.rules_file import read_rules
     from diembao.state import AlertRecord, OutboxMessage, State
 
@@ -46,13 +47,23 @@ def list_(settings: Settings, limit: int, as_json: bool) -> None:
             OutboxMessage.status.in_(("failed", "unknown"))
         )
         undelivered = [{"recipient": r, "status": s, "error": e} for r, s, e in session.execute(trouble)]
+    graded = precision_by_rule(state)
     state.close()
     if as_json:
-        emit({"rules": [rule.model_dump(mode="json") for rule in rules], "alerts": logged, "undelivered": undelivered})
+        precision = {
+            name: {"useful": one.useful, "noise": one.noise, "precision": one.share, "weeks": dict(one.weeks), "proposal": one.proposal}
+            for name, one in graded.items()
+        }
+        known = [{**rule.model_dump(mode="json"), "graded": precision.get(rule.name)} for rule in rules]
+        emit({"rules": known, "alerts": logged, "undelivered": undelivered})
         return
     for rule in rules:
         budget = f", {rule.budget:g} / năm" if rule.budget is not None else ""
-        click.echo(f"quy tắc / rule  {rule.name}  ({rule.kind}{budget})")
+        one = graded.get(rule.name)
+        useful = f"  {one.useful}/{one.useful + one.noise} hữu ích / useful" if one else ""
+        click.echo(f"quy tắc / rule  {rule.name}  ({rule.kind}{budget}){useful}")
+        if one and one.proposal:
+            say(f"{rule.name}: {one.proposal[0]} / {one.proposal[1]}")
     for alert in logged:
         click.echo(f"{'mở / open' if alert['state'] == 'open' else 'đã kết thúc / over'}  {alert['window_start']}  {clean(alert['title'])}")
     for message in undelivered:
@@ -77,8 +88,9 @@ def evaluate(settings: Settings, as_json: bool) -> None:
         say(f"Không có quy tắc nào trong {settings.alerts_folder} / no rules there")
     with _opened(settings) as (engine, state):
         now = utc_now()
-        found = evaluate_rules(rules, engine, now, settings.taxonomy)
-        queued = record(state, found, settings.office, settings.taxonomy, now, source_names(settings.sources_folder))
+        problems: dict[str, str] = {}
+        found = evaluate_rules(rules, engine, now, settings.taxonomy, state, problems)
+        queued = record(state, found, settings.office, settings.taxonomy, now, source_names(settings.sources_folder), problems)
         report = send_due(state, settings.office.mail, now)
     if as_json:
         counts = {"queued": queued, "sent": report.sent, "waiting": report.waiting, "failed": report.failed, "unknown": report.unknown}
@@ -87,6 +99,10 @@ def evaluate(settings: Settings, as_json: bool) -> None:
         for alert in found:
             click.echo(f"{'mở / open' if alert.state == 'open' else 'đã kết thúc / over'}  {clean(alert.title)}")
         say(f"{len(found)} cảnh báo / alerts; thư / mails: {queued} mới / new, {report.sent} đã gửi / sent, {report.waiting} chờ / waiting")
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        name, problem = next(iter(problems.items()))
+        raise ConfigError(f"rule {name} was not evaluated: {problem}{more}", "Mend its query; the other rules were evaluated")
     report.raise_problems()
 
 
@@ -105,9 +121,9 @@ def try_(settings: Settings, rule: str, since: str, as_json: bool) -> None:
     if not days.isdecimal() or not 1 <= int(days) <= 1000:
         raise UsageError(f"--since {since!r} is no number of days", "Write it as 90d")
     chosen = read_rule(Path(rule)) if rule.endswith(".toml") else choose_rule(read_rules(settings.alerts_folder), rule)
-    with _opened(settings) as (engine, _):
+    with _opened(settings) as (engine, state):
         now = utc_now()
-        found = replay(chosen, engine, now, settings.taxonomy, now - timedelta(days=int(days)))
+        found = replay(chosen, engine, now, settings.taxonomy, now - timedelta(days=int(days)), state)
     if as_json:
         emit({"rule": chosen.name, "days": int(days), "fired": len(found), "alerts": [alert.model_dump(mode="json") for alert in found]})
         return

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Iterable
 
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from alerts.feed import Entry
 from diembao.alert import Alert
 from diembao.state import AlertRecord, State
 from web.addresses import SearchAddress
@@ -36,6 +37,14 @@ def find_alert(state: State, alert_id: str) -> Alert | None:
     with state.session() as session:
         record = session.get(AlertRecord, alert_id)
         return next(iter(_readable([record])), None) if record else None
+
+
+def feed_entries(state: State, limit: int = 50) -> list[Entry]:
+    """The alerts that began or ended last, newest first, for the feed. Raises StateError."""
+    when = func.coalesce(AlertRecord.ended_at, AlertRecord.started_at)
+    with state.session() as session:
+        records = list(session.scalars(select(AlertRecord).order_by(when.desc(), AlertRecord.id).limit(limit)))
+        return [Entry(alert, record.ended_at or record.started_at) for record in records for alert in _readable([record])]
 
 
 def search_of(alert: Alert) -> SearchAddress:

@@ -115,7 +115,7 @@ def test_an_address_is_one_plain_mailbox(address: str) -> None:
 def test_the_same_cause_has_the_same_message_id_and_updates_answer_it() -> None:
     first = mail_of(alert())
     assert first["Message-ID"] == mail_of(alert(observed=9))["Message-ID"]
-    update = mail_of(alert(), cause="grown", reply_to="alert:1:new:to@example.vn")
+    update = mail_of(alert(), cause="grown", reply_to=str(first["Message-ID"]))
     assert update["In-Reply-To"] == update["References"] == first["Message-ID"]
     assert update["Subject"].startswith("Cảnh báo tăng: ")
     assert mail_of(alert(state="closed"), cause="ended")["Subject"].startswith("Đã hết cảnh báo: ")
