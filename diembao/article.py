@@ -122,6 +122,9 @@ class Place(_Value):
     valid_from: date | None = Field(default=None, description="first day on which the unit existed; None: before records began")
     valid_to: date | None = Field(default=None, description="last day on which the unit existed; None: it still does")
     former: list[str] = Field(default_factory=list, description="units that were merged into this one")
+    former_province: str = Field(
+        default="", description="of a smaller unit: the merged province in which it lies or lay, e.g. 'Tiền Giang'"
+    )
 
 
 class Article(BaseModel):

@@ -32,7 +32,9 @@ def words_of(article: Article) -> dict[str, list[str]]:
     for place in article.places:
         # Of "Xã Vĩnh Ninh, Huyện Quảng Ninh" the commune alone: its former district is not what the article is about.
         former = (name.partition(",")[0] for name in place.former)
-        places += [exact_words(part) for part in dict.fromkeys((place.name, place.province, place.code, *former)) if part]
+        places += [
+            exact_words(part) for part in dict.fromkeys((place.name, place.province, place.former_province, place.code, *former)) if part
+        ]
     values: dict[str, Iterable[str]] = {
         "title": (exact_words(article.title),),
         "lead": (exact_words(article.lead),),
@@ -86,12 +88,12 @@ _RANK = re.compile(r"^(?:tỉnh|thành phố)\s+", re.IGNORECASE)
 
 
 def _province_names(place: Place) -> list[str]:
-    """The names of a province and of those merged into it, as written and without the rank; none of a smaller unit.
+    """The names of a province and of those merged into it, as written and without the rank; of a smaller unit the merged province's.
 
     A smaller unit may be called like a province that it is not in ("Xã Quảng Ninh" in Thanh Hoá), so its bare name is no key.
     """
     if place.level != "province":
-        return []
+        return [place.former_province]
     names = [unicodedata.normalize("NFC", name) for name in (place.name, *place.former)]
     return [*names, *(_RANK.sub("", name, count=1) for name in names)]
 

@@ -72,12 +72,14 @@ class Gazetteer(NamedTuple):
         provinces: today's provinces by code.
         longest: length of the longest key that begins with a syllable.
         unmarked: keys that are names of provinces without their marks ("Da Nang"): for text that is written without marks.
+        former_provinces: by code of a smaller unit the merged province in which it lies or lay ("Tiền Giang"); others are left out.
     """
 
     by_key: dict[Key, list[Unit]]
     provinces: dict[str, Unit]
     longest: dict[str, int]
     unmarked: frozenset[Key]
+    former_provinces: dict[str, str]
 
     def province_name(self, code: str) -> str:
         """Today's province of this code without "Tỉnh"/"Thành phố"."""
@@ -100,6 +102,7 @@ class Gazetteer(NamedTuple):
             valid_from=unit.valid_from,
             valid_to=unit.valid_to,
             former=list(unit.former),
+            former_province=self.former_provinces.get(unit.code, ""),
         )
 
 
@@ -233,9 +236,11 @@ def gazetteer() -> Gazetteer:
     }
     districts = [(name, province, f"{old[province]}/{_slug(name)}") for name, province in data["former_districts"]]
     merged_wards: dict[str, list[str]] = defaultdict(list)
+    lay_in: dict[str, set[str]] = defaultdict(set)
     for name, district, new in data["former_wards"]:
         if new:
             merged_wards[new].append(f"{name}, {districts[district][0]}")
+            lay_in[new].add(old[districts[district][1]])
     provinces: dict[str, Unit] = {}
     for code, name in data["provinces"]:
         kind, short = split_kind(name)
@@ -306,7 +311,10 @@ def gazetteer() -> Gazetteer:
             del by_key[key]
         else:
             longest[key[0]] = max(longest.get(key[0], 0), len(key))
-    return Gazetteer(dict(by_key), provinces, longest, frozenset(unmarked))
+    merged_names = {unit.code: unit.short for unit in units if unit.level == "province" and unit.code.endswith(FORMER)}
+    before = {unit.code: (*unit.inside, *(lay_in[unit.code] if len(lay_in[unit.code]) == 1 else ())) for unit in units}
+    former_provinces = {code: merged_names[above] for code, inside in before.items() for above in inside if above in merged_names}
+    return Gazetteer(dict(by_key), provinces, longest, frozenset(unmarked), former_provinces)
 
 
 def _short_key(short: str) -> Key:

@@ -30,4 +30,4 @@ def _day(moment: datetime | None) -> date | None:
         return None
 
 
-STEP = Step(places, version=5, writes="places")
+STEP = Step(places, version=6, writes="places")
