@@ -130,7 +130,7 @@ class SearchResult:
         hits: this page of them.
         facets: by name: topic, sentiment, critical_of, place, source, kind; most frequent first.
         cursor: for the next page; None when this was the last.
-        suggestions: other queries worth trying when nothing was found; never applied silently.
+        suggestions: other queries worth trying when nothing or little was found; never applied silently.
     """
 
     total: int

@@ -1,4 +1,8 @@
-"""Abbreviations that a query may use (`config/abbreviations_search.toml`): UBND also finds "uỷ ban nhân dân"."""
+"""What words of a query may stand for.
+
+Abbreviations (`config/abbreviations_search.toml`) count where they are typed in capitals: UBND also finds "uỷ ban nhân dân". Synonyms
+(`config/synonyms.toml`) count only where the query asks for them: syn:vaccine also finds "vắc xin".
+"""
 
 from __future__ import annotations
 
@@ -17,13 +21,21 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:\.\d{3})+")
 
 
 class Abbreviations:
-    """What each abbreviation stands for.
+    """What each abbreviation stands for, and which words mean the same.
 
     Args:
         entries: abbreviation in capitals → its long forms.
+        synonyms: groups of words or phrases of one meaning.
     """
 
-    def __init__(self, entries: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, entries: Mapping[str, Sequence[str]], synonyms: Sequence[Sequence[str]] = ()) -> None:
+        self._synonyms: dict[tuple[str, ...], list[tuple[tuple[str, ...], list[tuple[str, ...]]]]] = {}
+        for group in synonyms:
+            members = [tuple(token.exact for token in analyse(member)) for member in group]
+            for phrase, member in zip(group, members, strict=True):
+                folded = tuple(token.folded for token in analyse(phrase))
+                self._synonyms.setdefault(folded, []).append((member, [other for other in members if other != member]))
+        self._longest_synonym = max(map(len, self._synonyms), default=0)
         self._long_forms: dict[tuple[str, ...], list[tuple[tuple[str, ...], tuple[str, ...]]]] = {}
         for short, long_forms in entries.items():
             tokens = analyse(short)
@@ -51,6 +63,41 @@ class Abbreviations:
                 return None
             position += size
         return readings
+
+    def synonyms(self, words: Sequence[Token]) -> list[tuple[str, ...]]:
+        """What means the same as the phrase `words`: exact tokens. A word typed without accents stands for all its accented forms.
+
+        >>> Abbreviations({}, [["vaccine", "vắc xin"]]).synonyms(analyse("vac xin"))
+        [('vaccine',)]
+        """
+        found: dict[tuple[str, ...], None] = {}
+        for member, others in self._synonyms.get(tuple(word.folded for word in words), []):
+            if all(word.exact in (word.folded, token) for word, token in zip(words, member, strict=True)):
+                found |= dict.fromkeys(others)
+        return list(found)
+
+    def with_synonyms(self, text: str) -> str:
+        """`text`, plain words, with `syn:` before each that has synonyms; the longest first.
+
+        >>> Abbreviations({}, [["vaccine", "vắc xin"]]).with_synonyms("tiêm vắc xin")
+        'tiêm syn:"vắc xin"'
+        """
+        words = analyse(text)
+        parts: list[str] = []
+        behind = place = 0
+        while place < len(words):
+            for size in range(min(self._longest_synonym, len(words) - place), 0, -1):
+                span = words[place : place + size]
+                if self.synonyms(span):
+                    written = text[span[0].start : span[-1].end]
+                    asked = f'syn:"{written}"' if len(span) > 1 else f"syn:{written}"
+                    parts += [text[behind : span[0].start], asked]
+                    behind = span[-1].end
+                    place += size
+                    break
+            else:
+                place += 1
+        return "".join([*parts, text[behind:]])
 
     def _at(self, text: str, words: Sequence[Token], position: int) -> tuple[int, list[tuple[str, ...]]]:
         for size in range(min(self._longest, len(words) - position), 0, -1):
@@ -80,14 +127,15 @@ NONE = Abbreviations({})
 """No abbreviations."""
 
 
-def read_abbreviations(path: Path) -> Abbreviations:
-    """The abbreviations of `path`; none when the file is missing.
+def read_abbreviations(path: Path, synonyms: Path | None = None) -> Abbreviations:
+    """The abbreviations of `path` and the groups of `synonyms`; none where a file is missing.
 
     Raises:
-        ConfigError: when the file is wrong.
+        ConfigError: when a file is wrong.
     """
+    groups = _read_synonyms(synonyms) if synonyms and synonyms.exists() else []
     if not path.exists():
-        return NONE
+        return Abbreviations({}, groups)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -100,4 +148,18 @@ def read_abbreviations(path: Path) -> Abbreviations:
             raise ConfigError(f"{path}: {short} must be a list of long forms", 'Write it like "UBND" = ["uỷ ban nhân dân"]')
         if not analyse(short) or short != short.upper():
             raise ConfigError(f"{path}: {short!r} must be written in capitals", 'Write it like "UBND" = ["uỷ ban nhân dân"]')
-    return Abbreviations(entries)
+    return Abbreviations(entries, groups)
+
+
+def _read_synonyms(path: Path) -> list[list[str]]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}", "Mend the file, or copy the shipped one") from error
+    groups = table.get("groups", [])
+    if table.keys() - {"groups"} or not isinstance(groups, list):
+        raise ConfigError(f"{path}: there must be one list groups = [...]", "Mend the file, or copy the shipped one")
+    for group in groups:
+        if not isinstance(group, list) or len(group) < 2 or not all(isinstance(word, str) and analyse(word) for word in group):
+            raise ConfigError(f"{path}: {group!r} must be a list of two words or more", 'Write it like ["vaccine", "vắc xin"]')
+    return groups

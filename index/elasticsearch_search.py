@@ -26,7 +26,7 @@ from index.highlighting import Highlighter
 from index.paging import Cursor, bad_cursor, is_number, read_cursor, write_cursor
 from index.query import DEFAULT_FIELDS, Node, Term, parse_query
 from index.ranking import as_of, order_of, weighed_by_recency
-from index.suggestions import MIN_LENGTH, corrected, nearest_of, without_accents
+from index.suggestions import FEW, MIN_LENGTH, corrected, nearest_of, wider, without_accents
 
 _TERMS = 10_000
 _FACET_VALUES = 1000
@@ -99,7 +99,7 @@ class Reader:
         if pit and following is None:
             self._let_go(pit)
         text = write_cursor(request, Cursor(cursor.now, following)) if following is not None else None
-        suggestions = [] if result.total else self._suggestions(request)
+        suggestions = self._suggestions(request, result.total) if result.total < FEW and not request.after else []
         return SearchResult(result.total, (time.perf_counter() - began) * 1000, result.hits, result.facets, text, suggestions)
 
     def _page(
@@ -200,15 +200,19 @@ class Reader:
         with suppress(ApiError, TransportError):
             self._cluster.client.close_point_in_time(id=pit)
 
-    def _suggestions(self, request: SearchRequest) -> list[str]:
+    def _suggestions(self, request: SearchRequest, total: int) -> list[str]:
         offered = []
-        for other in dict.fromkeys((without_accents(request.query), corrected(request.query, self._nearest))):
+        found = self._matching(request.query, request.filters)
+        mended = [] if total else [without_accents(request.query), corrected(request.query, self._nearest)]
+        for other in dict.fromkeys([*mended, *wider(request.query, self._abbreviations)]):
             with suppress(QueryError):
-                if other != request.query:
-                    query = self._narrowed(parse_query(other, self._abbreviations), request.filters)
-                    if self._ask(query=query, size=0, terminate_after=1)["hits"]["total"]["value"]:
-                        offered.append(other)
+                if other != request.query and self._matching(other, request.filters) > found:
+                    offered.append(other)
         return offered
+
+    def _matching(self, query: str, filters: Filters) -> int:
+        narrowed = self._narrowed(parse_query(query, self._abbreviations), filters)
+        return int(self._ask(query=narrowed, size=0, track_total_hits=1000)["hits"]["total"]["value"])
 
     def _nearest(self, token: str) -> str | None:
         words: dict[str, int] = {}

@@ -42,15 +42,16 @@ class RebuildableEngine(SearchEngine, Protocol):
 
 
 ABBREVIATIONS_FILE = "abbreviations_search.toml"
+SYNONYMS_FILE = "synonyms.toml"
 
 
 def open_engine(settings: Settings) -> RebuildableEngine:
     """The engine that `settings.index` names; nothing is created before it is used.
 
     Raises:
-        ConfigError: when the file of abbreviations or the address is wrong.
+        ConfigError: when the file of abbreviations, that of synonyms or the address is wrong.
     """
-    abbreviations = read_abbreviations(settings.config / ABBREVIATIONS_FILE)
+    abbreviations = read_abbreviations(settings.config / ABBREVIATIONS_FILE, settings.config / SYNONYMS_FILE)
     if settings.index == "sqlite":
         return SqliteEngine(settings.home / "index.sqlite", abbreviations)
     from index.elasticsearch_engine import ElasticsearchEngine  # slow to import, and not everybody's engine

@@ -11,7 +11,7 @@ import itertools
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -47,6 +47,8 @@ KEYWORD_FIELDS = {
     "story": "story", "story_id": "story", "copy_of": "copy_of", "id": "id", "url": "url",
 }  # fmt: skip
 """Fields that are compared as a whole."""
+SYNONYMS = "syn"
+"""The field under which a word also means its synonyms."""
 EXACT_FIELDS = ("story", "copy_of", "id")
 """Those of them whose capitals count."""
 DATE_FIELDS = {
@@ -82,6 +84,7 @@ class Pattern:
 
     fields: tuple[str, ...]
     pattern: str
+    position: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -458,13 +461,15 @@ class _Reader:
 
     def _field(self, item: tree.SearchField, outer: str | None, depth: int) -> Node | None:
         name = item.name.lower()
+        if name == SYNONYMS and outer is None:
+            return self._synonyms(item.expr)
         if outer is not None:
             raise QueryError("Một trường không thể nằm trong trường khác", "A field cannot stand inside another field", item.pos)
         if name == "*" and isinstance(item.expr, tree.Word) and item.expr.value == "*":
             return All()
         if name not in TEXT_FIELDS and name not in KEYWORD_FIELDS and name not in DATE_FIELDS:
             known = ", ".join(["title", "lead", "body", "author", "section", "tag", "place", "topic", "sentiment", "critical_of", "source",
-                               "kind", "story", "url", "published_at"])  # fmt: skip
+                               "kind", "story", "url", "published_at", SYNONYMS])  # fmt: skip
             raise QueryError(
                 f"Không có trường {item.name!r}; các trường: {known}. Dấu hai chấm trong văn bản phải đặt trong ngoặc kép",
                 f"There is no field {item.name!r}; fields: {known}. A colon that belongs to the text must stand inside quotation marks",
@@ -474,6 +479,21 @@ class _Reader:
         if node is None:
             raise QueryError(f"Sau {item.name}: phải có giá trị", f"{item.name}: needs a value behind it", item.pos)
         return node
+
+    def _synonyms(self, item: tree.Item) -> Node:
+        """A word or phrase, or any other of one meaning."""
+        if not isinstance(item, tree.Word | tree.Phrase) or (isinstance(item, tree.Word) and re.search(r"[*?]", item.value)):
+            raise QueryError(
+                f'Sau {SYNONYMS}: phải là một từ hoặc một "cụm từ"', f'{SYNONYMS}: needs one word or one "phrase" behind it', item.pos
+            )
+        text = re.sub(r"\\(.)", r"\1", item.value[1:-1] if isinstance(item, tree.Phrase) else item.value)
+        node = self._text(text, DEFAULT_FIELDS, 0, item.pos)
+        if node is None:
+            raise QueryError(f"Sau {SYNONYMS}: phải có một từ", f"{SYNONYMS}: needs a word behind it", item.pos)
+        others = self._abbreviations.synonyms(analyse(text))
+        self._count(len(others), item.pos)
+        same: list[Node | None] = [Term(DEFAULT_FIELDS, words[0]) if len(words) == 1 else Phrase(DEFAULT_FIELDS, words) for words in others]
+        return _joined(Or, [node, *same]) or node
 
     def _word(self, item: tree.Word, field: str | None) -> Node | None:
         raw = item.value
@@ -510,7 +530,7 @@ class _Reader:
             )
         # Each piece is normalised by itself: the tone of an unfinished syllable cannot be placed anew.
         pieces = re.split(r"([*?])", word)
-        return Pattern(fields, "".join(piece if piece in ("*", "?", "") else forms(piece)[0] for piece in pieces))
+        return Pattern(fields, "".join(piece if piece in ("*", "?", "") else forms(piece)[0] for piece in pieces), position)
 
     def _phrase(self, item: tree.Phrase, field: str | None, slop: int) -> Node | None:
         text = re.sub(r"\\(.)", r"\1", item.value[1:-1])

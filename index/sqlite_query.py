@@ -104,7 +104,9 @@ class Compiler:
         words = [row[0] for row in rows if accented or not has_accents(row[0])]
         if len(rows) > MAX_PATTERN_WORDS:
             raise QueryError(
-                f"Quá nhiều từ khớp với {node.pattern!r}; hãy thêm chữ", f"Too many words match {node.pattern!r}; add some letters", None
+                f"Quá nhiều từ khớp với {node.pattern!r}; hãy thêm chữ",
+                f"Too many words match {node.pattern!r}; add some letters",
+                node.position,
             )
         if not words:
             return Sql("0")

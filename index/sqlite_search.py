@@ -24,7 +24,7 @@ from index.paging import Cursor, bad_cursor, differences, from_differences, is_n
 from index.query import Node, leaves, parse_query
 from index.ranking import as_of, order_of, recency_in_sql
 from index.sqlite_query import Compiler, Match, Sql, as_sql, behind, filter_conditions
-from index.suggestions import corrected, nearest_of, without_accents
+from index.suggestions import FEW, corrected, nearest_of, wider, without_accents
 
 _FTS_WEIGHTS = ", ".join(str(WEIGHTS[field]) for _ in ("x", "f") for field in TEXT_COLUMNS)
 _FACET_COLUMNS = "topics, sentiment, critical_of, places, source, kind"
@@ -95,7 +95,7 @@ class Reader:
             page, place = self._most_relevant(query, cursor, limit)
         hits = self._hits(page, request, query)
         facets = {} if not request.facets else self._story_facets() if grouped else self._facets(copies)
-        suggestions = self._suggestions(request) if not total else []
+        suggestions = self._suggestions(request, total) if total < FEW and not request.after else []
         following = write_cursor(request, Cursor(cursor.now, place)) if place is not None else None
         return SearchResult(total, (time.perf_counter() - began) * 1000, hits, facets, following, suggestions)
 
@@ -121,7 +121,10 @@ class Reader:
             for article, place in zip(articles, page, strict=True)
         ]  # fmt: skip
 
-    def _suggestions(self, request: SearchRequest) -> list[str]:
+    def _suggestions(self, request: SearchRequest, total: int) -> list[str]:
+        self._collect(parse_query(request.query, self._abbreviations), request.filters, fold=False)
+        found = self._connection.execute("SELECT count(*) FROM temp.hit").fetchone()[0]
+
         def nearest(token: str) -> str | None:
             if self._connection.execute("SELECT 1 FROM vocabulary WHERE term = ?", (token,)).fetchone():
                 return None
@@ -132,11 +135,12 @@ class Reader:
             return nearest_of(token, words)
 
         offered = []
-        for other in dict.fromkeys((without_accents(request.query), corrected(request.query, nearest))):
+        mended = [] if total else [without_accents(request.query), corrected(request.query, nearest)]
+        for other in dict.fromkeys([*mended, *wider(request.query, self._abbreviations)]):
             with suppress(QueryError):
                 if other != request.query:
                     self._collect(parse_query(other, self._abbreviations), request.filters, fold=False)
-                    if self._connection.execute("SELECT 1 FROM temp.hit LIMIT 1").fetchone():
+                    if self._connection.execute("SELECT count(*) FROM temp.hit").fetchone()[0] > found:
                         offered.append(other)
         return offered
 

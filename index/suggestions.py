@@ -1,13 +1,16 @@
-"""Other queries worth trying when nothing was found. They are offered, never applied."""
+"""Other queries worth trying when nothing was found, or little. They are offered, never applied."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
+from index.abbreviations import Abbreviations
 from index.analysis import analyse, strip_accents
 from index.query import fold_token
 
 _OPERATORS = ("AND", "OR", "NOT", "TO")
+MOST_WORDS = 12
 MIN_LENGTH = 3
 """Letters of a word that is worth correcting."""
 
@@ -19,6 +22,25 @@ def without_accents(query: str) -> str:
     'title:hoa AND Dong'
     """
     return strip_accents(query)
+
+
+FEW = 5
+"""Below so many results a wider query is offered beside them."""
+
+
+def wider(query: str, abbreviations: Abbreviations) -> list[str]:
+    """What finds more than `query`, when that is nothing but words: with their synonyms, and any of the words.
+
+    >>> from index.abbreviations import NONE
+    >>> wider("ngập lụt Quảng Ngãi", NONE), wider("ngập AND lụt", NONE)
+    (['ngập OR lụt OR Quảng OR Ngãi'], [])
+    """
+    words = query.split()
+    if any(word in _OPERATORS or not re.fullmatch(r"[\w.,/-]*\w", word) or word.startswith(("-", "/")) for word in words):
+        return []
+    same = abbreviations.with_synonyms(query)
+    offered = [same] if same != query else []
+    return [*offered, " OR ".join(words)] if 1 < len(words) <= MOST_WORDS else offered
 
 
 def corrected(query: str, nearest: Callable[[str], str | None]) -> str:

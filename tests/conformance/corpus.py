@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from diembao.article import Article
 
 
-def _place(code: str, name: str, province: str, level: str = "province") -> dict[str, Any]:
-    return {"code": code, "name": name, "level": level, "province": province}
+def _place(code: str, name: str, province: str, level: str = "province", former: Sequence[str] = ()) -> dict[str, Any]:
+    return {"code": code, "name": name, "level": level, "province": province, "former": list(former)}
 
 
 def _made(article_id: str, title: str, lead: str = "", body: str = "", **fields: Any) -> Article:
@@ -44,7 +45,11 @@ ARTICLES = [
         "flood-copy", "Lũ quét ở Lào Cai làm ba người chết", "Mưa lớn kéo dài gây lũ quét trong đêm.",
         "Theo báo Lào Cai, công an xã đã đưa 120 hộ dân đến nơi an toàn.",
         source="tinnhanh", topics=["environment"], sentiment="negative", published_at="2026-11-20T18:00:00Z", copy_of="flood", similarity=0.9,
-        places=[_place("10", "Tỉnh Lào Cai", "Lào Cai")], story_id="story-flood",
+        places=[
+            _place("15", "Tỉnh Lào Cai", "Lào Cai", former=["Tỉnh Lào Cai", "Tỉnh Yên Bái"]),
+            _place("04375", "Xã Mậu A", "Lào Cai", "ward", former=["Xã Châu Quế, Huyện Văn Yên"]),
+        ],
+        story_id="story-flood",
     ),
     _made(
         "flood-copy2", "Lũ quét ở Lào Cai: ba người chết, nhiều nhà sập", "", "Mưa lớn kéo dài gây lũ quét trong đêm ở Lào Cai.",

@@ -11,7 +11,7 @@ from index.abbreviations import Abbreviations
 from index.elasticsearch_engine import ElasticsearchEngine
 from index.sqlite_engine import SqliteEngine
 from tests.conformance.corpus import ARTICLES
-from tests.conformance.queries import ABBREVIATIONS
+from tests.conformance.queries import ABBREVIATIONS, SYNONYMS
 
 BOTH = ["sqlite", pytest.param("elasticsearch", marks=pytest.mark.elasticsearch)]
 
@@ -19,7 +19,7 @@ BOTH = ["sqlite", pytest.param("elasticsearch", marks=pytest.mark.elasticsearch)
 @pytest.fixture(scope="module", params=BOTH)
 def empty_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchEngine]:
     """An engine with nothing in it."""
-    abbreviations = Abbreviations(ABBREVIATIONS)
+    abbreviations = Abbreviations(ABBREVIATIONS, SYNONYMS)
     made: SearchEngine
     if request.param == "sqlite":
         made = SqliteEngine(tmp_path_factory.mktemp("engine") / "index.sqlite", abbreviations)

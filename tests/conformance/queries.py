@@ -19,6 +19,8 @@ ABBREVIATIONS = {
     "TP.HCM": ["thành phố hồ chí minh"],
 }  # fmt: skip
 
+SYNONYMS = [["Covid-19", "cúm", "SARS-CoV-2"], ["sạt lở", "lở đất", "quét dọn mặt bằng"], ["bệnh viện", "nhà thương"], ["lũ", "mùa lũ"]]
+
 CASES: list[tuple[str, set[str]]] = [
     # words, accents, capitals, forms of Unicode
     ("lũ", LU),
@@ -152,6 +154,20 @@ CASES: list[tuple[str, set[str]]] = [
     ('"UBND TP.HCM"', {"hcm"}),
     ('"UBND thành phố"', {"hcm-long"}),
     ("-UBND topic:urban", {"hanoi"}),
+    # synonyms: where they are asked for
+    ("syn:cúm", {"covid"}),
+    ('syn:"covid-19"', {"covid"}),
+    ("syn:covid-19", {"covid"}),
+    ('syn:"lở đất"', {"slop", "hanoi"}),
+    ('syn:"SẠT LỞ"', {"slop", "hanoi"}),
+    ('"lở đất"', {"slop"}),
+    ('syn:"nhà thương"', {"nfd"}),
+    ('"nhà thương"', set()),
+    ('syn:"nha thuong"', {"nfd"}),
+    ('syn:"nha thường"', set()),
+    ('lũ -syn:"sạt lở"', FLOOD | {"hoabinh-old"}),
+    ('(syn:"sạt lở" OR bệnh) topic:*', {"hanoi", "nfd"}),
+    ("syn:họp", {"danang-noi", "hcm-long", "hdnd"}),
     # wildcards
     ("bệnh*", {"nfd"}),
     ("bện*", {"nfd"}),
@@ -214,6 +230,12 @@ CASES: list[tuple[str, set[str]]] = [
     ('place:"Tháp Tiền"', set()),
     ("-place:* topic:health", {"covid", "covid-apart"}),
     ("lead:*", {"flood", "flood-copy", "hanoi", "danang", "hcm", "ca"}),
+    # places under their old and new names
+    ('place:"Lào Cai"', {"flood", "flood-copy"}),
+    ('place:"Yên Bái"', {"flood-copy"}),
+    ('place:"tinh yen bai"', {"flood-copy"}),
+    ('place:"Văn Yên"', set()),
+    ('place:"Xã Châu Quế"', {"flood-copy"}),
     # dates: whole days of Vietnam's time
     ("published_at:2026-11-20", {"flood", "midnight"}),
     ("published_at:20/11/2026", {"flood", "midnight"}),

@@ -72,6 +72,10 @@ FILTERS: list[tuple[Filters, set[str]]] = [
     (Filters(places=("82",)), {"tiengiang"}),
     (Filters(places=("Tỉnh Hòa Bình",)), {"hoabinh-old", "hoabinh-new"}),
     (Filters(places=("Tháp",)), set()),
+    (Filters(places=("Tiền Giang",)), {"tiengiang"}),
+    (Filters(places=("tinh yen bai",)), {"flood-copy"}),
+    (Filters(places=("Yên Bái",)), {"flood-copy"}),
+    (Filters(places=("Mậu A",)), set()),  # a commune may be called like a province that it is not in
     (Filters(sources=("tuoitre", "skds")), {"hcm", "hcm-long", "covid", "covid-apart"}),
     (Filters(story_id="story-flood"), {"flood", "flood-copy", "flood-copy2"}),
     (Filters(copy_of="flood"), {"flood-copy", "flood-copy2"}),
@@ -172,6 +176,16 @@ def test_a_slip_of_the_finger_is_offered_mended_and_not_mended_silently(engine: 
     assert result.total == 0
     assert offered in result.suggestions
     assert engine.search(SearchRequest(offered)).total > 0
+
+
+def test_where_little_is_found_what_finds_more_is_offered(engine: SearchEngine) -> None:
+    result = engine.search(SearchRequest("nhà thương quá tải"))
+    assert result.total == 0
+    assert 'syn:"nhà thương" quá tải' in result.suggestions
+    assert "nhà OR thương OR quá OR tải" in result.suggestions
+    few = engine.search(SearchRequest("sạt lở"))
+    assert (few.total, few.suggestions) == (1, ['syn:"sạt lở"'])  # "sạt OR lở" finds no more than that
+    assert engine.search(SearchRequest('"sạt lở"')).suggestions == []  # only plain words are widened
 
 
 def test_nothing_is_offered_where_nothing_is_near(engine: SearchEngine) -> None:

@@ -48,3 +48,20 @@ def test_a_wrong_list_is_one_readable_error(tmp_path: Path, content: str) -> Non
 def test_a_phrase_of_many_abbreviations_is_refused() -> None:
     with pytest.raises(QueryError, match="abbreviations"):
         parse_query('"' + "UBND CA TP " * 5 + '"', read_abbreviations(SHIPPED))
+
+
+def test_the_shipped_synonyms_are_read(tmp_path: Path) -> None:
+    known = read_abbreviations(tmp_path / "none.toml", SHIPPED.with_name("synonyms.toml"))
+    assert ("vắc", "xin") in known.synonyms(analyse("vaccine"))
+    assert known.synonyms(analyse("vac xin")) == known.synonyms(analyse("vắc xin"))
+    assert known.synonyms(analyse("váccine")) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["groups = 1", 'groups = [["a"]]', 'groups = [["a", "!"]]', "groups = [[1, 2]]", "[other]", "groups = [", "\x00"]
+)
+def test_a_wrong_file_of_synonyms_is_one_clear_error(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "synonyms.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match="synonyms.toml"):
+        read_abbreviations(tmp_path / "none.toml", file)

@@ -35,7 +35,7 @@ def test_pages_name_exactly_the_texts_that_exist() -> None:
     named = set(re.findall(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""", source)) & read_texts().keys()
     called = set(re.findall(r"""\bt\(["']([a-z_.]+)["'][,)]""", source)) | set(re.findall(r"""\btexts?\(["']([a-z_.]+)["'][,)]""", source))
     assert called <= read_texts().keys()
-    composed = {f"field.{name}" for name in (*FILTERS, "q", "from", "to", "story", "sort", "copies", "after")}
+    composed = {f"field.{name}" for name in (*FILTERS, "q", "from", "to", "story", "sort", "copies", "group", "after")}
     composed |= {f"chart.title.{interval}" for interval in ("hour", "day", "week", "month")}
     composed |= {f"sort.{order}" for order in ("relevance", "time")} | {"alert.open", "alert.closed"}
     composed |= {f"corrected.{field}" for field in FIELDS}
