@@ -528,6 +528,8 @@ class _Reader:
             raise QueryError(
                 "Dấu * hoặc ? trong từ chỉ dùng với chữ và số", "A wildcard inside a word goes with letters and digits only", position
             )
+        if re.match(r"[^*?]?\*", word):
+            raise QueryError("Trước dấu * trong từ phải có ít nhất hai chữ", "A * inside a word needs two letters before it", position)
         # Each piece is normalised by itself: the tone of an unfinished syllable cannot be placed anew.
         pieces = re.split(r"([*?])", word)
         return Pattern(fields, "".join(piece if piece in ("*", "?", "") else forms(piece)[0] for piece in pieces), position)
