@@ -21,7 +21,8 @@ COLUMNS = (
 """Columns of a table, in order."""
 _EXCEL_CELL = 32_767
 _EXCEL_ROWS = 1_048_575
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a spreadsheet may take for the beginning of a formula, also in East Asian width."""
 
 
 def row_of(article: Article) -> list[str]:
