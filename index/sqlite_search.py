@@ -192,9 +192,11 @@ class Reader:
         """How many groups have an article with each value: of a folded group also what only its copies have."""
         counts: dict[str, Counter[str]] = defaultdict(Counter)
         rows = self._connection.execute(f"SELECT {_FACET_COLUMNS} FROM temp.hit JOIN article USING (number)")  # noqa: S608 - our names
-        for values, count in Counter(rows).items():
-            for name, value in _values(values):
-                counts[name][value] += count
+        # Column by column: few values are distinct there, so little is left to do outside of SQLite and Counter.
+        for name, column in zip(FACETS, zip(*rows, strict=True), strict=False):
+            for values, count in Counter(column).items():
+                for value in _parts(name, values):
+                    counts[name][value] += count
         involved = [number for group in folded for number in (group.kept, *group.surplus)]
         known = {
             row[0]: row[1:]
@@ -214,9 +216,14 @@ class Reader:
     def _story_facets(self) -> dict[str, list[FacetCount]]:
         stories: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         rows = self._connection.execute(f"SELECT subject, {_FACET_COLUMNS} FROM temp.hit JOIN article USING (number)")  # noqa: S608
-        for subject, *values in rows:
-            for name, value in _values(values):
-                stories[name][value].add(subject)
+        subjects, *columns = [*zip(*rows, strict=True)] or [()]
+        for name, column in zip(FACETS, columns, strict=False):
+            together: dict[str, set[str]] = defaultdict(set)
+            for values, subject in zip(column, subjects, strict=True):
+                together[values].add(subject)
+            for values, found in together.items():
+                for value in _parts(name, values):
+                    stories[name][value] |= found
         return _sorted({name: Counter({value: len(found) for value, found in values.items()}) for name, values in stories.items()})
 
     # -- pages --------------------------------------------------------------------------------------------------------------------
@@ -414,10 +421,16 @@ def _less(published: int | None) -> float:
 
 def _values(row: Sequence[str]) -> Iterable[tuple[str, str]]:
     """(facet, value) of the columns of one article."""
-    for name, value in zip(FACETS, row, strict=True):
-        for part in value.split("\n") if name in ("topic", "place") else (value,):
-            if part:
-                yield name, part
+    for name, values in zip(FACETS, row, strict=True):
+        for value in _parts(name, values):
+            yield name, value
+
+
+def _parts(name: str, values: str) -> Iterable[str]:
+    """The values of one column of one article."""
+    if name in ("topic", "place"):
+        return [value for value in values.split("\n") if value]
+    return (values,) if values else ()
 
 
 def _sorted(counts: dict[str, Counter[str]]) -> dict[str, list[FacetCount]]:
