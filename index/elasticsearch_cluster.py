@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from elastic_transport import ConnectionError as TransportConnectionError
 from elastic_transport import ConnectionTimeout, TransportError
-from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch, UnsupportedProductError
+from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch, NotFoundError, UnsupportedProductError
 
 from diembao.errors import ConfigError, EngineError, EngineUnusableError
 from index.elasticsearch_mapping import SCHEMA_VERSION, index_pattern, read_alias, write_alias
@@ -155,8 +155,22 @@ class Cluster:
         return None
 
     def abandon(self, layout: Layout) -> None:
-        """Take away what an interrupted rebuild left: its unfinished indices, and its hold on writing."""
-        if layout.building:
+        """Take away what an interrupted rebuild left: its unfinished indices, and its hold on writing.
+
+        `layout` may be of a moment ago: an index that has come into use meanwhile is never taken away, because the request
+        that claims it demands that it still is being built, as the exchange does; nor is the hold on writing lifted then.
+        """
+        actions: list[dict[str, Any]] = []
+        for name in layout.building:
+            actions += [
+                {"remove": {"index": name, "alias": self.building_alias, "must_exist": True}},
+                {"add": {"index": name, "alias": self.leaving_alias}},
+            ]
+        if actions:
+            try:
+                self.client.indices.update_aliases(actions=actions)
+            except NotFoundError:
+                return
             self.client.indices.delete(index=list(layout.building), ignore_unavailable=True)
         if layout.read:
             self.client.indices.put_settings(index=list(layout.read), settings={"index.blocks.write": None})

@@ -265,11 +265,10 @@ class Rebuild:
         """The new indices take the place of the old ones, in one step of the cluster."""
         names = [pair.new for pair in self._pairs.values()]
         self.client.indices.refresh(index=names)
-        self.client.indices.put_mapping(index=names, meta=MAPPING["_meta"])
         actions: list[dict[str, Any]] = []
         for number, name in enumerate(names, start=1):
             actions += [
-                {"remove": {"index": name, "alias": self.cluster.building_alias}},
+                {"remove": {"index": name, "alias": self.cluster.building_alias, "must_exist": True}},
                 {"add": {"index": name, "alias": self.cluster.read_alias}},
                 {"add": {"index": name, "alias": self.cluster.write_alias, "is_write_index": number == len(names)}},
             ]
@@ -280,6 +279,8 @@ class Rebuild:
                 {"add": {"index": pair.old, "alias": self.cluster.leaving_alias}},
             ]
         self.client.indices.update_aliases(actions=actions)
+        # Behind the exchange: without its sign of life an index that is being built counts as left behind.
+        self.client.indices.put_mapping(index=names, meta=MAPPING["_meta"])
         if self.life_cycle.managed():
             self.client.indices.put_settings(index=names[-1], settings={"index.lifecycle.indexing_complete": False})
 

@@ -258,8 +258,9 @@ class BulkWriter:
         reason = error.get("reason", "") if isinstance(error, dict) else str(error)
         if kind == "cluster_block_exception":
             if layout is not None and layout.building and FLOODED not in reason:
-                if self._cluster.rebuilder(layout.building) is None:
-                    self._cluster.abandon(layout)  # it was killed
+                now = self._cluster.layout()
+                if now.building and self._cluster.rebuilder(now.building) is None:
+                    self._cluster.abandon(now)  # it was killed
                 return _AGAIN  # else a rebuild is about to exchange the indices
             if layout is not None and self._cluster.layout() != layout:
                 return _AGAIN

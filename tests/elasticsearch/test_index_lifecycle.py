@@ -20,9 +20,9 @@ from diembao.article import Article
 from diembao.engine import SearchRequest
 from diembao.errors import EngineError
 from index.elasticsearch_engine import ElasticsearchEngine
-from index.elasticsearch_mapping import ROLLOVER, template
+from index.elasticsearch_mapping import ROLLOVER, document_of, template
 from index.elasticsearch_rebuild import Rebuild
-from index.elasticsearch_writing import Patience
+from index.elasticsearch_writing import BulkWriter, Item, Patience, encode
 from tests.elasticsearch.life_cycle_proxy import LifeCycleProxy
 
 pytestmark = pytest.mark.elasticsearch
@@ -263,6 +263,40 @@ def test_a_rebuild_killed_at_any_moment_under_load_loses_nothing(engine: Elastic
         found = [article.id for article in engine.scan()]
         assert len(found) == len(set(found)) == number
     assert engine.rebuild() == number
+
+
+@pytest.mark.parametrize("knew", ["before", "while it was built"])
+def test_a_writer_that_knows_only_the_indices_of_before_the_exchange_goes_on_in_the_new_ones(
+    engine: ElasticsearchEngine, knew: str
+) -> None:
+    engine.upsert(some(50))
+    before = engine.cluster.layout()
+    rebuild = Rebuild(engine.cluster, engine.life_cycle, Patience())
+    rebuild._carry_over()
+    during = engine.cluster.layout()
+    rebuild._block()
+    rebuild._carry_over_exactly()
+    rebuild._exchange()
+    writer = BulkWriter(engine.cluster, Patience(busy=30))
+    writer._known = (time.monotonic() + 3600, before if knew == "before" else during)
+    assert writer.write([Item("a00050", encode(document_of(some(1, 50)[0], 1))), Item("a00001", None)]) == {}
+    engine.cluster.abandon(during)
+    engine.client.indices.refresh(index=engine.read_alias)
+    assert {article.id for article in engine.scan()} == {article.id for article in some(51)} - {"a00001"}
+    assert engine.cluster.layout().read == during.building
+
+
+def test_a_rebuild_that_somebody_took_for_dead_changes_nothing(engine: ElasticsearchEngine) -> None:
+    engine.upsert(some(50))
+    rebuild = Rebuild(engine.cluster, engine.life_cycle, Patience())
+    rebuild._carry_over()
+    rebuild._block()
+    rebuild._carry_over_exactly()
+    engine.cluster.abandon(engine.cluster.layout())
+    assert engine.upsert(some(1, 50)) == {}
+    with pytest.raises(ApiError):
+        rebuild._exchange()
+    assert {article.id for article in engine.scan()} == {article.id for article in some(51)}
 
 
 def test_a_second_rebuild_waits_for_the_first(engine: ElasticsearchEngine, address: str) -> None:
