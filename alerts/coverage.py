@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -25,6 +26,8 @@ OUTAGE = 12.0
 _PAGE = 500
 
 _ALL = Filters()
+
+Worked = TypeVar("Worked")
 
 Said = Callable[[Article], Sequence[str]]
 
@@ -66,6 +69,14 @@ class Coverage:
         self._articles: dict[tuple[str, Filters], tuple[Article, ...]] = {}
         self._sources: dict[tuple[str, Filters], dict[str, int]] = {}
         self._outages: tuple[datetime, frozenset[datetime]] | None = None
+        self._collecting_since: dict[datetime, datetime] = {}
+        self._kept: dict[Hashable, Any] = {}
+
+    def keep(self, key: Hashable, work_out: Callable[[], Worked]) -> Worked:
+        """What `work_out` gives, worked out once for each `key`: rules that ask the same question share the answer."""
+        if key not in self._kept:
+            self._kept[key] = work_out()
+        return cast(Worked, self._kept[key])
 
     def first_day(self, since: datetime) -> datetime:
         """Beginning of the day of `since` in Vietnam."""
@@ -108,6 +119,11 @@ class Coverage:
 
         A single old article does not count: of the week that begins with the day, three days must have articles, or all that there are.
         """
+        if begin not in self._collecting_since:
+            self._collecting_since[begin] = self._first_regular_day(begin)
+        return self._collecting_since[begin]
+
+    def _first_regular_day(self, begin: datetime) -> datetime:
         hours = self.hours("", _ALL, begin, fold=False)
         filled: dict[datetime, bool] = {}
         for bucket in hours:

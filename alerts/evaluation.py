@@ -44,7 +44,11 @@ def evaluate(
     coverage = Coverage(engine, now, taxonomy, None if state is None else read_collecting(state))
     found: dict[str, list[Alert]] = {}
     # Who reads furthest back goes first: what others want of the same series is then a part of it.
-    for rule in sorted(rules, key=lambda rule: rule.reach + rule.recent, reverse=True):
+    ordered = sorted(rules, key=lambda rule: rule.reach + rule.recent, reverse=True)
+    for name, kind in kinds().items():
+        if hasattr(kind, "prepare"):
+            kind.prepare([rule for rule in ordered if rule.kind == name], coverage, now - kind.MODEL.recent)
+    for rule in ordered:
         try:
             found[rule.name] = _alerts(rule, coverage, now - rule.recent)
         except QueryError as error:

@@ -19,7 +19,10 @@ from diembao.errors import ConfigError, UsageError
 
 @cache
 def kinds() -> dict[str, ModuleType]:
-    """The kinds of rule by name: the modules of `alerts/rules/`, each with a MODEL and an `evaluate(rule, coverage, since)`."""
+    """The kinds of rule by name: the modules of `alerts/rules/`, each with a MODEL and an `evaluate(rule, coverage, since)`.
+
+    A kind may also have `prepare(rules, coverage, since)`, which works out for all rules of the kind what is cheaper together.
+    """
     names = sorted(module.name for module in pkgutil.iter_modules(alerts.rules.__path__))
     return {name: importlib.import_module(f"alerts.rules.{name}") for name in names}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -58,7 +59,9 @@ def evaluate(rule: NegativeShare, coverage: Coverage, since: datetime) -> list[A
     found = []
     for series in watched:
         hours = coverage.hours(series.query, series.filters, begin, fold=not rule.copies)
-        for first, last, is_open, share, probability in shares(rule, hours, len(watched), since):
+        # What the answer depends on: everything of the rule but how it is called.
+        same = rule.model_copy(update={"name": "same", "label": ""}), series.query, series.filters, begin, since
+        for first, last, is_open, share, probability in coverage.keep(same, partial(shares, rule, hours, len(watched), since)):
             start, end = hours[first].start, min(hours[last].start + HOUR, coverage.now)
             total = sum(bucket.total for bucket in hours[first : last + 1])
             negative = sum(bucket.negative for bucket in hours[first : last + 1])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -19,10 +21,13 @@ from alerts.wording import count_words, hours_between, number
 from diembao.alert import Alert, SeriesPoint
 from diembao.clock import VIETNAM
 from diembao.engine import CountBucket, Filters, Unit
+from diembao.errors import QueryError
 
 _HOURS_A_YEAR = 8766.0
 _CHART_HOURS = 6
 _CHART_BARS = 28
+_CALM_ROWS = 6
+"""So many calm hours end an alert (alerts/statistics.py)."""
 
 
 class NegativeSpike(Rule):
@@ -88,6 +93,34 @@ class Finding:
     points: tuple[SeriesPoint, ...]
 
 
+_AT_ONCE = 64
+"""Series that one detector judges together: bounds the memory."""
+
+
+def prepare(rules: Sequence[NegativeSpike], coverage: Coverage, since: datetime) -> None:
+    """Judge the series of all `rules` together where they ask alike: many series at once cost little more than one."""
+    groups: dict[tuple[datetime, float, int, int], dict[_Question, list[CountBucket]]] = {}
+    for rule in rules:
+        watched = series_of(rule, rule.by, coverage.taxonomy)
+        begin = _begin(rule, coverage, since)
+        for series in watched:
+            question = _question(rule, series, series.filters, begin, len(watched))
+            try:
+                buckets = _buckets(rule, series, series.filters, coverage, begin)
+            except QueryError:
+                break  # the evaluation of this rule tells it
+            known = _known(buckets, coverage.outages(begin))
+            if len(buckets) >= 2 and not _must_be_calm(_negative(buckets), known, _row(buckets, since), question.longest, question.minimum):
+                groups.setdefault((begin, question.budget, question.minimum, question.longest), {})[question] = buckets
+    for (begin, *_), asked in groups.items():
+        every = list(asked.items())
+        for first in range(0, len(every), _AT_ONCE):
+            some = every[first : first + _AT_ONCE]
+            judged = _judge(some[0][0], [buckets for _, buckets in some], coverage.outages(begin))
+            for column, (question, _) in enumerate(some):
+                coverage.keep(question, partial(_column, judged, column))
+
+
 def evaluate(rule: NegativeSpike, coverage: Coverage, since: datetime) -> list[Alert]:
     """The jumps that were open at any time in [since, now).
 
@@ -95,18 +128,51 @@ def evaluate(rule: NegativeSpike, coverage: Coverage, since: datetime) -> list[A
     (broken, or new) is their return and no jump.
     """
     watched = series_of(rule, rule.by, coverage.taxonomy)
-    begin = coverage.first_day(min(coverage.now - rule.reach, since - timedelta(days=30)))
-    begin = coverage.collecting_since(begin)
-    outages = coverage.outages(begin)
+    begin = _begin(rule, coverage, since)
     found: list[Alert] = []
     for series in watched:
-        buckets = _buckets(rule, series, series.filters, coverage, begin)
-        for finding in jumps(rule, buckets, len(watched), since, outages):
+        for finding in _jumps_in(rule, series, series.filters, coverage, begin, len(watched), since):
             returned = coverage.newcomers(finding.start, min(finding.end, coverage.now), begin)
-            if returned and not _stands(rule, series, coverage, begin, finding, returned, len(watched), outages):
+            if returned and not _stands(rule, series, coverage, begin, finding, returned, len(watched)):
                 continue
             found.append(_alert(rule, series, finding, coverage))
     return found
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What the detector's answer depends on."""
+
+    query: str
+    filters: Filters
+    unit: Unit
+    copies: bool
+    begin: datetime
+    budget: float
+    minimum: int
+    longest: int
+
+
+def _question(rule: NegativeSpike, series: WatchedSeries, filters: Filters, begin: datetime, count: int) -> _Question:
+    budget = rule.false_alerts_per_year / max(count, 1)
+    return _Question(series.query, filters, rule.unit, rule.copies, begin, budget, rule.minimum, int(rule.window / HOUR))
+
+
+def _begin(rule: NegativeSpike, coverage: Coverage, since: datetime) -> datetime:
+    return coverage.collecting_since(coverage.first_day(min(coverage.now - rule.reach, since - timedelta(days=30))))
+
+
+def _jumps_in(
+    rule: NegativeSpike, series: WatchedSeries, filters: Filters, coverage: Coverage, begin: datetime, count: int, since: datetime
+) -> list[Finding]:
+    question = _question(rule, series, filters, begin, count)
+    outages = coverage.outages(begin)
+    buckets = _buckets(rule, series, filters, coverage, begin)
+
+    def judge() -> Judgement:
+        return coverage.keep(question, lambda: _judge(question, [buckets], outages))
+
+    return _findings(buckets, question, since, outages, judge)
 
 
 def _buckets(rule: NegativeSpike, series: WatchedSeries, filters: Filters, coverage: Coverage, begin: datetime) -> list[CountBucket]:
@@ -116,21 +182,13 @@ def _buckets(rule: NegativeSpike, series: WatchedSeries, filters: Filters, cover
 
 
 def _stands(
-    rule: NegativeSpike,
-    series: WatchedSeries,
-    coverage: Coverage,
-    begin: datetime,
-    finding: Finding,
-    returned: frozenset[str],
-    count: int,
-    outages: frozenset[datetime],
+    rule: NegativeSpike, series: WatchedSeries, coverage: Coverage, begin: datetime, finding: Finding, returned: frozenset[str], count: int
 ) -> bool:
     """Whether the jump is one without what the returned sources say."""
     others = tuple(sorted(set(coverage.sources(begin, coverage.now)) - returned))
     if not others:
         return True
-    buckets = _buckets(rule, series, replace(series.filters, sources=others), coverage, begin)
-    again = jumps(rule, buckets, count, finding.start, outages)
+    again = _jumps_in(rule, series, replace(series.filters, sources=others), coverage, begin, count, finding.start)
     return any(one.start < finding.end and finding.start < one.end for one in again)
 
 
@@ -176,23 +234,71 @@ def jumps(
         since: only jumps that were still open at this moment (aware UTC); None: all.
         missing: hours in which nothing was collected; they are neither judged nor learned from.
     """
+    if not buckets:
+        return []
+    question = _question(rule, WatchedSeries("", "", "", rule.filters), rule.filters, buckets[0].start, series)
+    return _findings(buckets, question, since, missing, lambda: _judge(question, [buckets], missing))
+
+
+def _judge(question: _Question, many: Sequence[list[CountBucket]], missing: frozenset[datetime]) -> Judgement:
+    """Judge several series of the same hours by one detector."""
+    starts: Integers = np.array([_local_seconds(bucket.start) for bucket in many[0]], np.int64)
+    values = np.stack([_negative(buckets) for buckets in many], axis=1)
+    values[~_known(many[0], missing)] = np.nan
+    detector = Detector(3600, len(many), question.budget, minimum=question.minimum, longest=question.longest)
+    return detector.update(starts, values)
+
+
+def _column(judged: Judgement, column: int) -> Judgement:
+    return Judgement(**{field.name: getattr(judged, field.name)[:, column : column + 1] for field in fields(judged)})
+
+
+def _findings(
+    buckets: list[CountBucket], question: _Question, since: datetime | None, missing: frozenset[datetime], judge: Callable[[], Judgement]
+) -> list[Finding]:
     if len(buckets) < 2:
         return []
-    counts = np.array([bucket.negative for bucket in buckets], float)
-    starts: Integers = np.array([_local_seconds(bucket.start) for bucket in buckets], np.int64)
-    longest = int(rule.window / HOUR)
-    detector = Detector(3600, 1, rule.false_alerts_per_year / max(series, 1), minimum=rule.minimum, longest=longest)
-    known = np.array([bucket.start not in missing for bucket in buckets])
-    judged = detector.update(starts, np.where(known, counts, np.nan)[:, None])
+    counts = _negative(buckets)
+    known = _known(buckets, missing)
+    if since is not None and _must_be_calm(counts, known, _row(buckets, since), question.longest, question.minimum):
+        return []
+    judged = judge()
     findings = []
-    begins = np.flatnonzero(judged.alert[:, 0])
-    for begin in begins.tolist():
+    for begin in np.flatnonzero(judged.alert[:, 0]).tolist():
         closed = np.flatnonzero(~judged.open[begin:, 0])
         end = begin + int(closed[0]) if len(closed) else len(buckets)
         if since is not None and buckets[end - 1].start + HOUR <= since:
             continue
+        if judged.window_observed[begin, 0] <= judged.window_expected[begin, 0]:
+            continue  # of large volumes the detector tells a fall too
         findings.append(_finding(buckets, counts, judged, begin, end, end == len(buckets)))
     return findings
+
+
+def _negative(buckets: Sequence[CountBucket]) -> np.ndarray:
+    return np.fromiter((bucket.negative for bucket in buckets), float, len(buckets))
+
+
+def _known(buckets: Sequence[CountBucket], missing: frozenset[datetime]) -> np.ndarray:
+    return np.fromiter((bucket.start not in missing for bucket in buckets), bool, len(buckets))
+
+
+def _row(buckets: Sequence[CountBucket], moment: datetime) -> int:
+    return int((moment - buckets[0].start) / HOUR)
+
+
+def _must_be_calm(counts: np.ndarray, known: np.ndarray, first: int, longest: int, minimum: int) -> bool:
+    """Whether no window that ends in the row `first` or later can be an alert, and none that began before can still be open there.
+
+    A window with fewer than `minimum` is calm by the detector's definition, and so many calm rows end an alert. Most series of most
+    rules are like that most of the time, and learning their past would be in vain.
+    """
+    before = np.flatnonzero(known[: max(first, 0)])
+    if len(before) < _CALM_ROWS:
+        return False
+    sums = np.concatenate([[0.0], np.cumsum(np.where(known, counts, 0.0))])
+    ends = np.arange(int(before[-_CALM_ROWS]), len(counts)) + 1
+    return bool((sums[ends] - sums[np.maximum(ends - longest, 0)]).max() < minimum)
 
 
 def _finding(buckets: list[CountBucket], counts: np.ndarray, judged: Judgement, begin: int, end: int, is_open: bool) -> Finding:

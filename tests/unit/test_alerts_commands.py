@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from alerts.grading import grade, ticket_for
 from cli.alerting import alerts, digest
+from diembao.alert import Alert
 from diembao.clock import utc_now
 from diembao.errors import ConfigError, DeliveryError, UsageError
 from diembao.settings import PROJECT, Settings
+from diembao.state import State
 from index import open_engine
 from tests.mail.landscape import polluted_river, quiet_weeks
 
@@ -58,6 +61,39 @@ def test_evaluate_logs_and_keeps_the_mail_when_the_server_is_away(settings: Sett
     listed = json.loads(run(settings, "alerts", "list", "--json").stdout)
     assert [rule["name"] for rule in listed["rules"]] == ["negative-by-field"]
     assert [alert["state"] for alert in listed["alerts"]] == ["open"]
+
+
+def test_a_broken_query_is_one_line_and_the_other_rules_are_evaluated(settings: Settings) -> None:
+    (settings.alerts_folder / "broken.toml").write_text('kind = "new_match"\nquery = "(sông"', encoding="utf-8")
+    result = run(settings, "alerts", "evaluate", "--json")
+    assert [alert["series"] for alert in json.loads(result.stdout)["alerts"]] == ["environment"]
+    assert isinstance(result.exception, ConfigError)
+    assert "rule broken was not evaluated" in str(result.exception)
+    assert "\n" not in str(result.exception)
+
+
+def test_an_open_alert_stays_open_while_its_rule_is_broken(settings: Settings) -> None:
+    run(settings, "alerts", "evaluate")
+    path = settings.alerts_folder / "negative-by-field.toml"
+    path.write_text(path.read_text(encoding="utf-8") + '\nquery = "(sông"\n', encoding="utf-8")
+    assert isinstance(run(settings, "alerts", "evaluate").exception, ConfigError)
+    assert [alert["state"] for alert in json.loads(run(settings, "alerts", "list", "--json").stdout)["alerts"]] == ["open"]
+
+
+def test_the_list_tells_how_a_rule_was_graded(settings: Settings) -> None:
+    run(settings, "alerts", "evaluate")
+    [logged] = json.loads(run(settings, "alerts", "list", "--json").stdout)["alerts"]
+    state = State(settings.database)
+    for number in range(5):
+        ticket = ticket_for(Alert.model_validate(logged), f"p{number}@example.vn", utc_now())
+        grade(state, ticket, "useful" if number == 0 else "noise", utc_now())
+    state.close()
+    [rule] = json.loads(run(settings, "alerts", "list", "--json").stdout)["rules"]
+    graded = rule["graded"]
+    assert (graded["useful"], graded["noise"], graded["precision"]) == (1, 4, 0.2)
+    assert sum(sum(week) for week in graded["weeks"].values()) == 5
+    assert graded["proposal"]
+    assert "1/5 hữu ích" in run(settings, "alerts", "list").stdout
 
 
 def test_try_tells_how_often_and_on_what(settings: Settings) -> None:
