@@ -207,10 +207,12 @@ class Reader:
         }
         for group in folded:
             shown = known[group.kept]
-            rest = [known[number] for number in group.surplus if known[number] != shown]
-            if rest:
-                for name, value in {entry for values in rest for entry in _values(values)}.difference(_values(shown)):
-                    counts[name][value] += 1
+            rest = [known[number] for number in group.surplus]
+            for place, name in enumerate(FACETS):
+                others = {values[place] for values in rest if values[place] != shown[place]}
+                if others:
+                    for value in {value for values in others for value in _parts(name, values)}.difference(_parts(name, shown[place])):
+                        counts[name][value] += 1
         return _sorted(counts)
 
     def _story_facets(self) -> dict[str, list[FacetCount]]:
@@ -269,17 +271,18 @@ class Reader:
         """The first article of each of the next stories, and the place behind them."""
         shown = self._shown(cursor)
         keys = self._scores(query, cursor.now) if order_of(request, query) == "relevance" else {}
-        first: dict[str, _Place] = {}
+        first: dict[str, tuple[float, float, str, int]] = {}
         rows = self._connection.execute("SELECT number, subject, published, id FROM temp.hit JOIN article USING (number)")
         for number, subject, published, article_id in rows:
-            place = _Place(keys.get(number, 0.0), _less(published), article_id, number)
-            if subject not in first or place.order < first[subject].order:
+            place = (keys.get(number, 0.0), _less(published), article_id, number)
+            known = first.get(subject)
+            if known is None or place < known:
                 first[subject] = place
         for (subject,) in self._connection.execute(
             "SELECT DISTINCT subject FROM article WHERE number IN (SELECT value FROM json_each(?))", (json.dumps(shown),)
         ):
             first.pop(subject, None)
-        page = heapq.nsmallest(limit, first.values(), key=lambda place: place.order)
+        page = [_Place(*place) for place in heapq.nsmallest(limit, first.values())]
         return page, self._place_behind(shown, page) if len(first) > len(page) > 0 else None
 
     def _placed(self, keys: dict[int, float]) -> list[_Place]:
@@ -417,13 +420,6 @@ def _time_place(place: object) -> tuple[int | None, str]:
 
 def _less(published: int | None) -> float:
     return float("inf") if published is None else -published
-
-
-def _values(row: Sequence[str]) -> Iterable[tuple[str, str]]:
-    """(facet, value) of the columns of one article."""
-    for name, values in zip(FACETS, row, strict=True):
-        for value in _parts(name, values):
-            yield name, value
 
 
 def _parts(name: str, values: str) -> Iterable[str]:
