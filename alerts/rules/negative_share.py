@@ -19,11 +19,12 @@ from alerts.wording import number
 from diembao.alert import Alert
 from diembao.engine import CountBucket
 
-_TESTS_A_WINDOW = 8.0
+_TESTS_A_WINDOW = 3.0
 """Overlapping windows, looked at each hour, surprise by chance as often as so many separate ones in the length of one window."""
 _CALM = 0.05
 _LEAST_SPREAD, _PRIOR_SPREAD, _PRIOR_WINDOWS = 0.005, 0.03, 10.0
 _LEARNED_WINDOWS = 7
+_CLIP = 6.0
 
 
 class NegativeShare(Rule):
@@ -166,7 +167,10 @@ def _usual(n: NDArray[np.float64], k: NDArray[np.float64], last: int, width: int
     mean = float((negatives.sum() + 1.0) / (totals.sum() + 5.0))
     counted = totals >= 2
     # Moments of the beta-binomial: E (k - n p)² = n p (1 - p) (1 + (n - 1) spread).
-    deviation = (negatives - totals * mean)[counted] ** 2 - (totals * mean * (1 - mean))[counted]
+    independent = (totals * mean * (1 - mean))[counted]
+    # What was an alert itself, or nearly, must not teach that such days are usual.
+    widest = _CLIP * independent * (1.0 + (totals[counted] - 1.0) * _PRIOR_SPREAD)
+    deviation = np.minimum((negatives - totals * mean)[counted] ** 2, widest) - independent
     scale = (totals * (totals - 1) * mean * (1 - mean))[counted]
     weight = scale.sum() / max(float(scale.mean()), 1e-9) if counted.any() else 0.0
     learned = float(deviation.sum() / scale.sum()) if scale.sum() > 0 else _PRIOR_SPREAD

@@ -52,21 +52,26 @@ def evaluate(rule: SilentSource, coverage: Coverage, since: datetime) -> list[Al
     """
     filters = rule.filters
     begin = coverage.collecting_since(coverage.first_day(since - rule.reach))
-    steady = {source for source, count in coverage.sources(begin, coverage.now, rule.query, filters).items() if count >= rule.minimum}
-    if rule.sources:
-        steady &= set(rule.sources)
     outages = coverage.outages(begin)
-    suspects = steady
+
+    def hours_of(source: str) -> list[CountBucket]:
+        return coverage.hours(rule.query, replace(filters, sources=(source,)), begin, fold=False)
+
     if coverage.now - since <= rule.recent:
-        heard = coverage.sources(coverage.now - timedelta(hours=rule.quiet_hours), coverage.now, rule.query, filters)
-        suspects = steady - set(heard)
-        failed = not coverage.has_collected or (len(steady) >= 3 and len(suspects) > len(steady) / 2)
-        if failed:
-            return [_not_collected(rule, coverage, len(suspects), len(steady))] if suspects or not coverage.has_collected else []
+        heard = set(coverage.sources(coverage.now - timedelta(hours=rule.quiet_hours), coverage.now, rule.query, filters))
+        # Who is asked is known from the crawler; to count everybody over the whole past would be the dearest question of all.
+        known = set(coverage.collecting.sources) if coverage.collecting else set()
+        watched = _wanted(rule, known or set(coverage.sources(begin, coverage.now, rule.query, filters)))
+        suspects = {source for source in watched - heard if sum(bucket.total for bucket in hours_of(source)) >= rule.minimum}
+        steady = len(suspects) + len(watched & heard)
+        if not coverage.has_collected or (steady >= 3 and len(suspects) > steady / 2):
+            return [_not_collected(rule, coverage, len(suspects), steady)]
+    else:
+        counts = coverage.sources(begin, coverage.now, rule.query, filters)
+        suspects = _wanted(rule, {source for source, count in counts.items() if count >= rule.minimum})
     found = []
     for source in sorted(suspects):
-        hours = coverage.hours(rule.query, replace(filters, sources=(source,)), begin, fold=False)
-        for silence in silences(rule, hours, outages):
+        for silence in silences(rule, hours_of(source), outages):
             start, end, is_open, usual, rate = silence
             if end <= since and not is_open:
                 continue
@@ -74,6 +79,10 @@ def evaluate(rule: SilentSource, coverage: Coverage, since: datetime) -> list[Al
             if words is not None:
                 found.append(_alert(rule, coverage, source, start, end, is_open, usual, rate, words))
     return found
+
+
+def _wanted(rule: SilentSource, sources: set[str]) -> set[str]:
+    return sources & set(rule.sources) if rule.sources else sources
 
 
 def silences(
