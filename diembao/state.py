@@ -134,7 +134,9 @@ class OutboxMessage(Base):
     recipient: Mapped[str] = mapped_column(String(320))
     message_id: Mapped[str] = mapped_column(String(200))
     message: Mapped[bytes] = mapped_column(LargeBinary, doc="the complete RFC 5322 message, or the request of a webhook as JSON")
-    status: Mapped[str] = mapped_column(String(10), default="waiting", doc="waiting, sending, sent, failed or unknown; held (quiet hours) or grouped (told in another)")
+    status: Mapped[str] = mapped_column(
+        String(10), default="waiting", doc="waiting, sending, sent, failed or unknown; held (quiet hours) or grouped (told in another)"
+    )
     attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     next_attempt_at: Mapped[datetime]
