@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
+from itertools import compress
 from typing import NamedTuple
 
 ANALYSER_VERSION = 2
@@ -78,6 +80,24 @@ def exact_words(text: str) -> str:
     'thuỷ điện hoà bình'
     """
     return " ".join(map(_exact, _WORD.findall(text)))
+
+
+def word_forms(text: str) -> list[tuple[str, str]]:
+    """(exact, folded) of every word of `text`: what `analyse` gives, without the places, in a third of its time.
+
+    >>> word_forms("Hòa Bình")
+    [('hoà', 'hoa'), ('bình', 'binh')]
+    """
+    return list(map(forms, _WORD.findall(text)))
+
+
+def places_of(text: str, chosen: Iterable[bool]) -> list[tuple[int, int]]:
+    """(start, end) of those words of `text` that are chosen; one of `chosen` for each word.
+
+    >>> places_of("Hòa Bình", [False, True])
+    [(4, 8)]
+    """
+    return [match.span() for match in compress(_WORD.finditer(text), chosen)]
 
 
 @lru_cache(maxsize=200_000)

@@ -9,7 +9,7 @@ from fnmatch import translate
 
 from diembao.article import Article
 from diembao.engine import MARK_END, MARK_START
-from index.analysis import Token, analyse
+from index.analysis import places_of, word_forms
 from index.proximity import phrase_occurs
 from index.query import Node, Pattern, Phrase, Prefix, Term, has_accents, leaves
 
@@ -67,29 +67,31 @@ class Highlighter:
             text = str(getattr(article, name)).translate(_MARKS)
             if not text or self._wanted[name].nothing():
                 continue
-            tokens = analyse(text)
-            spans = _spans(text, tokens, self._matching(tokens, self._wanted[name]))
+            spans = _spans(text, self._matching(word_forms(text), self._wanted[name]))
             if spans:
                 found[name] = _excerpt(text, spans) if name == "body" else _marked(text, spans, 0, len(text))
         return found
 
-    def _matching(self, tokens: Sequence[Token], wanted: _Wanted) -> list[bool]:
-        hit = [token.exact in wanted.tokens or token.folded in wanted.tokens for token in tokens]
+    def _matching(self, words: Sequence[tuple[str, str]], wanted: _Wanted) -> list[bool]:
+        distinct = set(words)
+        matching = {pair for pair in distinct if not wanted.tokens.isdisjoint(pair)}
         if wanted.prefixes or wanted.patterns:
             prefixes = tuple(wanted.prefixes)
-            for place, token in enumerate(tokens):
-                hit[place] = hit[place] or any(
-                    form.startswith(prefixes) or any(pattern.match(form) for pattern in wanted.patterns) for form in token[:2]
-                )
+            matching |= {
+                pair
+                for pair in distinct
+                if any(form.startswith(prefixes) or any(pattern.match(form) for pattern in wanted.patterns) for form in pair)
+            }
+        hit = [pair in matching for pair in words] if matching else [False] * len(words)
         if not wanted.phrases:
             return hit
-        exact = [token.exact for token in tokens]
-        folded = [token.folded for token in tokens]
+        exact = [pair[0] for pair in words]
+        folded = [pair[1] for pair in words]
         for phrase in wanted.phrases:
             accented = [has_accents(token) for token in phrase.tokens]
             size = len(phrase.tokens)
             first = phrase.tokens[0]
-            for start in range(len(tokens) - size + 1):
+            for start in range(len(words) - size + 1):
                 if not (phrase.prefix and size == 1) and (exact if accented[0] else folded)[start] != first:
                     continue
                 if phrase_occurs(exact[start : start + size], folded[start : start + size], phrase.tokens, accented, prefix=phrase.prefix):
@@ -97,16 +99,14 @@ class Highlighter:
         return hit
 
 
-def _spans(text: str, tokens: Sequence[Token], hit: Sequence[bool]) -> list[tuple[int, int]]:
+def _spans(text: str, hit: Sequence[bool]) -> list[tuple[int, int]]:
     """Where the marked words stand; neighbours with nothing but spaces between them are one span."""
     spans: list[tuple[int, int]] = []
-    for token, marked in zip(tokens, hit, strict=True):
-        if not marked:
-            continue
-        if spans and text[spans[-1][1] : token.start].isspace():
-            spans[-1] = (spans[-1][0], token.end)
+    for start, end in places_of(text, hit) if any(hit) else ():
+        if spans and text[spans[-1][1] : start].isspace():
+            spans[-1] = (spans[-1][0], end)
         else:
-            spans.append((token.start, token.end))
+            spans.append((start, end))
     return spans
 
 
