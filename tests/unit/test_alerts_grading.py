@@ -248,12 +248,14 @@ def test_several_alerts_at_once_are_one_mail_with_a_link_for_each(state: State) 
     assert put(state, alert(1), alert(2), alert(3)) == 1
     assert put(state, alert(1), alert(2), alert(3)) == 0
     [text] = texts(state)
+    assert text.count("7 tin tiêu cực trong 6 giờ; mức bình thường: 0,3") == 3
     links = re.findall(r"https://diembao\.example\.vn/alerts/answer/(\S+)", text)
     assert len({read_token(signing_key(state), token, NOW).alert_id for token in links}) == 3
     html = next(iter(row.message for row in outbox(state).values() if row.status == "waiting"))
     page = message_from_bytes(html, policy=policy.default).get_body(("html",)).get_content()  # type: ignore[attr-defined]
     assert "<script" not in page
     assert page.count('class="button"') == 3
+    assert page.count("mức bình thường 0,3") == 3
 
 
 def test_people_get_the_rules_they_want_and_programs_theirs(state: State) -> None:
