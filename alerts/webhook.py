@@ -10,7 +10,6 @@ import base64
 import hashlib
 import hmac
 import http.client
-import ipaddress
 import json
 import socket
 import ssl
@@ -23,13 +22,13 @@ from urllib.parse import urlsplit
 
 from alerts.mail import Cause, alert_links
 from diembao import __version__
+from diembao.addresses import is_public
 from diembao.alert import Alert
 from diembao.errors import DeliveryError
 from diembao.settings import Office, Webhook
 
 PREFIX = "webhook:"
 """Keys of the outbox that begin so are webhooks."""
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _REPEAT = (408, 425, 429)
 _LONGEST_ANSWER = 65_536
 
@@ -169,18 +168,3 @@ class Post:
 def _cut(connection: socket.socket) -> None:
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-
-
-def is_public(address: str) -> bool:
-    """Whether `address` is on the open internet; one wrapped in IPv6 (mapped, 6to4, Teredo, NAT64) is judged by what it wraps.
-
-    >>> is_public("203.162.4.191"), is_public("10.0.0.1"), is_public("::ffff:127.0.0.1"), is_public("169.254.169.254")
-    (True, False, False, False)
-    """
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(parsed, ipaddress.IPv6Address):
-        nat64 = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF) if parsed in _NAT64 else None
-        wrapped = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo[1] if parsed.teredo else None) or nat64
-        if wrapped is not None:
-            return is_public(str(wrapped))
-    return parsed.is_global and not parsed.is_multicast

@@ -29,6 +29,7 @@ def round_summary(result: Mapping[str, Any]) -> str:
     if result["quarantined"]:
         lines.append(f"Cách ly / in quarantine: {result['quarantined']} (runs/…/quarantine.jsonl)")
     lines += [f"! {clean(problem)}" for problem in result["problems"]]
+    lines += [f"! {clean(rule)}: {clean(why)}" for rule, why in result["broken_rules"].items()]
     lines.append(
         f"Cảnh báo / alerts: {len(result['alerts'])}; thư đã gửi / mails sent: {result['sent']}, chờ / waiting: {result['waiting']}"
     )

@@ -65,12 +65,13 @@ class IndexedRun:
 
 @dataclass
 class AlertsReport:
-    """Alerts that are open or were closed in this evaluation, and the mails that went out."""
+    """Alerts that are open or were closed in this evaluation, the mails that went out, and by rule why it could not be evaluated."""
 
     alerts: list[str]
     queued: int
     sent: int
     waiting: int
+    broken_rules: dict[str, str] = field(default_factory=dict)
 
 
 def crawl(settings: Settings, sources: Iterable[str], now: datetime) -> str:
@@ -307,14 +308,17 @@ def total_fates(runs: Iterable[IndexedRun]) -> dict[str, Any]:
 def alert(settings: Settings, state: State, engine: SearchEngine, now: datetime) -> AlertsReport:
     """Evaluate every rule at `now`, write the alert log and the outbox, and send what is due.
 
+    A rule whose query cannot be understood keeps no other one from being evaluated.
+
     Raises:
         DiembaoError: when a rule file is wrong, or the engine or the database fails. A mail server that is away is no
             failure here: the messages wait in the outbox.
     """
-    found = evaluate(read_rules(settings.alerts_folder), engine, now, settings.taxonomy)
-    queued = record(state, found, settings.office, settings.taxonomy, now, source_names(settings.sources_folder))
+    broken: dict[str, str] = {}
+    found = evaluate(read_rules(settings.alerts_folder), engine, now, settings.taxonomy, state, broken)
+    queued = record(state, found, settings.office, settings.taxonomy, now, source_names(settings.sources_folder), broken)
     sent = send_due(state, settings.office.mail, now)
-    return AlertsReport([one.id for one in found], queued, sent.sent, sent.waiting)
+    return AlertsReport([one.id for one in found], queued, sent.sent, sent.waiting, broken)
 
 
 def brief(settings: Settings, state: State, engine: SearchEngine, now: datetime) -> dict[str, int]:

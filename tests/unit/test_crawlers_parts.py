@@ -16,7 +16,7 @@ import brotli  # type: ignore[import-untyped]
 import pytest
 from scrapy.exceptions import DownloadCancelledError, DownloadTimeoutError, DropItem
 
-from crawlers.addresses import GuardedResolver, is_public
+from crawlers.addresses import GuardedResolver
 from crawlers.apart import MEMORY_MAX, TookTooMuch, read_apart
 from crawlers.archive import Archive, read_record, read_run_pages
 from crawlers.compression import BadCompression, TooMuch, decompress
@@ -27,6 +27,7 @@ from crawlers.pages import FetchedPage, ReadPage, read_page, without_personal_nu
 from crawlers.pipelines import ArchivePipeline
 from crawlers.registry import write_source
 from crawlers.runs import PageFate, RunWriter, new_run_id, read_run
+from diembao.addresses import is_public
 from diembao.article import ArchiveRecord, Article
 from diembao.errors import ArchiveError, DiembaoError, InputError
 from diembao.fates import Fate
