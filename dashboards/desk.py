@@ -22,7 +22,7 @@ def search_address(desk: str, condition: Condition) -> str:
 
     >>> from dashboards.definitions import one_of
     >>> search_address("https://diembao.example.vn", one_of("topic", ["security", "traffic"]))
-    'https://diembao.example.vn/?topic=security&topic=traffic&copies=1'
+    'https://diembao.example.vn/search?topic=security&topic=traffic&copies=1'
     """
     if condition.since or condition.missing or any(name not in SEARCH_FILTERS for name, _ in condition.values):
         raise ValueError(f"the search page cannot be narrowed to {condition.kql}")
@@ -30,7 +30,7 @@ def search_address(desk: str, condition: Condition) -> str:
     if len(set(fields)) < len(fields):
         raise ValueError(f"the search page cannot be narrowed twice by one field: {condition.kql}")
     parameters = [(name, value) for name, values in condition.values for value in values]
-    return f"{desk}/?{urlencode([*parameters, ('copies', '1')], quote_via=quote)}"
+    return f"{desk}/search?{urlencode([*parameters, ('copies', '1')], quote_via=quote)}"
 
 
 def drilldowns(desk: str, dashboard: Dashboard, panel: Panel, language: str) -> list[Json]:

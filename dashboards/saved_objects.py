@@ -122,7 +122,11 @@ def _data_view(read_alias: str, time: Time, desk: str) -> Json:
     formats: Json = {"record.url": {"id": "url", "params": {"openLinkInCurrentTab": False}}}
     if desk:
         for field in ("source", "place"):
-            params = {"urlTemplate": f"{desk}/?{field}={{{{value}}}}&copies=1", "labelTemplate": "{{value}}", "openLinkInCurrentTab": False}
+            params = {
+                "urlTemplate": f"{desk}/search?{field}={{{{value}}}}&copies=1",
+                "labelTemplate": "{{value}}",
+                "openLinkInCurrentTab": False,
+            }
             formats[field] = {"id": "url", "params": params}
         formats["id"] = {
             "id": "url",

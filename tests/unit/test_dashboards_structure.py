@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
+from fastapi.routing import APIRoute
 from starlette.datastructures import QueryParams
 
 from dashboards.definitions import Values, one_of
@@ -25,6 +26,7 @@ from diembao.taxonomy import Taxonomy, read_taxonomy
 from index.elasticsearch_mapping import MAPPING
 from tests.elasticsearch.lens_reading import fields_named, fields_of_kql, kql_query, lens_panels
 from web.addresses import FILTERS, SearchAddress
+from web.pages import search as search_page
 
 Json = dict[str, Any]
 TAXONOMY = read_taxonomy(Path(__file__).parents[2] / "config" / "taxonomy.toml")
@@ -138,6 +140,9 @@ def test_conditions_survive_what_a_name_may_hold() -> None:
 
 
 def _parsed(address: str) -> tuple[SearchAddress, dict[str, str]]:
+    """What our search page reads of `address`, if it leads there."""
+    (page,) = (route for route in search_page.router.routes if isinstance(route, APIRoute) and route.path == urlsplit(address).path)
+    assert page.endpoint is search_page.search
     return SearchAddress.parse(QueryParams(urlsplit(address).query))
 
 
@@ -154,7 +159,7 @@ def test_links_open_our_search_page_with_the_condition_of_the_panel(objects: lis
             assert ("VALUE_CLICK_TRIGGER" in triggers) == isinstance(panel.by, Values), panel.key
             for event in events:
                 template = event["action"]["config"]["url"]["template"]
-                assert template.startswith("https://diembao.example.vn/?")
+                assert template.startswith("https://diembao.example.vn/search?")
                 # As Kibana fills it in: the time that is looked at, and what was clicked.
                 filled = re.sub(r"\{\{date context\.panel\.timeRange\.(from|to) \"YYYY-MM-DD\"\}\}", "2026-11-20", template)
                 filled = filled.replace("{{encodeURIComponent event.value}}", quote("Đồng Tháp & Bến Tre", safe=""))
