@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
+
+import numpy as np
+from numpy.typing import NDArray
 
 from diembao.engine import CountBucket, Interval
 from diembao.errors import UsageError
@@ -59,31 +60,42 @@ def spread(interval: Interval, since: datetime, until: datetime) -> list[datetim
 
 
 def buckets(
-    rows: Iterable[tuple[int, object, object]], interval: Interval, since: datetime | None, until: datetime | None
+    published: NDArray[np.int64],
+    subjects: NDArray[np.int64],
+    negative: NDArray[np.bool_],
+    interval: Interval,
+    since: datetime | None,
+    until: datetime | None,
 ) -> list[CountBucket]:
-    """Coverage of the articles of `rows`.
+    """Coverage of articles.
 
     Args:
-        rows: (publication in milliseconds, what is counted once per interval, whether negative) of each article.
+        published: publication of each in milliseconds.
+        subjects: what is counted once per interval.
+        negative: whether it is.
         interval: length of the intervals.
         since: beginning of the first interval; None: the first article.
         until: end of the last one, exclusive; None: behind the last article.
     """
-    rows = list(rows)
-    if not rows and (since is None or until is None):
+    if not len(published) and (since is None or until is None):
         return []
-    first = since or moment(min(row[0] for row in rows))
-    last = until or moment(max(row[0] for row in rows) + 1)
+    first = since or moment(int(published.min()))
+    last = until or moment(int(published.max()) + 1)
     assert first is not None
     assert last is not None
     starts = spread(interval, first, last)
-    edges = [milliseconds(start) or 0 for start in starts]
-    subjects: list[set[object]] = [set() for _ in starts]
-    negative: list[set[object]] = [set() for _ in starts]
+    if not starts:
+        return []
+    places = np.searchsorted(np.array([milliseconds(start) for start in starts]), published, "right") - 1
+    total = _distinct(places, subjects, len(starts))
+    of_them = _distinct(places[negative], subjects[negative], len(starts))
+    return [CountBucket(start, *numbers) for start, *numbers in zip(starts, total, of_them, strict=True)]
 
-    for published, subject, is_negative in rows:
-        place = bisect_right(edges, published) - 1
-        subjects[place].add(subject)
-        if is_negative:
-            negative[place].add(subject)
-    return [CountBucket(start, len(subjects[at]), len(negative[at])) for at, start in enumerate(starts)]
+
+def _distinct(places: NDArray[np.int64], subjects: NDArray[np.int64], count: int) -> list[int]:
+    """How many different subjects stand at each of `count` places."""
+    order = np.lexsort((subjects, places))
+    places, subjects = places[order], subjects[order]
+    new = np.ones(len(places), bool)
+    new[1:] = (places[1:] != places[:-1]) | (subjects[1:] != subjects[:-1])
+    return np.bincount(places[new], minlength=count).tolist()  # type: ignore[no-any-return]

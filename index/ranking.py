@@ -11,6 +11,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from diembao.engine import SearchRequest, Sort
 from index.document import milliseconds
 from index.query import Node, Pattern, Phrase, Prefix, Term, leaves
@@ -41,6 +44,13 @@ def recency_in_sql(column: str, now: int) -> str:
     """`recency` of the time in `column` as SQL; both in milliseconds since 1970."""
     parts = [f"{weight} * max(0.0, 1.0 - abs({column} - {now}) / {length.total_seconds() * 1000})" for weight, length in RAMPS]
     return f"coalesce({FLOOR} + {' + '.join(parts)}, {FLOOR})"
+
+
+def recencies(published: NDArray[np.int64], undated: int, now: int) -> NDArray[np.float64]:
+    """`recency` of times in milliseconds since 1970; `undated` stands for none."""
+    age = np.abs(published - float(now))
+    weights = FLOOR + sum(weight * np.maximum(0.0, 1.0 - age / (length.total_seconds() * 1000)) for weight, length in RAMPS)
+    return np.where(published == undated, FLOOR, weights)
 
 
 def weighed_by_recency(query: dict[str, Any], now: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from diembao.article import Article
 from diembao.engine import (
+    IRRELEVANT,
     CountBucket,
     EngineStatus,
     Filters,
@@ -24,24 +25,26 @@ from diembao.engine import (
 )
 from diembao.errors import EngineError, EngineUnusableError
 from diembao.sqlite_copy import copy_database
+from index import columns
 from index.abbreviations import NONE, Abbreviations
 from index.analysis import ANALYSER_VERSION
 from index.condition import Condition
 from index.document import (
+    FACETS,
     TEXT_COLUMNS,
     fold_words,
-    group_of,
     joined,
     keys_of,
     milliseconds,
     moment,
     refusal,
+    subject_of,
     words_of,
 )
 from index.sqlite_query import has_words
 from index.sqlite_search import Reader, article_of, articles_of
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _VERSIONS = {"schema": str(SCHEMA_VERSION), "analyser": str(ANALYSER_VERSION)}
 _RESTORE = "Put the file aside and restore the last copy of it, or index the run folders again (docs/production.md)"
 _BATCH = 500
@@ -157,7 +160,7 @@ class SqliteEngine:
             raise EngineUnusableError(f"the index {self.path} was written by another version of Điểm Báo", "Run diembao reindex")
 
     def _create(self, connection: sqlite3.Connection) -> None:
-        for statement in _SCHEMA.split(";\n"):
+        for statement in (*_SCHEMA.split(";\n"), *columns.SCHEMA.split(";\n")):
             connection.execute(statement)
         connection.executemany("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", _VERSIONS.items())
 
@@ -211,10 +214,13 @@ class SqliteEngine:
 
     def _write(self, articles: Sequence[Article]) -> None:
         with self._writing() as connection:
-            for article in articles:
-                self._write_one(connection, article)
+            self._write_all(connection, articles)
 
-    def _write_one(self, connection: sqlite3.Connection, article: Article) -> None:
+    def _write_all(self, connection: sqlite3.Connection, articles: Iterable[Article]) -> None:
+        columns.write(connection, dict(self._write_one(connection, article) for article in articles))
+
+    def _write_one(self, connection: sqlite3.Connection, article: Article) -> tuple[int, columns.Entry]:
+        """Write all of `article` but its packed entry; returns the number of its row and that entry."""
         keys = keys_of(article)
         words = "\n".join(joined(values) for values in words_of(article).values())
         record = json.dumps(article.to_record(), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
@@ -223,7 +229,7 @@ class SqliteEngine:
             milliseconds(article.fetched_at), milliseconds(article.first_seen_at), article.source, article.kind,
             *("".join(keys[field].values()) for field in ("sentiment", "critical_of")),
             *("\n".join(keys[field].values()) for field in ("topic", "place")),
-            article.story_id, article.copy_of, article.story_id or group_of(article),
+            article.story_id, article.copy_of, subject_of(article),
         )  # fmt: skip
         known = connection.execute("SELECT number, words FROM article JOIN document USING (number) WHERE id = ?", (article.id,)).fetchone()
         if known is None:
@@ -256,6 +262,16 @@ class SqliteEngine:
             "INSERT OR IGNORE INTO link_key (kind, key, number) VALUES (?, ?, ?)",
             [("copy", key, number) for key in article.copy_keys] + [("story", key, number) for key in article.story_keys],
         )
+        assert number is not None
+        return number, columns.Entry(
+            published=milliseconds(article.published_at),
+            article_id=article.id,
+            copy_of=article.copy_of,
+            subject=subject_of(article),
+            values=["\n".join(keys[field].values()) for field in FACETS],
+            irrelevant=IRRELEVANT in keys["topic"],
+            negative="negative" in keys["sentiment"].values(),
+        )
 
     def delete(self, ids: Sequence[str]) -> int:
         """Erase articles; returns how many there were."""
@@ -270,6 +286,7 @@ class SqliteEngine:
                 connection.execute(_DELETE_FTS, (known[0], *_fts_values(known[1])))
                 for table in ("label", "link_key", "document", "article"):
                     connection.execute(f"DELETE FROM {table} WHERE number = ?", (known[0],))  # noqa: S608 - our names
+                columns.forget(connection, [known[0]])
                 erased += 1
         return erased
 
@@ -288,14 +305,13 @@ class SqliteEngine:
                     self.prepare()
                     return 0
                 connection.execute("ALTER TABLE document RENAME TO document_before")
-                for table in ("vocabulary", "fts", "label", "link_key", "article", "meta"):
+                for table in ("vocabulary", "fts", "label", "link_key", "article", "meta", *columns.TABLES):
                     connection.execute(f"DROP TABLE IF EXISTS {table}")
                 self._create(connection)
                 rows = connection.execute("SELECT record FROM document_before ORDER BY number")
                 count = 0
                 while batch := rows.fetchmany(_BATCH):
-                    for row in batch:
-                        self._write_one(connection, article_of(row[0]))
+                    self._write_all(connection, (article_of(row[0]) for row in batch))
                     count += len(batch)
                 connection.execute("DROP TABLE document_before")
                 connection.execute("INSERT INTO fts (fts) VALUES ('optimize')")

@@ -12,21 +12,29 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from diembao.article import Article
 from diembao.engine import IRRELEVANT, CountBucket, FacetCount, Filters, Hit, Interval, SearchRequest, SearchResult, Unit
 from diembao.errors import QueryError
+from index import columns
 from index.abbreviations import Abbreviations
+from index.columns import Numbers
 from index.counting import buckets, start_of
 from index.document import FACETS, TEXT_COLUMNS, WEIGHTS, moment
 from index.highlighting import Highlighter
 from index.paging import Cursor, bad_cursor, differences, from_differences, is_number, read_cursor, write_cursor
-from index.query import Node, leaves, parse_query
-from index.ranking import as_of, order_of, recency_in_sql
+from index.query import And, Node, Not, Or, leaves, parse_query
+from index.ranking import as_of, order_of, recencies, recency_in_sql
 from index.sqlite_query import Compiler, Match, Sql, as_sql, behind, filter_conditions
 from index.suggestions import FEW, corrected, nearest_of, wider, without_accents
 
 _FTS_WEIGHTS = ", ".join(str(WEIGHTS[field]) for _ in ("x", "f") for field in TEXT_COLUMNS)
+_TEXT_SCORE = f"bm25(fts, {_FTS_WEIGHTS})"
 _FACET_COLUMNS = "topics, sentiment, critical_of, places, source, kind"
 _HOUR = 3_600_000
 _UTC_OFFSET = 7 * _HOUR
@@ -35,11 +43,31 @@ _SHIFT = 10_000_000
 
 
 @dataclass(frozen=True)
-class _Copies:
-    """The matching copies of one origin that are not shown: `kept` stands for them (the origin, or the earliest copy)."""
+class _Found:
+    """The articles that match, ascending by the number of their row.
 
-    kept: int
-    surplus: list[int]
+    Attributes:
+        numbers: of their rows.
+        entries: what is packed of each; see index.columns.
+        keys: minus the score of each article's text.
+        surplus: places of the copies that folding does not show.
+        kept: for each of these the place of what stands for it: the origin, or the earliest copy.
+    """
+
+    numbers: Numbers
+    entries: NDArray[Any]
+    keys: NDArray[np.float64]
+    surplus: Numbers
+    kept: Numbers
+
+    def shown(self) -> _Found:
+        """What is left by folding."""
+        if not len(self.surplus):
+            return self
+        left = np.ones(len(self.numbers), bool)
+        left[self.surplus] = False
+        none = self.surplus[:0]
+        return _Found(self.numbers[left], self.entries[left], self.keys[left], none, none)
 
 
 @dataclass(frozen=True)
@@ -83,18 +111,20 @@ class Reader:
         query = parse_query(request.query, self._abbreviations)
         cursor = read_cursor(request.after, request) if request.after else Cursor(as_of(request), None)
         grouped = request.group_by == "story"
-        copies = self._collect(query, request.filters, fold=request.fold_copies and not grouped)
         limit = max(0, min(request.limit, 1000))
-        counted = "count(DISTINCT subject) FROM temp.hit JOIN article USING (number)" if grouped else "count(*) FROM temp.hit"
-        total = self._connection.execute(f"SELECT {counted}").fetchone()[0]
         if grouped:
+            self._collect(query, request.filters)
+            total = self._connection.execute("SELECT count(DISTINCT subject) FROM temp.hit JOIN article USING (number)").fetchone()[0]
             page, place = self._stories(query, request, cursor, limit)
-        elif order_of(request, query) == "time":
-            page, place = self._newest(cursor, limit)
+            facets = self._story_facets() if request.facets else {}
         else:
-            page, place = self._most_relevant(query, cursor, limit)
+            by_time = order_of(request, query) == "time"
+            found = self._find(query, request.filters, fold=request.fold_copies, scored=not by_time)
+            shown = found.shown()
+            total = len(shown.numbers)
+            page, place = self._newest(shown, cursor, limit) if by_time else self._most_relevant(shown, cursor, limit)
+            facets = self._facets(found) if request.facets else {}
         hits = self._hits(page, request, query)
-        facets = {} if not request.facets else self._story_facets() if grouped else self._facets(copies)
         suggestions = self._suggestions(request, total) if total < FEW and not request.after else []
         following = write_cursor(request, Cursor(cursor.now, place)) if place is not None else None
         return SearchResult(total, (time.perf_counter() - began) * 1000, hits, facets, following, suggestions)
@@ -122,7 +152,7 @@ class Reader:
         ]  # fmt: skip
 
     def _suggestions(self, request: SearchRequest, total: int) -> list[str]:
-        self._collect(parse_query(request.query, self._abbreviations), request.filters, fold=False)
+        self._collect(parse_query(request.query, self._abbreviations), request.filters)
         found = self._connection.execute("SELECT count(*) FROM temp.hit").fetchone()[0]
 
         def nearest(token: str) -> str | None:
@@ -139,80 +169,114 @@ class Reader:
         for other in dict.fromkeys([*mended, *wider(request.query, self._abbreviations)]):
             with suppress(QueryError):
                 if other != request.query:
-                    self._collect(parse_query(other, self._abbreviations), request.filters, fold=False)
+                    self._collect(parse_query(other, self._abbreviations), request.filters)
                     if self._connection.execute("SELECT count(*) FROM temp.hit").fetchone()[0] > found:
                         offered.append(other)
         return offered
 
-    def _collect(self, query: Node, filters: Filters, *, fold: bool) -> list[_Copies]:
-        """Put the numbers of the matching articles into the temporary table `hit`; returns what folding left out."""
-        connection = self._connection
-        connection.execute("DELETE FROM temp.hit")
-        compiled = Compiler(connection).compile(query)
-        narrowed = filter_conditions(filters)
-        if isinstance(compiled, Match) and not narrowed:
-            connection.execute("INSERT INTO temp.hit SELECT rowid FROM fts WHERE fts MATCH ?", (compiled.text,))
-        else:
-            conditions = [as_sql(compiled), *narrowed]
-            connection.execute(
-                f"INSERT INTO temp.hit SELECT a.number FROM article a WHERE {' AND '.join(part.text for part in conditions)}",  # noqa: S608
-                [parameter for part in conditions for parameter in part.parameters],
-            )
+    def _collect(self, query: Node, filters: Filters) -> None:
+        """Put the numbers of the matching articles into the temporary table `hit`."""
+        statement, parameters = self._selecting(Compiler(self._connection).compile(query), filters)
+        self._connection.execute("DELETE FROM temp.hit")
+        self._connection.execute(f"INSERT INTO temp.hit {statement}", parameters)
         if filters.hides_irrelevant:
-            connection.execute(
+            self._connection.execute(
                 "DELETE FROM temp.hit WHERE number IN (SELECT number FROM label WHERE field = 'topic' AND key = ?)", (IRRELEVANT,)
             )
-        return self._fold() if fold else []
 
-    def _fold(self) -> list[_Copies]:
-        """Leave one article of each group of copies: the origin, or where it does not match, the earliest that does."""
+    def _selecting(self, compiled: Match | Sql, filters: Filters) -> tuple[str, Sequence[object]]:
+        """The statement that gives the number of each match, and its parameters."""
+        narrowed = filter_conditions(filters)
+        if isinstance(compiled, Match) and not narrowed:
+            return "SELECT rowid AS number FROM fts WHERE fts MATCH ?", (compiled.text,)
+        conditions = [as_sql(compiled), *narrowed]
+        return (
+            f"SELECT a.number FROM article a WHERE {' AND '.join(part.text for part in conditions)}",  # noqa: S608
+            [parameter for part in conditions for parameter in part.parameters],
+        )
+
+    def _hold(self, numbers: Numbers) -> None:
+        """Put `numbers` into the temporary table `hit`."""
+        self._connection.execute("DELETE FROM temp.hit")
+        self._connection.execute("INSERT INTO temp.hit SELECT value FROM json_each(?)", (json.dumps(numbers.tolist()),))
+
+    def _find(self, query: Node, filters: Filters, *, fold: bool, scored: bool = False) -> _Found:
+        """What matches, and what folding leaves out of it."""
+        compiler = Compiler(self._connection)
+        compiled = compiler.compile(query)
+        keys: NDArray[np.float64] | None = None
+        if scored and isinstance(compiled, Match) and not filter_conditions(filters) and _scores_itself(query, compiled, compiler):
+            rows = self._connection.execute(f"SELECT rowid, {_TEXT_SCORE} FROM fts WHERE fts MATCH ?", (compiled.text,)).fetchall()  # noqa: S608
+            pairs = np.fromiter(chain.from_iterable(rows), np.float64, 2 * len(rows)).reshape(-1, 2)
+            numbers, keys = pairs[:, 0].astype(np.int64), pairs[:, 1]
+        else:
+            statement, parameters = self._selecting(compiled, filters)
+            # One long text is made and read much faster than a row for each number.
+            text = self._connection.execute(f"SELECT group_concat(number) FROM ({statement})", parameters).fetchone()[0]  # noqa: S608
+            numbers = np.sort(np.fromstring(text or "", np.int64, sep=","))
+        entries = columns.read(self._connection, numbers)
+        if filters.hides_irrelevant:
+            wanted = (entries["flags"] & columns.IRRELEVANT_FLAG) == 0
+            if not wanted.all():
+                numbers, entries = numbers[wanted], entries[wanted]
+                keys = None if keys is None else keys[wanted]
+        if keys is None:
+            keys = self._keys(query, numbers) if scored else np.zeros(len(numbers))
+        surplus, kept = self._fold(numbers, entries) if fold else (numbers[:0], numbers[:0])
+        return _Found(numbers, entries, keys, surplus, kept)
+
+    def _keys(self, query: Node, numbers: Numbers) -> NDArray[np.float64]:
+        """Minus the score of the text of each of `numbers`."""
+        self._hold(numbers)
+        scores = self._scores(query, None)
+        keys = np.zeros(len(numbers))
+        keys[np.searchsorted(numbers, list(scores))] = list(scores.values())
+        return keys
+
+    def _fold(self, numbers: Numbers, entries: NDArray[Any]) -> tuple[Numbers, Numbers]:
+        """(surplus, kept) of _Found: of each group of copies stays the origin, or where it does not match, the earliest that does."""
+        copies = np.flatnonzero(entries["origin"])
+        if not len(copies):
+            return copies, copies
+        origins = entries["origin"][copies]
+        by_id = np.argsort(entries["own"], kind="stable")
+        ids = entries["own"][by_id]
+        places = np.minimum(np.searchsorted(ids, origins), len(ids) - 1)
+        there = ids[places] == origins
+        surplus, kept = [copies[there]], [by_id[places[there]]]
+        _, group, size = np.unique(origins[~there], return_inverse=True, return_counts=True)
+        several = copies[~there][size[group] > 1]
         rows = self._connection.execute(
-            "SELECT a.number, a.copy_of, (SELECT number FROM temp.hit WHERE number = o.number)"
-            " FROM article a INDEXED BY article_copy LEFT JOIN article o ON o.id = a.copy_of"
-            " WHERE a.copy_of IS NOT NULL AND a.number IN temp.hit"
-            " ORDER BY a.copy_of, a.first_seen IS NOT NULL, a.first_seen, a.id"
-        ).fetchall()
-        groups: dict[str, _Copies] = {}
-        for number, origin, origin_number in rows:
-            if origin in groups:
-                groups[origin].surplus.append(number)
-            elif origin_number is not None:
-                groups[origin] = _Copies(origin_number, [number])
-            else:
-                groups[origin] = _Copies(number, [])
-        folded = [group for group in groups.values() if group.surplus]
-        self._connection.executemany(
-            "DELETE FROM temp.hit WHERE number = ?", [(number,) for group in folded for number in group.surplus]
-        )  # fmt: skip
-        return folded
+            "SELECT number, copy_of FROM article WHERE number IN (SELECT value FROM json_each(?))"
+            " ORDER BY first_seen IS NOT NULL, first_seen, id",
+            (json.dumps(numbers[several].tolist()),),
+        )
+        earliest: dict[str, int] = {}
+        pairs = [(number, first) for number, origin in rows if (first := earliest.setdefault(origin, number)) != number]
+        rest = np.searchsorted(numbers, np.array(pairs, np.int64).reshape(-1, 2))
+        return np.concatenate([*surplus, rest[:, 0]]), np.concatenate([*kept, rest[:, 1]])
 
     # -- facets -------------------------------------------------------------------------------------------------------------------
 
-    def _facets(self, folded: Sequence[_Copies]) -> dict[str, list[FacetCount]]:
+    def _facets(self, found: _Found) -> dict[str, list[FacetCount]]:
         """How many groups have an article with each value: of a folded group also what only its copies have."""
         counts: dict[str, Counter[str]] = defaultdict(Counter)
-        rows = self._connection.execute(f"SELECT {_FACET_COLUMNS} FROM temp.hit JOIN article USING (number)")  # noqa: S608 - our names
-        # Column by column: few values are distinct there, so little is left to do outside of SQLite and Counter.
-        for name, column in zip(FACETS, zip(*rows, strict=True), strict=False):
-            for values, count in Counter(column).items():
-                for value in _parts(name, values):
-                    counts[name][value] += count
-        involved = [number for group in folded for number in (group.kept, *group.surplus)]
-        known = {
-            row[0]: row[1:]
-            for row in self._connection.execute(
-                f"SELECT number, {_FACET_COLUMNS} FROM article WHERE number IN (SELECT value FROM json_each(?))",  # noqa: S608
-                (json.dumps(involved),),
-            )
-        }
-        for group in folded:
-            shown = known[group.kept]
-            rest = [known[number] for number in group.surplus]
-            for place, name in enumerate(FACETS):
-                others = {values[place] for values in rest if values[place] != shown[place]}
-                if others:
-                    for value in {value for values in others for value in _parts(name, values)}.difference(_parts(name, shown[place])):
-                        counts[name][value] += 1
+        shown = np.ones(len(found.numbers), bool)
+        shown[found.surplus] = False
+        for name, codes in zip(FACETS, found.entries["values"].T, strict=True):
+            numbers = np.bincount(codes[shown])
+            used = np.flatnonzero(numbers)
+            of_copies, of_kept = codes[found.surplus], codes[found.kept]
+            other = of_copies != of_kept
+            values = columns.values_of(self._connection, np.unique(np.concatenate([used, of_copies[other]])).tolist())
+            for code, number in zip(used.tolist(), numbers[used].tolist(), strict=True):
+                for value in _parts(name, values[code]):
+                    counts[name][value] += number
+            hidden: dict[int, set[str]] = defaultdict(set)
+            parts = {code: frozenset(_parts(name, value)) for code, value in values.items()}
+            for place, code, kept in zip(found.kept[other].tolist(), of_copies[other].tolist(), of_kept[other].tolist(), strict=True):
+                hidden[place] |= parts[code] - parts[kept]
+            counts[name].update(chain.from_iterable(hidden.values()))
         return _sorted(counts)
 
     def _story_facets(self) -> dict[str, list[FacetCount]]:
@@ -230,7 +294,7 @@ class Reader:
 
     # -- pages --------------------------------------------------------------------------------------------------------------------
 
-    def _newest(self, cursor: Cursor, limit: int) -> tuple[list[_Place], object]:
+    def _newest(self, found: _Found, cursor: Cursor, limit: int) -> tuple[list[_Place], object]:
         """The page newest first, and the place behind it: (publication, id) of its last article."""
         condition = "1"
         values: tuple[object, ...] = ()
@@ -240,6 +304,7 @@ class Reader:
                 condition, values = "published IS NULL AND id > ?", (last,)
             else:
                 condition, values = "(published IS NULL OR published < ? OR (published = ? AND id > ?))", (published, published, last)
+        self._hold(found.numbers)
         rows = self._connection.execute(
             f"SELECT published, id, number FROM temp.hit JOIN article USING (number) WHERE {condition}"  # noqa: S608 - our words
             " ORDER BY published IS NULL, published DESC, id LIMIT ?",
@@ -248,23 +313,24 @@ class Reader:
         page = [_Place(0.0, 0.0, article_id, number) for _, article_id, number in rows[:limit]]
         return page, list(rows[limit - 1][:2]) if len(rows) > limit > 0 else None
 
-    def _most_relevant(self, query: Node, cursor: Cursor, limit: int) -> tuple[list[_Place], object]:
+    def _most_relevant(self, found: _Found, cursor: Cursor, limit: int) -> tuple[list[_Place], object]:
         """The best page of what was not shown yet, and the place behind it.
 
         Every write shifts the scores of all articles a little, so a score would not say where the page before ended.
         """
         shown = self._shown(cursor)
-        keys = self._scores(query, cursor.now)
-        total = self._connection.execute("SELECT count(*) FROM temp.hit").fetchone()[0]
-        if len(keys) < total:
-            keys = {row[0]: 0.0 for row in self._connection.execute("SELECT number FROM temp.hit")} | keys
-        for number in shown:
-            keys.pop(number, None)
-        best = heapq.nsmallest(limit, keys.values())
-        if not best:
+        numbers, keys = found.numbers, found.keys
+        if cursor.now is not None:
+            keys = keys * recencies(found.entries["published"], columns.UNDATED, cursor.now)
+        if shown:
+            left = ~np.isin(numbers, shown)
+            numbers, keys = numbers[left], keys[left]
+        if not limit or not len(keys):
             return [], None
-        found = self._placed({number: key for number, key in keys.items() if key <= best[-1]})
-        page = sorted(found, key=lambda place: place.order)[:limit]
+        last = np.partition(keys, min(limit, len(keys)) - 1)[min(limit, len(keys)) - 1]
+        best = np.flatnonzero(keys <= last)
+        candidates = self._placed(dict(zip(numbers[best].tolist(), keys[best].tolist(), strict=True)))
+        page = sorted(candidates, key=lambda place: place.order)[:limit]
         return page, self._place_behind(shown, page) if len(keys) > len(page) else None
 
     def _stories(self, query: Node, request: SearchRequest, cursor: Cursor, limit: int) -> tuple[list[_Place], object]:
@@ -313,12 +379,11 @@ class Reader:
         expression = " OR ".join(dict.fromkeys(part for part in wanted if part))
         if not expression:
             return {}
-        score = f"bm25(fts, {_FTS_WEIGHTS})"
         if now is None:
-            statement = f"SELECT rowid, {score} FROM fts WHERE fts MATCH ? AND +rowid IN temp.hit"  # noqa: S608 - our numbers
+            statement = f"SELECT rowid, {_TEXT_SCORE} FROM fts WHERE fts MATCH ? AND +rowid IN temp.hit"  # noqa: S608 - our numbers
         else:
             statement = (
-                f"SELECT fts.rowid, {score} * {recency_in_sql('a.published', now)} FROM fts CROSS JOIN article a"  # noqa: S608
+                f"SELECT fts.rowid, {_TEXT_SCORE} * {recency_in_sql('a.published', now)} FROM fts CROSS JOIN article a"  # noqa: S608
                 " WHERE fts MATCH ? AND a.number = fts.rowid AND +fts.rowid IN temp.hit"
             )
         return dict(self._connection.execute(statement, (expression,)))
@@ -347,12 +412,14 @@ class Reader:
 
     def count(self, query: str, filters: Filters, interval: Interval, unit: Unit, *, fold_copies: bool) -> list[CountBucket]:
         """Coverage over time; see SearchEngine."""
-        subject = {"articles": "number", "outlets": "source", "stories": "subject"}[unit]
-        self._collect(parse_query(query, self._abbreviations), filters, fold=fold_copies)
-        rows = self._connection.execute(
-            f"SELECT published, {subject}, sentiment = 'negative' FROM temp.hit JOIN article USING (number) WHERE published IS NOT NULL"  # noqa: S608
-        ).fetchall()
-        return buckets(rows, interval, filters.published_from, filters.published_to)
+        shown = self._find(parse_query(query, self._abbreviations), filters, fold=fold_copies).shown()
+        entries = shown.entries
+        subjects = {"articles": shown.numbers, "outlets": entries["values"][:, FACETS.index("source")], "stories": entries["subject"]}[unit]
+        dated = entries["published"] != columns.UNDATED
+        negative = (entries["flags"] & columns.NEGATIVE_FLAG) != 0
+        return buckets(
+            entries["published"][dated], subjects[dated], negative[dated], interval, filters.published_from, filters.published_to
+        )  # fmt: skip
 
     def published_by_source(self, filters: Filters, interval: Interval) -> dict[str, dict[datetime, int]]:
         """How many articles each source published in each interval; see SearchEngine."""
@@ -377,15 +444,16 @@ class Reader:
 
     def sample(self, query: str, filters: Filters, limit: int, *, fold_copies: bool) -> tuple[int, list[Article]]:
         """How many articles match, and those with the smallest ids; see SearchEngine."""
-        self._collect(parse_query(query, self._abbreviations), filters, fold=fold_copies)
-        total = self._connection.execute("SELECT count(*) FROM temp.hit").fetchone()[0]
+        shown = self._find(parse_query(query, self._abbreviations), filters, fold=fold_copies).shown()
+        self._hold(shown.numbers)
+        total = len(shown.numbers)
         rows = self._connection.execute("SELECT number FROM temp.hit JOIN article USING (number) ORDER BY id LIMIT ?", (limit,))
         return total, articles_of(self._connection, [row[0] for row in rows])
 
     def numbers(self, query: str, filters: Filters, after: tuple[datetime | None, str] | None) -> list[int]:
         """The numbers of every matching article in order of first_seen_at, then id, from behind `after`."""
         later = behind(*after) if after else Sql("1")
-        self._collect(parse_query(query, self._abbreviations), filters, fold=False)
+        self._collect(parse_query(query, self._abbreviations), filters)
         rows = self._connection.execute(
             f"SELECT a.number FROM temp.hit JOIN article a USING (number) WHERE {later.text}"  # noqa: S608 - our words
             " ORDER BY a.first_seen IS NOT NULL, a.first_seen, a.id",
@@ -407,6 +475,34 @@ def articles_of(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[
 def article_of(record: bytes) -> Article:
     """The article that is stored as `record`."""
     return Article.model_validate(json.loads(zlib.decompress(record)))
+
+
+def _scores_itself(query: Node, compiled: Match, compiler: Compiler) -> bool:
+    """Whether FTS5 scores the matches of `compiled` as it would score them for the words of `query` one by one.
+
+    It does where these stand in the expression once each, and each is looked for in every match: of the words of an AND under an
+    OR it looks at some only where all of them stand.
+    """
+    if not _is_plain(query):
+        return False
+    words = [compiler.scoring(leaf) for leaf, _ in leaves(query)]
+    rest = compiled.text
+    for part in words:
+        if part is None:
+            return False
+        rest = rest.replace(part, "", 1)
+    return len(set(words)) == len(words) and set(rest) <= set("() ANDOR")
+
+
+def _is_plain(node: Node, *, under_or: bool = False) -> bool:
+    match node:
+        case Not():
+            return False
+        case And():
+            return not under_or and all(map(_is_plain, node.parts))
+        case Or():
+            return all(_is_plain(part, under_or=True) for part in node.parts)
+    return True
 
 
 def _time_place(place: object) -> tuple[int | None, str]:
