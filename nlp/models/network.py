@@ -92,5 +92,5 @@ def _kept(chance: np.random.Generator, shape: tuple[int, ...], dropped: float) -
 def network_probabilities(odds: Floats) -> Floats:
     """Probabilities from rows of OUTPUTS raw scores, columns as in `nlp.models.measures.targets`."""
     sentiment, critical_of = label_columns()
-    topics = 1 / (1 + np.exp(-odds[:, : sentiment.start]))
+    topics = 1 / (1 + np.exp(-np.clip(odds[:, : sentiment.start], -80, 80)))  # beyond, float32 cannot tell
     return np.concatenate([topics, softmax(odds[:, sentiment]), softmax(odds[:, critical_of])], axis=1)
