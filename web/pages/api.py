@@ -87,8 +87,14 @@ def hit_record(hit: Hit) -> dict[str, Any]:
     """A hit as JSON, as `diembao search --json` prints it: matches in `highlights` stand between two asterisks each."""
     record = hit.article.to_record()
     highlights = {field: text.replace(MARK_START, "**").replace(MARK_END, "**") for field, text in hit.highlights.items()}
-    return {**{name: record[name] for name in _HIT_FIELDS}, "copies": hit.copies, "articles": hit.articles,
-            "outlets": hit.outlets, "score": hit.score, "highlights": highlights}
+    return {
+        **{name: record[name] for name in _HIT_FIELDS},
+        "copies": hit.copies,
+        "articles": hit.articles,
+        "outlets": hit.outlets,
+        "score": hit.score,
+        "highlights": highlights,
+    }
 
 
 @router.get("/articles/{article_id}")
