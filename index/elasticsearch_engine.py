@@ -133,11 +133,12 @@ class ElasticsearchEngine:
 
     def _present(self, ids: Sequence[str]) -> list[str]:
         """Those of `ids` that are indexed, also what no search sees yet."""
-        names = self.cluster.layout().read
         found: set[str] = set()
         for start in range(0, len(ids), _PAGE):
-            wanted = [{"_index": name, "_id": article_id} for article_id in ids[start : start + _PAGE] for name in names]
-            found |= {entry["_id"] for entry in self.client.mget(docs=wanted, source=False)["docs"] if entry.get("found")}
+            names: tuple[str, ...] = ()
+            while names != (names := self.cluster.layout().read):  # a rebuild may exchange the indices between the two requests
+                wanted = [{"_index": name, "_id": article_id} for article_id in ids[start : start + _PAGE] for name in names]
+                found |= {entry["_id"] for entry in self.client.mget(docs=wanted, source=False)["docs"] if entry.get("found")}
         return [article_id for article_id in ids if article_id in found]
 
     def rebuild(self, on_progress: Callable[[int], None] = lambda _: None) -> int:

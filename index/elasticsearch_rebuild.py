@@ -95,8 +95,8 @@ class Rebuild:
             self._catch_up()
             blocked = True
             self._block()
-            if self._carry_over_exactly():
-                self._compare()
+            self._carry_over()
+            self._compare()
             self._exchange()
             blocked = False
         except BaseException:
@@ -202,20 +202,12 @@ class Rebuild:
             if self.cluster.layout().read == read:  # else a roll-over came in between
                 return
 
-    def _carry_over_exactly(self) -> bool:
-        """Carry over the rest; True when deletions, or several writes of one article, may be among it."""
-        uncertain = False
-        for old in self.cluster.layout().read:
-            pair = self._pairs.get(old) or self._begin(old)
-            operations = self._sequence(old)["max_seq_no"] - pair.carried
-            uncertain |= self._carry(pair) != operations
-        return uncertain
-
     def _compare(self) -> None:
-        """Make each new index hold exactly what its old one holds: a deletion leaves nothing that a search could find.
+        """Take out of each new index what was erased in its old one: a deletion leaves nothing that a search could find.
 
-        Where the numbers of articles written in a stretch of time agree, these are the same: every write is carried over by its
-        sequence number, so the new index can only have too much. Only the other stretches are compared one by one.
+        While writing is blocked the result is exact: every write is carried over by its sequence number, so the new index can only
+        have too much, and where the numbers of articles written in a stretch of time agree, these are the same. Only the other
+        stretches are compared one by one. Earlier, while others write, it merely leaves less to do under the block.
         """
         for pair in self._pairs.values():
             self.client.indices.refresh(index=[pair.old, pair.new])

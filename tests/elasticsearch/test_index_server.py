@@ -14,6 +14,7 @@ from diembao.engine import SearchRequest
 from diembao.errors import EngineError
 from index.elasticsearch_engine import ElasticsearchEngine
 from index.elasticsearch_mapping import MAPPING
+from index.elasticsearch_rebuild import Rebuild
 
 pytestmark = pytest.mark.elasticsearch
 
@@ -136,6 +137,22 @@ def test_a_rebuild_loses_and_doubles_nothing_while_others_write(engine: Elastics
     assert len(found) == len(set(found))
     assert set(found) == ({article.id for article in some(1500)} | written) - erased
     assert list(engine.client.indices.get_alias(name=engine.write_alias)) == [f"{engine.prefix}-articles-v1-000002"]
+
+
+def test_a_rebuild_takes_over_what_is_erased_while_it_catches_up(engine: ElasticsearchEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine.upsert(some(300))
+    erased: list[str] = []
+    catch_up = Rebuild._catch_up
+
+    def erased_before(rebuild: Rebuild) -> None:
+        erased.append(f"a{len(erased):05}")
+        assert engine.delete(erased[-1:]) == 1
+        catch_up(rebuild)
+
+    monkeypatch.setattr(Rebuild, "_catch_up", erased_before)
+    engine.rebuild()
+    assert len(erased) == 2
+    assert {article.id for article in engine.scan()} == {article.id for article in some(300)} - set(erased)
 
 
 def test_pages_of_a_scan_are_of_one_moment(engine: ElasticsearchEngine) -> None:
