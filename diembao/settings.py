@@ -35,19 +35,28 @@ class Mail(_Table):
     password_env: str = "DIEMBAO_SMTP_PASSWORD"  # noqa: S105 - the name of a variable, not a password
     sender: str = "diembao@localhost"
     recipients: tuple[str, ...] = ()
+    operators: tuple[str, ...] = Field(default=(), description="who is told of broken sources and flows; empty: the recipients")
 
 
 class Person(_Table):
-    """Who gets alerts by mail in a way of their own; one who is only in `mail.recipients` gets every alert at any time.
+    """Who gets alerts, briefing and reports by mail in a way of their own; one who is only in `mail.recipients` gets everything.
 
     Attributes:
         address: one plain mailbox.
+        language: of the mails; None: the office's.
+        briefing: gets the morning briefing.
+        reports: gets the weekly and the monthly report.
+        fields: codes of the fields of the briefing that are wanted; empty: all.
         rules: names of the rules that are wanted; empty: all.
         quiet: hours without mail in Vietnam's time, such as "22:00-06:00"; empty: none.
         escalations: an alert that has doubled is told in quiet hours too.
     """
 
     address: str
+    language: Literal["vi", "en"] | None = None
+    briefing: bool = True
+    reports: bool = True
+    fields: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     quiet: str = ""
     escalations: bool = True
@@ -93,6 +102,59 @@ class Webhook(_Table):
         return value
 
 
+class Department(_Table):
+    """Who answers for stories of these fields, topics or places; the one that matches most closely is proposed.
+
+    Attributes:
+        name: as the briefing prints it.
+        name_en: the same in English; empty: `name`.
+        fields, topics: codes of taxonomy.toml.
+        places: names of administrative units ("Thành phố Cao Lãnh") or today's provinces; a story in none of them is not proposed to it.
+    """
+
+    name: str = Field(min_length=1, max_length=200)
+    name_en: str = ""
+    fields: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+
+
+class BriefingTimes(_Table):
+    """When the morning briefing is written and sent, by Vietnam's clock.
+
+    Attributes:
+        draft_at: when the draft is written that staff may edit.
+        at: when what is then on the page is sent.
+        days: weekdays on which there is one, Monday is 1; what the press said on the other days is in the next one.
+        most_per_field: stories of a field that are chosen by themselves.
+    """
+
+    draft_at: str = "05:30"
+    at: str = "06:30"
+    days: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
+    most_per_field: int = Field(default=12, ge=1, le=100)
+
+    @field_validator("draft_at", "at")
+    @classmethod
+    def _is_time(cls, value: str) -> str:
+        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+            raise ValueError("write the time as 06:30")
+        return value
+
+    @field_validator("days")
+    @classmethod
+    def _are_weekdays(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or set(value) - set(range(1, 8)):
+            raise ValueError("write weekdays as numbers, Monday is 1: [1, 2, 3, 4, 5]")
+        return tuple(sorted(set(value)))
+
+
+class Retrain(_Table):
+    """When the models learn anew by themselves: so many corrections after the last time."""
+
+    corrections: int = Field(default=50, ge=1, le=100_000)
+
+
 class Crawl(_Table):
     """How the crawler introduces itself, and whether it may look inside the network."""
 
@@ -122,6 +184,9 @@ class Office(_Table):
     mail: Mail = Mail()
     people: tuple[Person, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
+    departments: tuple[Department, ...] = ()
+    briefing: BriefingTimes = BriefingTimes()
+    retrain: Retrain = Retrain()
     crawl: Crawl = Crawl()
     web: Web = Web()
 

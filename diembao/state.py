@@ -169,6 +169,61 @@ class AlertMute(Base):
     muted_at: Mapped[datetime]
 
 
+class BriefingRecord(Base):
+    """The morning briefing of one day: what it covers, what staff wrote above it, and when it went out."""
+
+    __tablename__ = "briefings"
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True, doc="in Vietnam, ISO 8601")
+    start: Mapped[datetime] = mapped_column(doc="beginning of what it covers")
+    end: Mapped[datetime] = mapped_column(doc="when the coverage was last read")
+    figures: Mapped[dict[str, Any]] = mapped_column(doc="counts, alerts and gaps as they were then")
+    note: Mapped[str] = mapped_column(Text, default="", doc="what staff wrote above it")
+    version: Mapped[int] = mapped_column(default=1, doc="of the note; each change adds one")
+    edited_at: Mapped[datetime | None] = mapped_column(doc="the last change by staff of the note or of an item; None: it is automatic")
+    edited_by: Mapped[str] = mapped_column(String(200), default="")
+    sent_at: Mapped[datetime | None] = mapped_column(doc="when its mails were queued; from then on only responses change")
+
+
+class BriefingItem(Base):
+    """One story of a briefing: what was compiled, and beside it what staff made of it. None: as compiled."""
+
+    __tablename__ = "briefing_items"
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    key: Mapped[str] = mapped_column(String(16), primary_key=True, doc="hash of the story")
+    story: Mapped[str] = mapped_column(String(512), index=True)
+    section: Mapped[str] = mapped_column(String(40), doc="code of the field; empty: none of them")
+    rank: Mapped[float] = mapped_column(doc="place in the section by importance, 0 first; may change while the day goes on")
+    compiled: Mapped[dict[str, Any]] = mapped_column(doc="the story as it was last read")
+    late: Mapped[bool] = mapped_column(default=False, doc="came after staff had begun to edit: left out unless they choose it")
+    included: Mapped[bool | None] = mapped_column()
+    place: Mapped[float | None] = mapped_column(doc="rank that staff gave it")
+    title: Mapped[str | None] = mapped_column(Text)
+    text: Mapped[str | None] = mapped_column(Text)
+    version: Mapped[int] = mapped_column(default=1, doc="each change by staff adds one")
+    edited_at: Mapped[datetime | None]
+    edited_by: Mapped[str] = mapped_column(String(200), default="")
+
+
+class StoryResponse(Base):
+    """What the office did about a story, whichever briefings it was in."""
+
+    __tablename__ = "story_responses"
+
+    story: Mapped[str] = mapped_column(String(512), primary_key=True)
+    status: Mapped[str] = mapped_column(String(12), index=True, doc="new, assigned, answered or not_needed")
+    department: Mapped[str] = mapped_column(String(200), default="", doc="empty: as proposed")
+    link: Mapped[str] = mapped_column(String(2000), default="", doc="where the answer is")
+    note: Mapped[str] = mapped_column(Text, default="")
+    version: Mapped[int] = mapped_column(default=1)
+    briefed_at: Mapped[datetime] = mapped_column(doc="when it was first in a briefing: response times count from here")
+    assigned_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None] = mapped_column(index=True)
+    updated_at: Mapped[datetime]
+    updated_by: Mapped[str] = mapped_column(String(200), default="")
+
+
 class Secret(Base):
     """A random value that this installation made for itself, such as the key of the links in mails."""
 
