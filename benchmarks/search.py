@@ -3,7 +3,7 @@
     python -m benchmarks.search --articles 20000 [--corpus FILE.jsonl.gz] [--elasticsearch http://127.0.0.1:9200]
 
 The articles are made by mixing sentences: of the corpus where one is given (JSON lines with `title` and `body`), else of
-the composed sentences below. Each has a fresh id, date and tags; one in ten is a copy of an earlier one. Ten queries run with
+the composed sentences below. Each has a fresh id, date and tags; one in ten is a copy of an earlier original. Ten queries run with
 facets and a histogram by day; the figures are the median and the 95th percentile over all of them, after one warm-up round.
 """
 
@@ -73,22 +73,55 @@ def sentences(corpus: Path | None) -> list[str]:
 
 
 def articles(count: int, parts: list[str], seed: int = 1) -> Iterator[Article]:
-    chance = random.Random(seed)
-    for number in range(count):
+    return (article_of(number, parts, seed) for number in range(count))
+
+
+def article_of(number: int, parts: list[str], seed: int = 1) -> Article:
+    """Article `number`, whatever others are made. One in ten is a reprint: an earlier article's text with a few sentences changed."""
+    chance = random.Random(f"{seed} {number}")
+    origin = _origin(number, chance, seed)
+    if origin is None:
+        text, tags = _text(chance, parts), _tags(chance)
         published = _FIRST + timedelta(minutes=chance.randrange(60 * 24 * 320))
-        topics = chance.sample(TOPIC_CODES, k=chance.randint(1, 2))
-        province = chance.choice(PROVINCES)
-        yield Article.model_validate(
-            {
-                "id": f"{number:032x}", "url": f"https://bao.example/{number}", "source": chance.choice(SOURCES),
-                "title": chance.choice(parts)[:110], "lead": chance.choice(parts), "body": "\n".join(chance.choices(parts, k=18)),
-                "published_at": published, "fetched_at": published, "first_seen_at": published,
-                "topics": [{"code": code, "score": 0.8} for code in topics],
-                "sentiment": {"label": chance.choices(["negative", "neutral", "positive"], [2, 5, 3])[0]},
-                "places": [{"code": str(PROVINCES.index(province)), "name": f"Tỉnh {province}", "level": "province", "province": province}],
-                "copy_of": f"{chance.randrange(number):032x}" if number and chance.random() < 0.1 else None,
-            }
-        )  # fmt: skip
+    else:
+        of_origin = random.Random(f"{seed} {origin}")
+        _origin(origin, of_origin, seed)
+        text, tags = _text(of_origin, parts), _tags(of_origin)
+        published = _FIRST + timedelta(minutes=of_origin.randrange(60 * 24 * 320) + chance.randint(5, 60 * 48))
+        for place in chance.sample(range(2, len(text)), k=chance.randint(0, 4)):
+            text[place] = chance.choice(parts)
+        if chance.random() < 0.2:
+            tags = _tags(chance)
+    return Article.model_validate(
+        {
+            "id": f"{number:032x}", "url": f"https://bao.example/{number}", "source": chance.choice(SOURCES),
+            "title": text[0][:110], "lead": text[1], "body": "\n".join(text[2:]),
+            "published_at": published, "fetched_at": published, "first_seen_at": published,
+            "copy_of": None if origin is None else f"{origin:032x}",
+            **tags,
+        }
+    )  # fmt: skip
+
+
+def _origin(number: int, chance: random.Random, seed: int) -> int | None:
+    """What article `number` is a copy of, an original; None when it is one itself. The first that is drawn from its `chance`."""
+    if chance.random() >= 0.1:
+        return None
+    candidates = (chance.randrange(number) for _ in range(20) if number)
+    return next((one for one in candidates if random.Random(f"{seed} {one}").random() >= 0.1), None)
+
+
+def _text(chance: random.Random, parts: list[str]) -> list[str]:
+    return chance.choices(parts, k=20)
+
+
+def _tags(chance: random.Random) -> dict[str, object]:
+    province = chance.choice(PROVINCES)
+    return {
+        "topics": [{"code": code, "score": 0.8} for code in chance.sample(TOPIC_CODES, k=chance.randint(1, 2))],
+        "sentiment": {"label": chance.choices(["negative", "neutral", "positive"], [2, 5, 3])[0]},
+        "places": [{"code": str(PROVINCES.index(province)), "name": f"Tỉnh {province}", "level": "province", "province": province}],
+    }
 
 
 def quantiles(times: list[float]) -> str:
