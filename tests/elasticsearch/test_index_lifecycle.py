@@ -275,7 +275,7 @@ def test_a_writer_that_knows_only_the_indices_of_before_the_exchange_goes_on_in_
     rebuild._carry_over()
     during = engine.cluster.layout()
     rebuild._block()
-    rebuild._carry_over_exactly()
+    rebuild._carry_over()
     rebuild._exchange()
     writer = BulkWriter(engine.cluster, Patience(busy=30))
     writer._known = (time.monotonic() + 3600, before if knew == "before" else during)
@@ -291,7 +291,7 @@ def test_a_rebuild_that_somebody_took_for_dead_changes_nothing(engine: Elasticse
     rebuild = Rebuild(engine.cluster, engine.life_cycle, Patience())
     rebuild._carry_over()
     rebuild._block()
-    rebuild._carry_over_exactly()
+    rebuild._carry_over()
     engine.cluster.abandon(engine.cluster.layout())
     assert engine.upsert(some(1, 50)) == {}
     with pytest.raises(ApiError):
