@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, field_validator, model_validator
 
@@ -17,6 +17,9 @@ from diembao.errors import ConfigError, UsageError
 
 Selector = str
 """A CSS selector; several are separated by commas and tried as one."""
+
+Medium = Literal["newspaper", "magazine", "news site", "agency", "broadcaster", "newspaper and broadcaster", "portal"]
+Knowledge = Literal["unknown", "unverified", "verified"]
 
 
 class _Table(BaseModel):
@@ -52,9 +55,15 @@ class Source(_Table):
     domain: str = Field(description="host without www.; its subdomains belong to it")
     homepage: HttpUrl | None = None
     kind: Kind = "newspaper"
+    medium: Medium | None = Field(default=None, description="what the outlet is, for people; `kind` is what the crawler goes by")
     province: str | None = Field(default=None, description="today's province (34) that the outlet is at home in; none: national")
+    former_province: str | None = Field(default=None, description="the merged province that it was made for, when that is not `province`")
+    organisation: str = Field(default="", description="who publishes it today, when that is called otherwise")
+    became: str = Field(default="", description="id of the entry that goes on where this one ended (a merger, a new address)")
+    became_on: date | None = Field(default=None, description="when that was")
     enabled: bool = True
-    evidence: str = Field(default="", description="where the facts of this entry come from, and when they were checked")
+    evidence: str = Field(default="", description="where the facts of this entry come from")
+    checked: date | None = Field(default=None, description="when `sources check` last found it working; none: never seen live from here")
 
     feeds: list[HttpUrl] = Field(default_factory=list, description="RSS or Atom")
     sitemaps: list[HttpUrl] = Field(default_factory=list, description="news sitemaps or sitemap indexes")
@@ -82,9 +91,21 @@ class Source(_Table):
 
     @model_validator(mode="after")
     def _is_reachable(self) -> Self:
-        if self.enabled and not (self.feeds or self.sitemaps or self.listings):
+        if self.enabled and not self.has_entrances:
             raise ValueError("an enabled source needs a feed, a sitemap or a listing")
         return self
+
+    @property
+    def has_entrances(self) -> bool:
+        """Whether a feed, a sitemap or a listing is known."""
+        return bool(self.feeds or self.sitemaps or self.listings)
+
+    @property
+    def entrances(self) -> Knowledge:
+        """How far its ways in are known: none at all, from public sources only, or seen to work by `sources check`."""
+        if not self.has_entrances:
+            return "unknown"
+        return "verified" if self.checked else "unverified"
 
     def layout_for(self, day: date | None) -> Layout | None:
         """The layout that was in use on `day` (Vietnam); the newest one when the day is unknown."""
@@ -137,6 +158,15 @@ def choose_sources(known: dict[str, Source], names: list[str]) -> list[Source]:
     if unknown:
         raise UsageError(f"unknown source: {', '.join(unknown)}", f"Known: {', '.join(sorted(known)) or 'none'}")
     return [known[name] for name in names]
+
+
+def predecessors(known: dict[str, Source]) -> dict[str, list[str]]:
+    """For each source that others became: their ids, in order."""
+    found: dict[str, list[str]] = {}
+    for source in known.values():
+        if source.became:
+            found.setdefault(source.became, []).append(source.id)
+    return found
 
 
 def source_names(folder: Path) -> dict[str, str]:
