@@ -69,6 +69,8 @@ def replay(rule: Rule, engine: SearchEngine, now: datetime, taxonomy: Taxonomy, 
 
 def _alerts(rule: Rule, coverage: Coverage, since: datetime) -> list[Alert]:
     found: list[Alert] = kinds()[rule.kind].evaluate(rule, coverage, since)
+    if rule.people:
+        found = [alert.model_copy(update={"recipients": list(rule.people)}) for alert in found]
     return oldest_first(found)
 
 

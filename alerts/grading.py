@@ -25,7 +25,7 @@ from alerts.mail import one_line
 from diembao.alert import Alert
 from diembao.clock import vietnam_day
 from diembao.errors import StateError, UsageError
-from diembao.state import AlertGrade, AlertMute, AlertRecord, Secret, State
+from diembao.state import AlertAnswer, AlertGrade, AlertMute, AlertRecord, Secret, State
 
 Verdict = Literal["useful", "noise"]
 VERDICTS: Mapping[str, Verdict] = {"useful": "useful", "noise": "noise"}
@@ -37,6 +37,8 @@ PAUSE = timedelta(days=7)
 LEAST_GRADES = 5
 LEAST_SHARE = 0.5
 """A rule with at least so many grades and a smaller share of useful ones gets a proposal."""
+BRIEFING = "@briefing"
+"""Stands for the morning briefing where a rule's name is expected; no rule can be called so."""
 _KEY_NAME = "alert-links"
 _LONGEST = 2000
 
@@ -136,6 +138,18 @@ def grade(state: State, ticket: Ticket, verdict: Verdict, now: datetime) -> None
                 graded_at=now,
             )
         )
+        _note_answer(session, ticket, now)
+
+
+def take_on(state: State, ticket: Ticket, now: datetime) -> None:
+    """The recipient deals with the alert: it is passed on to nobody else. The first one stays."""
+    with state.session() as session:
+        _note_answer(session, ticket, now)
+
+
+def _note_answer(session: Session, ticket: Ticket, now: datetime) -> None:
+    if ticket.alert_id and session.get(AlertAnswer, ticket.alert_id) is None:
+        session.add(AlertAnswer(alert_id=ticket.alert_id, recipient=ticket.recipient, answered_at=now))
 
 
 def mute(state: State, ticket: Ticket, now: datetime, *, whole_rule: bool = False) -> None:
@@ -144,6 +158,7 @@ def mute(state: State, ticket: Ticket, now: datetime, *, whole_rule: bool = Fals
     with state.session() as session:
         series = "" if whole_rule else ticket.series
         session.merge(AlertMute(recipient=ticket.recipient, rule=ticket.rule, series=series, until=until, muted_at=now))
+        _note_answer(session, ticket, now)
 
 
 def unmute(state: State, ticket: Ticket) -> None:
@@ -161,17 +176,23 @@ def is_muted(session: Session, recipient: str, rule: str, series: str, now: date
 
 @dataclass(frozen=True)
 class Said:
-    """What one recipient has said so far of an alert and its rule."""
+    """What one recipient has said so far of an alert and its rule, and who answered the alert first."""
 
     verdict: str | None
     muted: bool
+    taken_by: str | None
 
 
 def said_so_far(state: State, ticket: Ticket, now: datetime) -> Said:
     """For the page of the link."""
     with state.session() as session:
         known = session.get(AlertGrade, (ticket.alert_id, ticket.recipient))
-        return Said(known.verdict if known else None, is_muted(session, ticket.recipient, ticket.rule, ticket.series, now))
+        answer = session.get(AlertAnswer, ticket.alert_id)
+        return Said(
+            known.verdict if known else None,
+            is_muted(session, ticket.recipient, ticket.rule, ticket.series, now),
+            answer.recipient if answer else None,
+        )
 
 
 def precision_by_rule(state: State) -> dict[str, Precision]:
@@ -231,3 +252,8 @@ def _propose(kind: str, useful: list[int], noise: list[int]) -> tuple[str, str]:
 def ticket_for(alert: Alert, recipient: str, now: datetime) -> Ticket:
     """The ticket that a mail about `alert` carries."""
     return Ticket(alert.id, alert.rule, one_line(alert.series, 200), recipient, now + VALID)
+
+
+def briefing_ticket(recipient: str, now: datetime) -> Ticket:
+    """The ticket that a briefing carries: it serves to unsubscribe from the briefing."""
+    return Ticket("", BRIEFING, "", recipient, now + VALID)

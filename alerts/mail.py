@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import Any, Literal
@@ -25,12 +25,29 @@ from diembao.errors import DeliveryError
 from diembao.settings import Office
 from diembao.taxonomy import Taxonomy
 
-Cause = Literal["new", "grown", "ended"]
-"""Why a mail is written: the alert began, doubled since the last mail, or is over."""
+Cause = Literal["new", "escalated", "grown", "ended"]
+"""Why a message is written: the alert began, nobody answered it, it doubled since the last message, or it is over."""
 
 _STORIES = 6
 _STORIES_IN_GROUP = 2
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+
+
+_LONGEST_LINE = 998
+"""Bytes of a line of a mail (RFC 5322)."""
+
+
+class _Policy(EmailPolicy):
+    """Python would fold a long address into encoded words, which no mail program reads in List-Unsubscribe."""
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """The header as it goes to the server."""
+        if name == "List-Unsubscribe":
+            return f"{name}: {value}\r\n".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_POLICY = _Policy(linesep="\r\n")
 
 
 @dataclass(frozen=True)
@@ -89,6 +106,7 @@ def compose_alert(
     reply_to: str | None = None,
     names: Mapping[str, str] | None = None,
     token: str | None = None,
+    next_step: str = "",
 ) -> Composed:
     """The mail about `alert` for one recipient.
 
@@ -103,11 +121,13 @@ def compose_alert(
         reply_to: Message-ID of the mail that began the thread.
         names: names of the sources by id; an id without a name stands for itself.
         token: the recipient's ticket (alerts.grading.write_token); None: no links to grade or to unsubscribe.
+        next_step: what happens when nobody answers; empty: nothing.
 
     Raises:
         DeliveryError: when an address is none.
     """
-    view = _view(alert, office, taxonomy, cause, names or {})
+    view = alert_view(alert, office, taxonomy, cause, names or {})
+    view["next_step"] = next_step
     view["answer_link"] = answer_link(office, token) if token else ""
     message = _message(office, recipient, key, now, view["subject"])
     if reply_to:
@@ -140,10 +160,11 @@ def compose_group(
     Raises:
         DeliveryError: when an address is none.
     """
-    order = {"grown": 0, "new": 1, "ended": 2}
+    order = {"grown": 0, "escalated": 1, "new": 2, "ended": 3}
     ordered = sorted(told, key=lambda one: (order[one[1]], one[0].probability, one[0].window_start, one[0].id))
     views = [
-        {**_view(alert, office, taxonomy, cause, names or {}), "answer_link": answer_link(office, token)} for alert, cause, token in ordered
+        {**alert_view(alert, office, taxonomy, cause, names or {}), "answer_link": answer_link(office, token)}
+        for alert, cause, token in ordered
     ]
     for view in views:
         view["stories"] = view["stories"][:_STORIES_IN_GROUP]
@@ -170,10 +191,12 @@ def answer_link(office: Office, token: str) -> str:
 
 
 def _unsubscribable(message: EmailMessage, office: Office, token: str) -> None:
-    link = answer_link(office, token)
-    message["List-Unsubscribe"] = f"<{link}/unsubscribe>"
-    if link.startswith("https:"):  # RFC 8058 asks for it
-        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    """One click in the mail program (RFC 8058): only a POST acts, so what opens links in advance unsubscribes nobody."""
+    value = f"<{answer_link(office, token)}/unsubscribe>"
+    if len(f"List-Unsubscribe: {value}".encode()) > _LONGEST_LINE or not value.isascii():
+        return  # the link in the text stays
+    message["List-Unsubscribe"] = value
+    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
 
 
 def compose(
@@ -185,13 +208,18 @@ def compose(
     text: str,
     html: str,
     attachments: Sequence[tuple[str, str, bytes]] = (),
+    token: str | None = None,
 ) -> Composed:
     """A mail of text, HTML and attachments (file name, MIME type, content).
+
+    With `token` (alerts.grading.write_token) the mail program can unsubscribe its recipient.
 
     Raises:
         DeliveryError: when an address is none.
     """
     message = _message(office, recipient, key, now, subject)
+    if token:
+        _unsubscribable(message, office, token)
     message.set_content(text, cte="quoted-printable")
     message.add_alternative(inline(html), subtype="html", cte="quoted-printable")
     for name, kind, content in attachments:
@@ -215,7 +243,7 @@ def alert_links(alert: Alert, office: Office) -> tuple[str, str]:
 def _message(office: Office, recipient: str, key: str, now: datetime, subject: str) -> EmailMessage:
     check_address(recipient)
     user, _, domain = check_address(office.mail.sender).rpartition("@")
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_POLICY)
     message["From"] = Address(one_line(office.name, 100), user, domain)
     message["To"] = recipient
     message["Subject"] = one_line(subject, 200)
@@ -226,7 +254,8 @@ def _message(office: Office, recipient: str, key: str, now: datetime, subject: s
     return message
 
 
-def _view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, names: Mapping[str, str]) -> dict[str, Any]:
+def alert_view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, names: Mapping[str, str]) -> dict[str, Any]:
+    """What messages about `alert` show, in words and numbers; text from the web is one line each and not escaped yet."""
     hours = hours_between(alert.window_start, alert.window_end)
     title = one_line(alert.title, 250)
     name, _, what = title.partition(": ")
@@ -235,7 +264,7 @@ def _view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, names:
     unit = alert.unit or _unit_of(alert)
     field = taxonomy.fields.get(alert.series.split(" × ")[0])
     search_link, alert_link = alert_links(alert, office)
-    prefix = {"new": "Cảnh báo", "grown": "Cảnh báo tăng", "ended": "Đã hết cảnh báo"}[cause]
+    prefix = {"new": "Cảnh báo", "escalated": "Chưa ai trả lời cảnh báo", "grown": "Cảnh báo tăng", "ended": "Đã hết cảnh báo"}[cause]
     span = f"từ {local(alert.window_start, '%H:%M %d/%m')} đến {local(alert.window_end, '%H:%M %d/%m')}"
     if alert.reason:
         subject, headline, explanation = f"{prefix}: {title}", title, one_line(alert.reason, 500)
@@ -268,6 +297,7 @@ def _view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, names:
         "search_link": search_link,
         "alert_link": alert_link,
         "answer_link": "",
+        "next_step": "",
         "stories_heading": f"{len(alert.evidence)} sự việc dẫn đến cảnh báo" if len(alert.evidence) > 1 else "Sự việc dẫn đến cảnh báo",
         "stories": [_story(story, names) for story in alert.evidence[:_STORIES]],
         "more": f"và {len(alert.evidence) - _STORIES} sự việc khác." if len(alert.evidence) > _STORIES else "",
@@ -280,7 +310,7 @@ def _view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, names:
 
 
 def _what_happened(unit: str, cause: Cause) -> str:
-    return f"{unit} " + {"new": "tăng vọt", "grown": "còn tăng nữa", "ended": "đã trở lại bình thường"}[cause]
+    return f"{unit} " + {"new": "tăng vọt", "escalated": "tăng vọt", "grown": "còn tăng nữa", "ended": "đã trở lại bình thường"}[cause]
 
 
 def _unit_of(alert: Alert) -> str:

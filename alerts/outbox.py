@@ -1,4 +1,4 @@
-"""The outbox: hands queued messages to the mail server and to webhooks, each at most once.
+"""The outbox: hands queued messages to the mail server, to services and to webhooks, each at most once.
 
 A message is marked `sending` and committed before its text is handed over. If the process dies between that and the server's
 answer, nobody can know whether the server took it; such a message becomes `unknown` and is not sent again by itself: one mail too
@@ -19,6 +19,7 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, func, select, update
 
+from alerts.service import SERVICE, Push
 from alerts.webhook import PREFIX, Post
 from diembao.errors import DeliveryError
 from diembao.settings import Mail
@@ -30,6 +31,9 @@ CLAIM = timedelta(minutes=10)
 """A message that is `sending` for longer belongs to a process that died."""
 TIMEOUT = 30.0
 _MOST_HANGS = 3
+
+_OTHERS: dict[str, tuple[type[Post] | type[Push], str]] = {PREFIX: (Post, "webhook"), SERVICE: (Push, "service")}
+"""By the beginning of their keys the messages that are no mails."""
 
 UNKNOWN = "the process or the connection ended while the server was taking the message: it may have arrived, so it is not sent again"
 
@@ -82,7 +86,7 @@ def send_due(
     with state.session() as session:
         due = select(OutboxMessage.key).where(OutboxMessage.status == "waiting", OutboxMessage.next_attempt_at <= now)
         every = list(session.scalars(due.order_by(OutboxMessage.created_at, OutboxMessage.key)))
-    keys = [key for key in every if not key.startswith(PREFIX)]
+    keys = [key for key in every if _kind(key) is None]
     server: smtplib.SMTP | None = None
     hangs = 0
     try:
@@ -104,7 +108,7 @@ def send_due(
     finally:
         if server is not None:
             _leave(server)
-    _send_webhooks(state, [key for key in every if key.startswith(PREFIX)], now, timeout, environment, report)
+    _send_others(state, [key for key in every if _kind(key) is not None], now, timeout, environment, report)
     with state.session() as session:
         report.waiting = session.scalar(select(func.count()).select_from(OutboxMessage).where(OutboxMessage.status == "waiting")) or 0
     return report
@@ -185,48 +189,55 @@ def _claim(state: State, key: str, now: datetime) -> bool:
         return cast(CursorResult[Any], session.execute(claim.values(**values))).rowcount == 1
 
 
-def _send_webhooks(
-    state: State, keys: list[str], now: datetime, timeout: float, environment: Mapping[str, str], report: SendReport
-) -> None:
-    """Post what is due; one receiver that is away or hangs is left for this time and holds up no other."""
-    away: set[str] = set()
+def _kind(key: str) -> tuple[type[Post] | type[Push], str] | None:
+    """How a message that is no mail is sent, and what it is called."""
+    return next((kind for prefix, kind in _OTHERS.items() if key.startswith(prefix)), None)
+
+
+def _send_others(state: State, keys: list[str], now: datetime, timeout: float, environment: Mapping[str, str], report: SendReport) -> None:
+    """Hand over what is due; one receiver that is away or hangs is left for this time and holds up no other."""
+    away: set[tuple[str, str]] = set()
     for key in keys:
+        kind = _kind(key)
         with state.session() as session:
             message = session.get(OutboxMessage, key)
-            if message is None or message.status != "waiting" or message.recipient in away:
+            if kind is None or message is None or message.status != "waiting" or (kind[1], message.recipient) in away:
                 continue
             name, content = message.recipient, message.message
-        post: Post | None = None
+        way, what = kind
+        post: Post | Push | None = None
         try:
-            post = Post(content, now, timeout, environment)
-            post.connect()
-        except (DeliveryError, OSError) as error:
-            _postpone(state, [key], now, _reason(error), report)
-            report.problems.append(f"webhook {name}: {_reason(error)}; it is tried again; check [[webhooks]] in office.toml")
-            away.add(name)
-            continue
-        try:
-            if not _claim(state, key, now):
+            try:
+                post = way(content, now, timeout, environment)
+                post.connect()
+            except (DeliveryError, OSError) as error:
+                _postpone(state, [key], now, _reason(error), report)
+                report.problems.append(f"{what} {name}: {_reason(error)}; it is tried again; check [[{what}s]] in office.toml")
+                away.add((what, name))
                 continue
-            answer = post.send()
-        except (OSError, http.client.HTTPException) as error:
-            _mark(state, key, status="unknown", error=f"{UNKNOWN} ({_reason(error)})")
-            report.unknown += 1
-            report.problems.append(f"webhook {name} ({key}): {UNKNOWN}")
-            away.add(name)
-            continue
+            try:
+                if not _claim(state, key, now):
+                    continue
+                answer = post.send()
+            except (OSError, http.client.HTTPException) as error:
+                _mark(state, key, status="unknown", error=f"{UNKNOWN} ({_reason(error)})")
+                report.unknown += 1
+                report.problems.append(f"{what} {name} ({key}): {UNKNOWN}")
+                away.add((what, name))
+                continue
         finally:
-            post.close()
+            if post is not None:
+                post.close()
         if answer.taken:
             _mark(state, key, status="sent", sent_at=now, error=None)
             report.sent += 1
         elif answer.final:
             _mark(state, key, status="failed", error=answer.reason)
             report.failed += 1
-            report.problems.append(f"webhook {name} refused the alert: {answer.reason}; correct it in [[webhooks]] of office.toml")
+            report.problems.append(f"{what} {name} refused the alert: {answer.reason}; correct it in [[{what}s]] of office.toml")
         else:
             _postpone(state, [key], now, answer.reason, report)
-            report.problems.append(f"webhook {name} cannot take it now: {answer.reason}; it is tried again")
+            report.problems.append(f"{what} {name} cannot take it now: {answer.reason}; it is tried again")
 
 
 def _expect(answer: tuple[int, bytes], recipient: str) -> None:
@@ -276,7 +287,8 @@ def _postpone(state: State, keys: list[str], now: datetime, reason: str, report:
 
 
 def _what(key: str) -> str:
-    return "webhook" if key.startswith(PREFIX) else "mail to"
+    kind = _kind(key)
+    return "mail to" if kind is None else kind[1]
 
 
 def _mark(state: State, key: str, **values: Any) -> None:

@@ -29,6 +29,7 @@ class Rule(BaseModel):
     topics: tuple[str, ...] = Field(default=(), description="only these topics")
     places: tuple[str, ...] = Field(default=(), description="only these provinces or units")
     critical_of: tuple[Literal["authority", "organisation"], ...] = Field(default=(), description="only what criticises these")
+    people: tuple[str, ...] = Field(default=(), max_length=50, description="only these mail addresses and services; empty: who subscribed")
 
     @property
     def title(self) -> str:

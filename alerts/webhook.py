@@ -29,7 +29,8 @@ from diembao.settings import Office, Webhook
 
 PREFIX = "webhook:"
 """Keys of the outbox that begin so are webhooks."""
-_REPEAT = (408, 425, 429)
+REPEAT = (408, 425, 429)
+"""Refusals that are for now only."""
 _LONGEST_ANSWER = 65_536
 
 
@@ -48,7 +49,7 @@ def envelope(hook: Webhook, key: str, alert: Alert, cause: Cause, office: Office
     body = {
         "type": f"alert.{cause}",
         "timestamp": now.isoformat(),
-        "data": {"alert": alert.model_dump(mode="json"), "page": page, "search": search},
+        "data": {"alert": alert.model_dump(mode="json", exclude={"recipients"}), "page": page, "search": search},
     }
     return json.dumps(
         {
@@ -157,7 +158,7 @@ class Post:
         line = " ".join(f"{answer.status} {answer.reason} {text[:200].decode('utf-8', 'replace')}".split())[:300]
         if 200 <= answer.status < 300:
             return Answer(True, True, line)
-        return Answer(False, answer.status < 500 and answer.status not in _REPEAT, line)
+        return Answer(False, answer.status < 500 and answer.status not in REPEAT, line)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -68,4 +68,5 @@ class Alert(_Value):
     unit: str = Field(default="", description="what `observed` counts, in Vietnamese; empty: told by the title")
     reason: str = Field(default="", description="why the rule fired, one or two sentences in Vietnamese; empty: observed against expected")
     reason_en: str = Field(default="", description="the same in English")
+    recipients: list[str] = Field(default_factory=list, description="the rule's own people: only they are told; empty: who subscribed")
     has_expectation: bool = Field(default=True, description="false: `expected` and `probability` say nothing (kinds that compare nothing)")

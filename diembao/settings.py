@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from diembao import __version__
 from diembao.errors import ConfigError
@@ -38,7 +38,31 @@ class Mail(_Table):
     operators: tuple[str, ...] = Field(default=(), description="who is told of broken sources and flows; empty: the recipients")
 
 
-class Person(_Table):
+class Subscriber(_Table):
+    """Which alerts somebody gets, and when.
+
+    Attributes:
+        rules: names of the rules that are wanted; empty: all.
+        quiet: hours without messages in Vietnam's time, such as "22:00-06:00"; empty: none.
+        escalations: an alert that has doubled, or that nobody answered, is told in quiet hours too.
+        most_per_hour: more messages about alerts than this in an hour are told together in the next one.
+    """
+
+    rules: tuple[str, ...] = ()
+    quiet: str = ""
+    escalations: bool = True
+    most_per_hour: int = Field(default=10, ge=1, le=1000)
+
+    @field_validator("quiet")
+    @classmethod
+    def _is_span(cls, value: str) -> str:
+        match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", value)
+        if value and (not match or match.groups()[:2] == match.groups()[2:]):
+            raise ValueError("write the quiet hours as 22:00-06:00")
+        return value
+
+
+class Person(Subscriber):
     """Who gets alerts, briefing and reports by mail in a way of their own; one who is only in `mail.recipients` gets everything.
 
     Attributes:
@@ -47,9 +71,6 @@ class Person(_Table):
         briefing: gets the morning briefing.
         reports: gets the weekly and the monthly report.
         fields: codes of the fields of the briefing that are wanted; empty: all.
-        rules: names of the rules that are wanted; empty: all.
-        quiet: hours without mail in Vietnam's time, such as "22:00-06:00"; empty: none.
-        escalations: an alert that has doubled is told in quiet hours too.
     """
 
     address: str
@@ -57,16 +78,42 @@ class Person(_Table):
     briefing: bool = True
     reports: bool = True
     fields: tuple[str, ...] = ()
-    rules: tuple[str, ...] = ()
-    quiet: str = ""
-    escalations: bool = True
 
-    @field_validator("quiet")
+
+_NAME = r"^[a-z0-9][a-z0-9_-]{0,40}$"
+_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+
+class Service(Subscriber):
+    """A messenger or push service that `apprise` knows (docs/alerts.md).
+
+    Attributes:
+        name: id in the outbox.
+        url_env: name of the environment variable that holds the service's address, which is a secret.
+    """
+
+    name: str = Field(pattern=_NAME)
+    url_env: str = Field(pattern=_VARIABLE)
+
+
+class Escalation(_Table):
+    """Who is told when nobody answers: the first of `chain` at once, each next one after so many minutes, or when the alert doubles.
+
+    Attributes:
+        chain: mail addresses and names of services, at least two.
+        after_minutes: how long the others wait for an answer (a button of the message).
+        rules: names of the rules that this holds for; empty: all.
+    """
+
+    chain: tuple[str, ...] = Field(min_length=2, max_length=20)
+    after_minutes: int = Field(default=30, ge=5, le=1440)
+    rules: tuple[str, ...] = ()
+
+    @field_validator("chain")
     @classmethod
-    def _is_span(cls, value: str) -> str:
-        match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", value)
-        if value and (not match or match.groups()[:2] == match.groups()[2:]):
-            raise ValueError("write the quiet hours as 22:00-06:00")
+    def _is_a_chain(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("name each one once")
         return value
 
 
@@ -81,9 +128,9 @@ class Webhook(_Table):
         allow_private_addresses: it may be inside the office's own network.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")
+    name: str = Field(pattern=_NAME)
     url: str = Field(max_length=2000)
-    secret_env: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    secret_env: str = Field(pattern=_VARIABLE)
     rules: tuple[str, ...] = ()
     allow_private_addresses: bool = False
 
@@ -183,12 +230,29 @@ class Office(_Table):
     base_url: str = "http://127.0.0.1:8000"
     mail: Mail = Mail()
     people: tuple[Person, ...] = ()
+    services: tuple[Service, ...] = ()
     webhooks: tuple[Webhook, ...] = ()
+    escalation: tuple[Escalation, ...] = ()
     departments: tuple[Department, ...] = ()
     briefing: BriefingTimes = BriefingTimes()
     retrain: Retrain = Retrain()
     crawl: Crawl = Crawl()
     web: Web = Web()
+
+    @model_validator(mode="after")
+    def _names_are_clear(self) -> Self:
+        for what, names in (
+            ("people: address", [person.address for person in self.people]),
+            ("services: name", [service.name for service in self.services]),
+            ("webhooks: name", [hook.name for hook in self.webhooks]),
+        ):
+            if twice := next((name for name in names if names.count(name) > 1), None):
+                raise ValueError(f"{what}: {twice!r} stands there twice")
+        known = {service.name for service in self.services}
+        for chain in self.escalation:
+            if strange := next((one for one in chain.chain if "@" not in one and one not in known), None):
+                raise ValueError(f"escalation: chain: {strange!r} is neither a mail address nor the name of a service")
+        return self
 
 
 @dataclass(frozen=True)
@@ -278,4 +342,5 @@ def read_office(path: Path) -> Office:
         raise ConfigError(f"{path}: {error}", "Mend the file") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}", "Mend the entry") from error
+        where = f"{'.'.join(map(str, first['loc']))}: " if first["loc"] else ""
+        raise ConfigError(f"{path}: {where}{first['msg'].removeprefix('Value error, ')}", "Mend the entry") from error

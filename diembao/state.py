@@ -133,9 +133,11 @@ class OutboxMessage(Base):
     key: Mapped[str] = mapped_column(String(200), primary_key=True, doc="cause, its state and recipient: unique")
     recipient: Mapped[str] = mapped_column(String(320))
     message_id: Mapped[str] = mapped_column(String(200))
-    message: Mapped[bytes] = mapped_column(LargeBinary, doc="the complete RFC 5322 message, or the request of a webhook as JSON")
+    message: Mapped[bytes] = mapped_column(LargeBinary, doc="the complete RFC 5322 message; of a webhook or service what is sent, as JSON")
     status: Mapped[str] = mapped_column(
-        String(10), default="waiting", doc="waiting, sending, sent, failed or unknown; held (quiet hours) or grouped (told in another)"
+        String(10),
+        default="waiting",
+        doc="waiting, sending, sent, failed or unknown; held (quiet hours, too many at once) or grouped (told in another)",
     )
     attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
@@ -155,6 +157,16 @@ class AlertGrade(Base):
     verdict: Mapped[str] = mapped_column(String(10), doc="useful or noise")
     observed: Mapped[int] = mapped_column(default=0, doc="what the alert had counted when it was graded")
     graded_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class AlertAnswer(Base):
+    """Somebody answered an alert (graded, muted or took it on): it is passed on to nobody else."""
+
+    __tablename__ = "alert_answers"
+
+    alert_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    recipient: Mapped[str] = mapped_column(String(320))
+    answered_at: Mapped[datetime]
 
 
 class AlertMute(Base):

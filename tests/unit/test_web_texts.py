@@ -39,7 +39,7 @@ def test_pages_name_exactly_the_texts_that_exist() -> None:
     composed |= {f"chart.title.{interval}" for interval in ("hour", "day", "week", "month")}
     composed |= {f"sort.{order}" for order in ("relevance", "time")} | {"alert.open", "alert.closed"}
     composed |= {f"corrected.{field}" for field in FIELDS}
-    composed |= {f"answer.{choice}" for choice in ("useful", "noise", "mute", "mute_rule")} | {"answer.said_useful", "answer.said_noise"}
+    composed |= {f"answer.{choice}" for choice in ("taken", "useful", "noise", "mute", "mute_rule")} | {"answer.said_useful", "answer.said_noise"}
     composed |= {f"sentiment.{x}" for x in SENTIMENTS} | {f"critical_of.{x}" for x in CRITICAL_OF} | {f"kind.{x}" for x in KINDS}
     composed |= {
         f"error.{kind}.{part}" for kind in ("missing", "refused", "invalid", "engine", "state", "defect") for part in ("title", "hint")

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from alerts.feed import atom
-from alerts.grading import VERDICTS, grade, mute, precision_by_rule, read_token, said_so_far, signing_key, unmute
+from alerts.grading import VERDICTS, grade, mute, precision_by_rule, read_token, said_so_far, signing_key, take_on, unmute
 from diembao.alert import Alert
 from diembao.clock import VIETNAM
 from diembao.errors import UsageError
@@ -61,6 +61,8 @@ def answer(request: Request, token: str, say: Annotated[str, Form(max_length=20)
         return _answer_page(request, token)
     if say in VERDICTS:
         grade(desk.state, ticket, VERDICTS[say], now)
+    elif say == "taken":
+        take_on(desk.state, ticket, now)
     elif say in ("mute", "mute_rule"):
         mute(desk.state, ticket, now, whole_rule=say == "mute_rule")
     elif say == "unmute":
