@@ -245,6 +245,97 @@ class Secret(Base):
     value: Mapped[str] = mapped_column(String(200))
 
 
+class UserRecord(Base):
+    """Somebody who may log in. Rows are never deleted, only disabled: the audit log names them."""
+
+    __tablename__ = "users"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True, doc="what is typed at login, lower case")
+    role: Mapped[str] = mapped_column(String(10), doc="reader, editor or admin")
+    password_hash: Mapped[str | None] = mapped_column(String(300), doc="argon2; None: logs in by OpenID Connect only")
+    must_change: Mapped[bool] = mapped_column(default=False, doc="the password is one that an admin knows")
+    subject: Mapped[str | None] = mapped_column(String(500), unique=True, doc="issuer and subject of OpenID Connect")
+    epoch: Mapped[int] = mapped_column(default=0, doc="signed into the person's feed addresses: one more and they are void")
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+
+class UserSession(Base):
+    """One browser that is logged in. The cookie holds the id, the table only its hash: reading the table opens nothing."""
+
+    __tablename__ = "user_sessions"
+
+    id_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user: Mapped[str] = mapped_column(String(64), index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    address: Mapped[str] = mapped_column(String(64), default="", doc="network address at login")
+    agent: Mapped[str] = mapped_column(String(300), default="", doc="what the browser called itself at login")
+
+
+class LoginFailure(Base):
+    """Failed logins in a row, of one name or from one address."""
+
+    __tablename__ = "login_failures"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True, doc="hash of what failed: a typed name may be a password by mistake")
+    failures: Mapped[int] = mapped_column(default=0)
+    failed_at: Mapped[datetime] = mapped_column(index=True)
+    blocked_until: Mapped[datetime | None]
+
+
+class ApiKey(Base):
+    """A key with which another program asks the API. Only its hash is kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True, doc="the readable beginning of the key")
+    name: Mapped[str] = mapped_column(String(100), doc="what it is for")
+    key_hash: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[str] = mapped_column(String(100), doc="search, alerts, feedback, admin; with spaces between")
+    per_minute: Mapped[int] = mapped_column(doc="requests a minute")
+    created_by: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class AuditRecord(Base):
+    """Who changed what. Rows are only added: the database itself refuses to change or delete one."""
+
+    __tablename__ = "audit_log"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    who: Mapped[str] = mapped_column(String(200), index=True, doc="user, key or command; empty: nobody had to log in")
+    action: Mapped[str] = mapped_column(String(50), index=True, doc="kind and deed with a dot between: user.role")
+    subject: Mapped[str] = mapped_column(String(600), doc="what was changed")
+    before: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    after: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+
+
+_ONLY_ADDED = {
+    "sqlite": [
+        f"CREATE TRIGGER IF NOT EXISTS audit_log_no_{deed} BEFORE {deed} ON audit_log "
+        "BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END"
+        for deed in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        "CREATE OR REPLACE FUNCTION audit_log_only_added() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the audit log is only added to'; END $$",
+        "CREATE OR REPLACE TRIGGER audit_log_only_added BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_log_only_added()",
+    ],
+}
+
+
+@event.listens_for(AuditRecord.__table__, "after_create")
+def _only_added(_table: Any, connection: Any, **_options: Any) -> None:
+    for statement in _ONLY_ADDED.get(connection.dialect.name, []):
+        connection.exec_driver_sql(statement)
+
+
 class CorrectionRecord(Base):
     """What a person said of one field of an article. Rows are only added: taking one back is a row too (`undoes`)."""
 
