@@ -14,9 +14,10 @@ from typing import Any
 
 import trafilatura
 
-from crawlers.extraction.body import BOILERPLATE, CLOSING, Body, read_body
+from crawlers.extraction.body import Body, read_body
 from crawlers.extraction.dates import has_day
 from crawlers.extraction.page import Element, Page, cues, fold, text_of
+from crawlers.extraction.wording import BOILERPLATE, CLOSING
 
 _INLINE = frozenset(
     {

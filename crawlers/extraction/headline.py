@@ -7,9 +7,9 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from crawlers.extraction.body import BOILERPLATE, CAPTION, LEAD_CUE
 from crawlers.extraction.dates import Printed, all_printed, has_day, read_machine, read_printed
 from crawlers.extraction.page import Element, Page, cues, fold, text_of
+from crawlers.extraction.wording import BOILERPLATE, CAPTION, LEAD_CUE
 
 _HEADINGS = ("h1", "h2", "h3", "h4")
 _TITLE_CUE = re.compile(r"(?:^|[\s_-])(?:\w*title\w*|headline\w*|tieu-?de\w*|tieude\w*|tit|name)(?=$|[\s_-])")
