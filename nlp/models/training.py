@@ -60,6 +60,7 @@ class Recipe:
         networks: how many are averaged.
         teacher_rounds: how often the network that also reads bodies sees all headlines.
         taught_rounds: how often the network that also learns from unlabelled articles sees everything.
+        own: how often each of the project's own headlines counts: there are some hundred among tens of thousands.
         selected: weight in the second stage of headlines that were chosen for what they say, so that probabilities are those of news.
         sure: share of its decisions that must be right where the model does not abstain.
     """
@@ -73,6 +74,7 @@ class Recipe:
     networks: int = 1
     teacher_rounds: int = 15
     taught_rounds: int = 10
+    own: int = 6
     selected: float = 0.3
     sure: float = 0.9
 
@@ -102,6 +104,7 @@ class _Counts:
     table: sparse.csr_array
 
     def vocabulary(self, rows: NDArray[np.intp], fewest: int) -> tuple[Vocabulary, NDArray[np.intp]]:
+        rows = np.unique(rows)
         spread = np.bincount(self.table[rows].indices, minlength=len(self.keys))
         columns = np.flatnonzero(spread >= fewest)
         rarity = 1 + np.log((1 + len(rows)) / (1 + spread[columns]))
@@ -141,7 +144,7 @@ def train(
         bodies=_bodies(headlines, vectors),
     )
     truth = views.truth[: len(headlines)]
-    everything, taught = np.arange(len(headlines)), np.arange(len(headlines), len(texts))
+    everything, taught = np.arange(len(headlines)), np.repeat(np.arange(len(headlines), len(texts)), recipe.own)
     raw = np.zeros((len(headlines), 2 * OUTPUTS), np.float32)
     raw_bodies = np.zeros((len(headlines), OUTPUTS), np.float32)
     fold_of = outlet_folds(headlines, recipe.folds)
@@ -154,7 +157,7 @@ def train(
         raw[unseen] = fitted.raw(views, unseen)
         raw_bodies[unseen] = views.bodies.raw(fitted.network, unseen)
     progress("all headlines")
-    fitted = _fit(views, np.arange(len(texts)), recipe)
+    fitted = _fit(views, np.concatenate([everything, taught]), recipe)
     natural = np.where([item.origin in SELECTED for item in headlines], recipe.selected, 1.0)
     with one_thread():
         mixing, shift = _mix(raw, truth, natural)

@@ -54,7 +54,16 @@ OF_NOBODY = [
     "Mưa đá làm tốc mái nhiều nhà dân ở Sơn La",
     "Công an xã hỗ trợ người già làm căn cước",
 ]
-EVERY = len(GOOD) + len(BAD)
+NAMED = {
+    "Hà Nội không còn ca mắc mới": "positive",
+    "Hà Nội không còn ca mắc Covid-19 mới": "positive",
+    "Không còn ca tử vong vì Covid-19 trong ngày": "positive",
+    "Khởi tố 3 cán bộ": "negative",
+    "Tai nạn khiến 2 người tử vong": "negative",
+    "Sạt lở bờ sông, 5 căn nhà bị cuốn trôi": "negative",
+    "Ba người tử vong, 20 ca mắc mới tại một ổ dịch": "negative",
+}
+"""The conventions in the words that staff name them by; headlines like them were learnt from, so this measures nothing."""
 
 
 def test_none_of_them_was_learnt_from() -> None:
@@ -62,15 +71,19 @@ def test_none_of_them_was_learnt_from() -> None:
     assert not learnt & {" ".join(words(title)) for title in (*GOOD, *BAD, *OF_AUTHORITIES, *OF_NOBODY)}
 
 
-def test_three_of_four_are_told_right_good_news_in_words_of_harm_among_them() -> None:
+def test_five_of_six_are_told_right_good_news_in_words_of_harm_among_them() -> None:
     wrong = [title for title in GOOD if _sentiment(title) == "negative"] + [title for title in BAD if _sentiment(title) != "negative"]
-    assert len(wrong) <= EVERY // 4, wrong
+    assert len(wrong) <= (len(GOOD) + len(BAD)) // 6, wrong
 
 
 def test_most_criticism_of_authorities_is_told_from_their_ordinary_work() -> None:
     wrong = [title for title in OF_AUTHORITIES if _critical_of(title) != "authority"]
     wrong += [title for title in OF_NOBODY if _critical_of(title) == "authority"]
     assert len(wrong) <= 2, wrong
+
+
+def test_the_conventions_hold_in_the_words_they_are_named_by() -> None:
+    assert {title: _sentiment(title) for title in NAMED} == NAMED
 
 
 def test_a_headline_that_is_critical_in_its_last_words_only() -> None:
