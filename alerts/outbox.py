@@ -1,15 +1,16 @@
 """The outbox: hands queued messages to the mail server, to services and to webhooks, each at most once.
 
-A message is marked `sending` and committed before its text is handed over. If the process dies between that and the server's
-answer, nobody can know whether the server took it; such a message becomes `unknown` and is not sent again by itself: one mail too
-few is seen in the log, one too many makes people distrust the next. Everything that fails before the text is handed over is
-tried again with growing pauses; a permanent refusal of one address fails that message only.
+A message is marked `sending` and committed just before the line that ends its text is handed over. If the process dies between that
+and the server's answer, nobody can know whether the server took it; such a message becomes `unknown` and is not sent again by itself:
+one mail too few is seen in the log, one too many makes people distrust the next. Everything that fails before is tried again with
+growing pauses; a permanent refusal of one address fails that message only.
 """
 
 from __future__ import annotations
 
 import http.client
 import os
+import re
 import smtplib
 import ssl
 from collections.abc import Mapping
@@ -153,8 +154,20 @@ def _send_one(
             return server, False
         recipient, content = message.recipient, message.message
     try:
-        _expect(server.mail(mail.sender), recipient)
-        _expect(server.rcpt(recipient), recipient)
+        _expect(server.mail(mail.sender))
+        _expect(server.rcpt(recipient))
+    except smtplib.SMTPResponseException as error:
+        _refused(state, key, now, error, recipient, report)
+        return _again(server), False
+    except (OSError, smtplib.SMTPException) as error:
+        _postpone(state, [key], now, _reason(error), report)
+        report.problems.append(f"mail to {recipient}: {_reason(error)}; it is tried again")
+        server.close()
+        return None, isinstance(error, TimeoutError)
+    try:
+        # A server takes a mail only with the line that ends it: until then a death of this process loses nothing.
+        _expect(server.docmd("DATA"), 354)
+        server.send(_as_data(content))
     except smtplib.SMTPResponseException as error:
         _refused(state, key, now, error, recipient, report)
         return _again(server), False
@@ -164,9 +177,11 @@ def _send_one(
         server.close()
         return None, isinstance(error, TimeoutError)
     if not _claim(state, key, now):
-        return _again(server), False
+        server.close()  # before the end of the text: the server forgets it
+        return None, False
     try:
-        _expect(server.data(content), recipient)
+        server.send(b".\r\n")
+        _expect(server.getreply())
     except smtplib.SMTPResponseException as error:
         _refused(state, key, now, error, recipient, report)
         return _again(server), False
@@ -240,10 +255,16 @@ def _send_others(state: State, keys: list[str], now: datetime, timeout: float, e
             report.problems.append(f"{what} {name} cannot take it now: {answer.reason}; it is tried again")
 
 
-def _expect(answer: tuple[int, bytes], recipient: str) -> None:
+def _expect(answer: tuple[int, bytes], *codes: int) -> None:
     code, text = answer
-    if code not in (250, 251):
+    if code not in (codes or (250, 251)):
         raise smtplib.SMTPResponseException(code, text)
+
+
+def _as_data(content: bytes) -> bytes:
+    """The text as it goes behind DATA: whole lines that end with CRLF, a dot at their beginning doubled; without the line that ends it."""
+    lines = re.sub(rb"\r\n|\n|\r", b"\r\n", content)
+    return re.sub(rb"(?m)^\.", b"..", lines if lines.endswith(b"\r\n") else lines + b"\r\n")
 
 
 def _again(server: smtplib.SMTP) -> smtplib.SMTP | None:
