@@ -1,5 +1,6 @@
-"""From a page to an Article, as a pure function: `extract(html, url, source, content_type)`."""
+"""From a page to an Article, as a pure function: `extract(html, url, source, content_type)`; several pages of one: `join`."""
 
-from crawlers.extraction.article import Extracted, extract
+from crawlers.extraction.article import Extracted, extract, join
+from crawlers.extraction.kinds import PageKind
 
-__all__ = ["Extracted", "extract"]
+__all__ = ["Extracted", "PageKind", "extract", "join"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,10 +28,13 @@ from crawlers.extraction.headline import (
     modified_date,
     nearest_heading,
 )
+from crawlers.extraction.kinds import PageKind, page_kind
 from crawlers.extraction.page import Element, Page, UnreadablePageError, fold, text_of
+from crawlers.extraction.parts import Variant, article_address, next_page, variant
 from diembao.article import Article, CreditedSource
 from diembao.clock import vietnam_day
 from diembao.fates import Fate
+from diembao.privacy import VOICES_OF_PERSONS
 from diembao.source import Layout, Source
 
 MIN_BODY = 200
@@ -51,11 +55,17 @@ class Extracted:
         article: filled as far as possible, also when there is a problem; without `fetched_at`.
         problem: NOT_ARTICLE, TOO_SHORT or PARSE_ERROR; None when it is an article.
         detail: one sentence about the problem or about how the article was found.
+        page_kind: how the page tells its story; a listing has the problem NOT_ARTICLE.
+        next_page: where the article goes on; empty on its last or only page. Whoever fetches it joins what comes out with `join`.
+        variant: "amp" or "mobile" when the article has another address, which is `article.canonical_url`.
     """
 
     article: Article
     problem: Fate | None = None
     detail: str = ""
+    page_kind: PageKind = PageKind.ARTICLE
+    next_page: str = ""
+    variant: Variant = ""
 
 
 class LayoutMismatchError(LookupError):
@@ -124,6 +134,39 @@ def extract(
         return _failed(url, source, f"{type(error).__name__}: {error}")
 
 
+def join(first: Extracted, further: Sequence[Extracted]) -> Extracted:
+    """The article whose first page is `first` and whose others are `further`, in their order. Pure.
+
+    Headline, lead, date and address are the first page's; paragraphs and pictures follow each other, what a page repeats of the
+    ones before (lead, title, a box) is left out; authors and credit are those of the first page that has them, a byline stands at
+    the end as a rule. A further page without text adds nothing. Joined pages are no longer too short when together they are not.
+
+    Args:
+        first: the first page; its problem is None or TOO_SHORT.
+        further: what came out of the addresses in `next_page`, one after the other.
+    """
+    article = first.article
+    lines = article.body.split("\n") if article.body else []
+    seen = {line for line in [*lines, article.title, *article.lead.split("\n")] if len(line) > 40}
+    images = list(article.images)
+    authors, credit = list(article.authors), article.credited_source
+    for part in further:
+        other = part.article
+        for line in [*other.lead.split("\n"), *other.body.split("\n")]:
+            if line and line not in seen and line != article.title:
+                lines.append(line)
+                if len(line) > 40:
+                    seen.add(line)
+        images += [image for image in other.images if image not in images]
+        authors = authors or list(other.authors)
+        credit = credit or other.credited_source
+    whole = article.with_fields(body="\n".join(lines), images=images, authors=authors, credited_source=credit)
+    long_enough = first.problem is Fate.TOO_SHORT and len(whole.body) >= MIN_BODY
+    return replace(
+        first, article=whole, problem=None if long_enough else first.problem, detail="" if long_enough else first.detail, next_page=""
+    )
+
+
 def _failed(url: str, source: Source | None, detail: str) -> Extracted:
     article = Article(url=url, source=source.id if source else "", kind=source.kind if source else "newspaper", title="")
     return Extracted(article, Fate.PARSE_ERROR, detail)
@@ -152,7 +195,7 @@ def _read(page: Page, source: Source | None, now: datetime | None, families: boo
     kind = source.kind if source else (match.family.kind if match and match.family.kind else "newspaper")
     article = Article(
         url=page.url,
-        canonical_url=_canonical(page),
+        canonical_url=article_address(page),
         source=source.id if source else "",
         kind=kind,
         title=found.headline.text,
@@ -171,7 +214,13 @@ def _read(page: Page, source: Source | None, now: datetime | None, families: boo
         extractor="profile" if found.profile else ("general" if body.paragraphs else ""),
     )
     problem, detail = _problem(page, article, source.min_body if source else MIN_BODY)
-    return Extracted(article, problem, detail or found.note)
+    told = page_kind(page, article, body, proper=bool(article.title and article.body))
+    if told is PageKind.LISTING and problem is None:
+        problem, detail = Fate.NOT_ARTICLE, "a listing of other pages"
+    elif told is not PageKind.ARTICLE and problem is Fate.TOO_SHORT:
+        detail = f"a {told} page: {detail}"
+    following = next_page(page, found.elements) if problem in (None, Fate.TOO_SHORT) and kind not in VOICES_OF_PERSONS else ""
+    return Extracted(article, problem, detail or found.note, told, following, variant(page))
 
 
 PROSE = 80
@@ -405,13 +454,6 @@ def _credit(page: Page, byline: Byline) -> CreditedSource | None:
     if not names:
         return None
     return CreditedSource(name=", ".join(dict.fromkeys(names)), url=page.absolute(byline.link) or None if byline.link else None)
-
-
-def _canonical(page: Page) -> str:
-    for link in page.root.iter("link"):
-        if "canonical" in (link.get("rel") or "").lower().split() and (address := page.absolute(link.get("href") or "")):
-            return address
-    return page.absolute(page.metadata.first("og:url")) if page.metadata.first("og:url") else ""
 
 
 def _tags(page: Page) -> list[str]:

@@ -20,6 +20,7 @@ from crawlers.extraction.wording import (
     INVITATION,
     LEAD_CUE,
     LEAD_IN,
+    PAYWALL,
     PHOTO_END,
     TEXT_CREDIT,
 )
@@ -209,6 +210,7 @@ def _drop_related(blocks: list[Block], body: Body, lead: str) -> list[Block]:
             or (lead_lines and len(kept) < 12 and (squeezed in lead_lines or (len(squeezed) > 30 and squeezed in whole_lead)))
             or is_stamp(block.text)
             or (size < 300 and INVITATION.match(block.text) is not None)
+            or (size < 200 and PAYWALL.search(block.text) is not None)
             or (size < 600 and IMPRINT.search(block.text) is not None and CONTACT.search(block.text) is not None)
             or bool(
                 re.fullmatch(

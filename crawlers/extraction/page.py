@@ -173,6 +173,10 @@ class Page:
         url: the address it was fetched from.
         content_type: the HTTP header; None when unknown.
 
+    Attributes:
+        players: films that it shows.
+        amp: it says of itself that it is an AMP page.
+
     Raises:
         UnreadablePageError: when there is no element in it.
     """
@@ -188,6 +192,8 @@ class Page:
             raise UnreadablePageError("no HTML in it") from error
         self.root: Element = root
         self.metadata = Metadata(_read_meta(root), list(_read_json_ld(root)))
+        self.players = _count_players(root)
+        self.amp = root.get("amp") is not None or root.get("\u26a1") is not None
         etree.strip_elements(root, *_DROPPED, with_tail=False)
         self.elements: list[Element] = [element for element in root.iter() if isinstance(element.tag, str)]
         self.position: dict[Element, int] = {element: place for place, element in enumerate(self.elements)}
@@ -263,6 +269,15 @@ class Page:
                 except ValueError:
                     break
         return self.url
+
+
+_PLAYER = re.compile(r"youtube|vimeo|dailymotion|/embed|player|video|\.m3u8|\.mp4", re.IGNORECASE)
+
+
+def _count_players(root: Element) -> int:
+    """Films on the page: `video` elements and frames that play one (those of advertisements are none)."""
+    frames = sum(1 for frame in root.iter("iframe", "amp-iframe") if _PLAYER.search(frame.get("src") or frame.get("data-src") or ""))
+    return frames + sum(1 for _ in root.iter("video", "amp-video", "amp-youtube"))
 
 
 def _read_meta(root: Element) -> dict[str, list[str]]:

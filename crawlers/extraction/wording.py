@@ -96,3 +96,13 @@ PHOTO_END = re.compile(
 )
 TEXT_CREDIT = re.compile(r"^\W*(?:tin|bài|bài và|theo|nguồn|thực hiện)\b.{0,20}\s*[:：]", re.IGNORECASE)
 """A byline that names the photographs too ("Tin, ảnh: …") is no caption."""
+
+PAYWALL = re.compile(
+    r"(?:đăng nhập|đăng ký(?: thành viên| tài khoản| gói)?|mua (?:gói|báo|quyền)|nâng cấp|trả phí|trở thành (?:thành viên|hội viên))"
+    r"[^.!?\n]{0,60}\bđể\b[^.!?\n]{0,12}\b(?:đọc|xem)\b[^.!?\n]{0,40}(?:tiếp|toàn bộ|đầy đủ|hết|trọn|nội dung|bài)"
+    r"|(?:bài viết|nội dung|bài báo)(?: này)?\s+(?:chỉ\s+)?(?:dành(?:\s+riêng)?\s+cho|thuộc)\s+[^.!?\n]{0,40}"
+    r"(?:trả phí|thu phí|thuê bao|thành viên|hội viên|premium|vip|đăng ký)"
+    r"|(?:đã (?:đọc )?hết|còn)\s+[^.!?\n]{0,20}(?:lượt đọc|bài(?: viết)?) miễn phí|(?:subscribe|sign in|log in) to (?:continue|read)",
+    re.IGNORECASE,
+)
+"""How Vietnamese pages ask for a subscription."""
