@@ -1,4 +1,4 @@
-"""`diembao alerts` and `diembao digest`."""
+"""`diembao alerts`."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def evaluate(settings: Settings, as_json: bool) -> None:
     rules = read_rules(settings.alerts_folder)
     if not rules:
         say(f"Không có quy tắc nào trong {settings.alerts_folder} / no rules there")
-    with _opened(settings) as (engine, state):
+    with opened(settings) as (engine, state):
         now = utc_now()
         problems: dict[str, str] = {}
         found = evaluate_rules(rules, engine, now, settings.taxonomy, state, problems)
@@ -121,7 +121,7 @@ def try_(settings: Settings, rule: str, since: str, as_json: bool) -> None:
     if not days.isdecimal() or not 1 <= int(days) <= 1000:
         raise UsageError(f"--since {since!r} is no number of days", "Write it as 90d")
     chosen = read_rule(Path(rule)) if rule.endswith(".toml") else choose_rule(read_rules(settings.alerts_folder), rule)
-    with _opened(settings) as (engine, state):
+    with opened(settings) as (engine, state):
         now = utc_now()
         found = replay(chosen, engine, now, settings.taxonomy, now - timedelta(days=int(days)), state)
     if as_json:
@@ -176,65 +176,9 @@ def backtest(settings: Settings, file: Path, false_alerts_per_year: float, as_js
         sys.stdout.write("\n".join(batch) + "\n")
 
 
-@click.group()
-def digest() -> None:
-    """The morning briefing (điểm báo) of the last 24 hours."""
-
-
-@digest.command()
-@click.option("--format", "form", default="html", show_default=True, type=click.Choice(["html", "docx", "xlsx"]))
-@click.option("--out", type=click.Path(path_type=Path), help="File to write; default: diem-bao-DATE in this folder; - is stdout.")
-@json_option
-@click.pass_obj
-def preview(settings: Settings, form: str, out: Path | None, as_json: bool) -> None:
-    """Write the briefing to a file. Nothing is sent."""
-    from alerts import digest as briefings
-    from diembao.clock import utc_now, vietnam_day
-
-    with _opened(settings) as (engine, state):
-        briefing = briefings.brief(engine, state, settings.office, settings.taxonomy, utc_now(), source_names(settings.sources_folder))
-    content = briefings.render(briefing, form, briefings.template_in(settings.alerts_folder))  # type: ignore[arg-type]
-    path = out or Path(f"diem-bao-{vietnam_day(briefing.end).isoformat()}.{form}")
-    if str(path) == "-":
-        sys.stdout.buffer.write(content)
-        return
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}", "Name another file with --out") from error
-    if as_json:
-        emit({"file": str(path.resolve()), "format": form, "stories": briefing.stories, "articles": briefing.articles,
-              "negative": briefing.negative, "critical": briefing.critical, "gaps": list(briefing.gaps)})  # fmt: skip
-    else:
-        click.echo(str(path))
-        say(briefing.summary)
-
-
-@digest.command()
-@json_option
-@click.pass_obj
-def send(settings: Settings, as_json: bool) -> None:
-    """Send the briefing to the office's recipients; the second time on a day sends nothing."""
-    from alerts import digest as briefings
-    from alerts.outbox import send_due
-    from diembao.clock import utc_now
-
-    if not settings.office.mail.recipients:
-        raise UsageError("nobody gets the briefing", "Name recipients in [mail] of office.toml")
-    with _opened(settings) as (engine, state):
-        now = utc_now()
-        briefing = briefings.brief(engine, state, settings.office, settings.taxonomy, now, source_names(settings.sources_folder))
-        queued = briefings.queue(state, briefing, settings.office, now, briefings.template_in(settings.alerts_folder))
-        report = send_due(state, settings.office.mail, now)
-    if as_json:
-        emit({"queued": queued, "sent": report.sent, "waiting": report.waiting, "failed": report.failed, "unknown": report.unknown})
-    else:
-        say(f"điểm báo / briefing: {queued} mới / new, {report.sent} đã gửi / sent, {report.waiting} chờ / waiting")
-    report.raise_problems()
-
-
 @contextmanager
-def _opened(settings: Settings) -> Iterator[tuple[SearchEngine, State]]:
+def opened(settings: Settings) -> Iterator[tuple[SearchEngine, State]]:
+    """The engine, prepared, and the state while the block runs."""
     from diembao.state import State
     from index import open_engine
 

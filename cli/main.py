@@ -38,7 +38,7 @@ COMMANDS = {
     "export": "cli.indexing:export",
     "import": "cli.indexing:import_",
     "alerts": "cli.alerting:alerts",
-    "digest": "cli.alerting:digest",
+    "digest": "cli.briefing:digest",
     "retag": "cli.retagging:retag",
     "corrections": "cli.corrections:corrections",
     "models": "cli.models:models",

@@ -17,7 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alerts import digest
+from alerts.briefing.documents import template_in
+from alerts.briefing.kept import bring_up_to_date
+from alerts.briefing.sending import queue_briefing
 from alerts.evaluation import evaluate
 from alerts.log import record
 from alerts.outbox import send_due
@@ -321,13 +323,23 @@ def alert(settings: Settings, state: State, engine: SearchEngine, now: datetime)
     return AlertsReport([one.id for one in found], queued, sent.sent, sent.waiting, broken)
 
 
+def draft(settings: Settings, state: State, engine: SearchEngine, now: datetime) -> dict[str, Any]:
+    """Compile the briefing of the day of `now`, or bring it up to date, so that staff can edit it.
+
+    Returns:
+        `{"day", "chosen", "kept", "edited"}`.
+    """
+    made = bring_up_to_date(state, engine, settings.office, settings.taxonomy, now, source_names(settings.sources_folder))
+    return {"day": made.day.isoformat(), "chosen": len(made.chosen), "kept": len(made.items), "edited": made.edited_at is not None}
+
+
 def brief(settings: Settings, state: State, engine: SearchEngine, now: datetime) -> dict[str, int]:
-    """Write the morning briefing of the 24 hours before `now`, queue it for the recipients and send what is due.
+    """Bring the briefing of the day of `now` up to date, queue it as staff left it for everybody who wants it, and send what is due.
 
     Returns:
         `{"queued", "sent", "waiting"}`, counts of mails; the second time on a day nothing is queued.
     """
-    briefing = digest.brief(engine, state, settings.office, settings.taxonomy, now, source_names(settings.sources_folder))
-    queued = digest.queue(state, briefing, settings.office, now, digest.template_in(settings.alerts_folder))
+    made = bring_up_to_date(state, engine, settings.office, settings.taxonomy, now, source_names(settings.sources_folder))
+    queued = queue_briefing(state, settings.office, settings.taxonomy, made.day, now, template_in(settings.alerts_folder))
     sent = send_due(state, settings.office.mail, now)
     return {"queued": queued, "sent": sent.sent, "waiting": sent.waiting}

@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from alerts.grading import grade, ticket_for
-from cli.alerting import alerts, digest
+from cli.alerting import alerts
+from cli.briefing import digest
 from diembao.alert import Alert
 from diembao.clock import utc_now
 from diembao.errors import ConfigError, DeliveryError, UsageError
