@@ -215,10 +215,17 @@ class Crawl(_Table):
 
 
 class Web(_Table):
-    """Where the page is served."""
+    """Where the page is served.
+
+    Attributes:
+        host: address to listen at; another than this machine's own needs users (docs/accounts.md).
+        port: 0 takes a free one.
+        proxies: addresses of the office's own reverse proxies, whose X-Forwarded-For is believed.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    proxies: tuple[str, ...] = ()
 
 
 class Office(_Table):
