@@ -15,8 +15,9 @@ from scrapy.settings import Settings as ScrapySettings
 from crawlers.archive import Archive
 from crawlers.memory import FetchMemory
 from crawlers.registry import choose
-from crawlers.runs import RunWriter
+from crawlers.runs import RunWriter, read_run
 from crawlers.spiders.newspaper import NewspaperSpider
+from crawlers.spool import SPOOL, Spool
 from diembao.clock import utc_now
 from diembao.errors import DiembaoError
 from diembao.settings import Settings, read_settings
@@ -79,9 +80,10 @@ def crawl(
             process.crawl(
                 crawler,
                 sources=sources,
-                memory=FetchMemory(state),
+                memory=_memory(settings, state, run_id),
                 run=run,
                 archive=archive,
+                spool=Spool(settings.home / SPOOL, run_id),
                 clock=utc_now,
                 problems=problems or [],
                 progress=_say,
@@ -101,6 +103,18 @@ def crawl(
             return spider.result
         finally:
             state.close()
+
+
+def _memory(settings: Settings, state: State, run_id: str) -> FetchMemory:
+    """What earlier crawls know, also those that were killed."""
+    memory = FetchMemory(state, settings.home / SPOOL / f"{run_id}.journal")
+    for journal in sorted((settings.home / SPOOL).glob("*.journal")):
+        run = settings.runs_folder / journal.stem
+        kept = {article.id for article in read_run(run).articles()} if run.is_dir() else set()
+        memory.recover(journal, kept.__contains__)
+        memory.commit()
+        journal.unlink()
+    return memory
 
 
 @contextmanager

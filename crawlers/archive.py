@@ -81,7 +81,11 @@ class Archive:
         self._file: Any = None
 
     def store(self, page: FetchedPage) -> ArchiveRecord:
-        """Write `page`.
+        """Write `page`. Raises ArchiveError as `append`."""
+        return self.append(packed(page))
+
+    def append(self, record: bytes) -> ArchiveRecord:
+        """Write a page that was made ready by `packed`.
 
         Raises:
             ArchiveError: when it cannot be written (no disk space); what was written before stays readable.
@@ -94,9 +98,9 @@ class Archive:
             self._file = None
             raise _refused(error) from error
         try:
-            writer = _Writer(self._file, gzip=True, warc_version="WARC/1.1")
-            writer.write_request_response_pair(*_records(writer, page))
-            self._file.flush()
+            view = memoryview(record)
+            while view:
+                view = view[self._file.write(view) :]
         except OSError as error:
             self._cut_back(offset)
             raise _refused(error) from error
@@ -136,6 +140,14 @@ class Archive:
         except OSError:
             self._file.close()
             self._file = None
+
+
+def packed(page: FetchedPage) -> bytes:
+    """`page` as the archive keeps it: the response and our request, each gzipped on its own. Can be done in any process."""
+    buffer = BytesIO()
+    writer = _Writer(buffer, gzip=True, warc_version="WARC/1.1")
+    writer.write_request_response_pair(*_records(writer, page))
+    return buffer.getvalue()
 
 
 def _refused(error: OSError) -> ArchiveError:

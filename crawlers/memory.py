@@ -1,13 +1,17 @@
 """What the crawler remembers of addresses from run to run, and when each is asked for again.
 
-Nothing is remembered as fetched before its Article is safely in the run's folder: `commit` is called after that.
+Nothing is remembered as fetched before its Article is safely in the run's folder: `commit` is called after that. What was remembered
+since the last `commit` stands in a journal, line by line: the crawl after a kill reads it, and fetches no page a second time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from sqlalchemy import or_, select
 
@@ -57,11 +61,18 @@ def schedule(known: FetchState, fate: Fate | None, recrawl_hours: float, now: da
 
 
 class FetchMemory:
-    """The table `fetch_state`, with writes collected until `commit`."""
+    """The table `fetch_state`, with writes collected until `commit`.
 
-    def __init__(self, state: State) -> None:
+    Args:
+        state: has the table.
+        journal: file of what was remembered since the last `commit`; None: a kill loses that.
+    """
+
+    def __init__(self, state: State, journal: Path | None = None) -> None:
         self._state = state
         self._changed: dict[str, FetchState] = {}
+        self._path = journal
+        self._journal: BinaryIO | None = None
 
     def look_up(self, urls: Iterable[str]) -> dict[str, FetchState]:
         """What is known of the normalised `urls`; unknown ones are missing."""
@@ -110,11 +121,58 @@ class FetchMemory:
         )
 
     def remember(self, entry: FetchState) -> None:
-        """Keep `entry` with the next `commit`."""
+        """Keep `entry` with the next `commit`. Raises OSError when the journal cannot be written."""
         self._changed[entry.url] = entry
+        if self._path is not None:
+            if self._journal is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._journal = self._path.open("ab", buffering=0)
+            record = {name: getattr(entry, name) for name in _COLUMNS}
+            self._journal.write((json.dumps(record, default=datetime.isoformat) + "\n").encode())
+
+    def recover(self, journal: Path, is_kept: Callable[[str], bool]) -> int:
+        """Take over what a killed crawl remembered and could not commit.
+
+        Args:
+            journal: its file; a last line cut short is ignored.
+            is_kept: whether the article with this id is in that crawl's run. After a power cut the journal may know more than the run.
+
+        Returns:
+            How many addresses.
+
+        Raises:
+            OSError: when the file cannot be read.
+        """
+        found: dict[str, FetchState] = {}
+        with journal.open("rb") as lines:
+            for line in lines:
+                try:
+                    entry = _entry(json.loads(line))
+                except (ValueError, KeyError, TypeError):
+                    continue
+                if entry.fate != EXTRACTED or (entry.article_id is not None and is_kept(entry.article_id)):
+                    found[entry.url] = entry
+        known = self.look_up(found)
+        for url, entry in found.items():
+            before = known.get(url)
+            if before is None:
+                self._changed[url] = entry
+            elif entry.fetched_at is not None and (before.fetched_at is None or before.fetched_at < entry.fetched_at):
+                for name in _COLUMNS:
+                    setattr(before, name, getattr(entry, name))
+                self._changed[url] = before
+        return len(found)
+
+    def close(self) -> None:
+        """Take the journal away when everything in it is committed."""
+        if self._journal is not None and self._path is not None:
+            self._journal.close()
+            self._journal = None
+            if not self._changed:
+                self._path.unlink(missing_ok=True)
 
     def commit(self) -> None:
-        """Write what was remembered. Raises StateError."""
+        """Write what was remembered. Raises StateError, and OSError when the journal cannot be emptied."""
         if not self._changed:
             return
         with self._state.session() as session:
@@ -123,6 +181,8 @@ class FetchMemory:
             # Detached before the end of the transaction, which would empty them: they are used on.
             session.expunge_all()
         self._changed.clear()
+        if self._journal is not None:
+            self._journal.truncate(0)
 
 
 def new_entry(address: str, source: str, role: str, now: datetime) -> FetchState:
@@ -136,3 +196,12 @@ def new_entry(address: str, source: str, role: str, now: datetime) -> FetchState
         next_fetch_at=now,
         failures=0,
     )
+
+
+_COLUMNS = tuple(column.key for column in FetchState.__table__.columns)
+_MOMENTS = ("first_seen_at", "fetched_at", "next_fetch_at")
+
+
+def _entry(record: dict[str, Any]) -> FetchState:
+    moments = {name: datetime.fromisoformat(record[name]) for name in _MOMENTS if record[name]}
+    return FetchState(**{name: record[name] for name in _COLUMNS} | moments)

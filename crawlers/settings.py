@@ -6,6 +6,8 @@ What an office edits stands in `office.toml` (user agent's contact, private addr
 
 from __future__ import annotations
 
+import os
+
 BOT_NAME = "diembao"
 SPIDER_MODULES = ["crawlers.spiders"]
 NEWSPIDER_MODULE = "crawlers.spiders"
@@ -97,11 +99,20 @@ DOWNLOADER_MIDDLEWARES = {
     "crawlers.middlewares.DecompressionMiddleware": 620,
     "crawlers.middlewares.PolitenessMiddleware": 800,
 }
-ITEM_PIPELINES = {
-    # Evidence first: an Article is written only when its page is in the archive.
-    "crawlers.pipelines.ArchivePipeline": 100,
-    "crawlers.pipelines.RecordPipeline": 200,
+# The spider decides itself what becomes of a page, in the order of fetching; there are no pipelines. What a callback gives is one or two
+# requests: Scrapy would start a hundred tasks for each page to pass them on.
+CONCURRENT_ITEMS = 1
+# They count depths, cut long addresses and look for other hosts: things that the spider does, or does not want.
+SPIDER_MIDDLEWARES = {
+    "scrapy.spidermiddlewares.start.StartSpiderMiddleware": None,
+    "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": None,
+    "scrapy.spidermiddlewares.referer.RefererMiddleware": None,
+    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
+    "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
 }
+DOWNLOADER_STATS = False
+# Bytes of answers whose pages wait to be read; then no further page is asked for until some are read.
+SCRAPER_SLOT_MAX_ACTIVE_SIZE = 32 * 1024 * 1024
 
 # --- Settings of our own ---
 
@@ -116,8 +127,8 @@ DIEMBAO_BACK_OFF = 2.0
 DIEMBAO_RETRY_AFTER_MAX = 60.0
 # Longest Crawl-delay (seconds) that a run can honour; a host that asks for more is not fetched and reported.
 DIEMBAO_CRAWL_DELAY_MAX = 120.0
-# Pages of one source that are on their way at the same time: enough to keep its host's two places busy.
-DIEMBAO_IN_FLIGHT = 8
+# Pages of one source that are on their way or being read at the same time: enough to keep its host's two places busy.
+DIEMBAO_IN_FLIGHT = 16
 # Minutes that one source may take in a run; what is left over waits for the next run.
 DIEMBAO_MINUTES = 10.0
 # Pages of one source in a row without an answer, after which the rest waits for the next run.
@@ -126,11 +137,13 @@ DIEMBAO_FAILURES_MAX = 5
 DIEMBAO_LINKS_MAX = 2000
 # Sitemaps followed from one index, newest first.
 DIEMBAO_SITEMAPS_MAX = 10
-# Bytes of a page, and of a feed, sitemap or listing, that are read at once (a second or two at worst). A larger one is read in a process
-# of its own, so that it does not hold up the other hosts; it gets so many seconds, and two of them run at a time.
-DIEMBAO_PAGE_AT_ONCE = 512 * 1024
+# Bytes of a feed, sitemap or listing that are read at once (a second or two at worst). A larger one is read in a process of its own, so
+# that it does not hold up the other hosts; two of them run at a time.
 DIEMBAO_ENTRANCE_AT_ONCE = 256 * 1024
+DIEMBAO_ENTRANCE_READERS = 2
+# Processes that read pages, at most; a small crawl starts one. One processor is left for fetching.
+DIEMBAO_READERS = max(1, min(4, (os.cpu_count() or 2) - 1))
+# Seconds for reading one page, or one large feed.
 DIEMBAO_READ_SECONDS = 30.0
-DIEMBAO_READERS = 2
 # Bytes of one WARC file, after which the run begins another.
 DIEMBAO_WARC_MAXSIZE = 1024 * 1024 * 1024

@@ -7,8 +7,9 @@ import hashlib
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -21,12 +22,14 @@ from crawlers.entrances import EntranceError, Link, Role, Sitemap, candidates, r
 from crawlers.memory import EXTRACTED, FetchMemory, new_entry, schedule
 from crawlers.middlewares import hosts_of
 from crawlers.outcomes import NO_ANSWER, fate_of_failure, fate_of_status
-from crawlers.pages import FetchedPage, ReadPage, read_page, without_personal_numbers
-from crawlers.runs import PageFate, RunWriter
+from crawlers.pages import FetchedPage, without_personal_numbers
+from crawlers.reading import Readers, Reading
+from crawlers.runs import PageFate, RunWriter, read_run
 from crawlers.sites import is_front_page, is_on_site
+from crawlers.spool import Spool, Spooled, left_over, waiting_pages
 from diembao.article import Article
 from diembao.clock import Clock
-from diembao.errors import DiembaoError
+from diembao.errors import ArchiveError, DiembaoError
 from diembao.fates import Fate
 from diembao.source import Source
 from diembao.state import FetchState
@@ -45,7 +48,7 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
-_CHECKPOINT_PAGES = 50
+_CHECKPOINT_PAGES = 500
 _CHECKPOINT_SECONDS = 5.0
 """Pages or seconds between two moments at which everything written so far is made safe."""
 
@@ -66,6 +69,15 @@ class Visit:
 
 
 @dataclass
+class LeftOver:
+    """A file of pages that a killed crawl left; `is_needed`: also pages of sources that this crawl does not have."""
+
+    path: Path
+    pages: list[tuple[SourceCrawl, Visit, FetchedPage, Spooled]] = field(default_factory=list)
+    is_needed: bool = False
+
+
+@dataclass
 class SourceCrawl:
     """What happens to one source in this run."""
 
@@ -78,6 +90,7 @@ class SourceCrawl:
     taken: int = 0
     known: int = 0
     failures: int = 0
+    last: asyncio.Future[None] | None = None
     entrances: list[dict[str, Any]] = field(default_factory=list)
     problems: list[dict[str, str]] = field(default_factory=list)
 
@@ -94,6 +107,7 @@ class NewspaperSpider(Spider):
         memory: what earlier runs know.
         run: where this run is written.
         archive: where pages are kept.
+        spool: where fetched pages wait to be read.
         clock: the present moment.
         problems: what is wrong with sources that cannot be crawled, for the summary.
         progress: gets a line for a person now and then.
@@ -109,6 +123,7 @@ class NewspaperSpider(Spider):
         memory: FetchMemory,
         run: RunWriter,
         archive: Archive,
+        spool: Spool,
         clock: Clock,
         problems: list[dict[str, str]],
         progress: Callable[[str], None],
@@ -121,6 +136,7 @@ class NewspaperSpider(Spider):
         self.memory = memory
         self.run = run
         self.archive = archive
+        self.spool = spool
         self.clock = clock
         self.problems = problems
         self.progress = progress
@@ -150,9 +166,10 @@ class NewspaperSpider(Spider):
         self._sitemaps_max = settings.getint("DIEMBAO_SITEMAPS_MAX")
         entrance = settings.getint("DIEMBAO_ENTRANCE_MAXSIZE")
         self._maxsize = {"feed": entrance, "listing": entrance, "sitemap": settings.getint("DIEMBAO_SITEMAP_MAXSIZE")}
-        self._at_once = {"page": settings.getint("DIEMBAO_PAGE_AT_ONCE"), "entrance": settings.getint("DIEMBAO_ENTRANCE_AT_ONCE")}
+        self._at_once = settings.getint("DIEMBAO_ENTRANCE_AT_ONCE")
         self._read_seconds = settings.getfloat("DIEMBAO_READ_SECONDS")
-        self._readers = asyncio.Semaphore(settings.getint("DIEMBAO_READERS"))
+        self._entrance_readers = asyncio.Semaphore(settings.getint("DIEMBAO_ENTRANCE_READERS"))
+        self._readers = Readers(self.sources, settings.getint("DIEMBAO_READERS"), self._read_seconds)
         if self.minutes is None:
             self.minutes = settings.getfloat("DIEMBAO_MINUTES")
 
@@ -160,14 +177,16 @@ class NewspaperSpider(Spider):
         """The entrances of every source, then the pages that are due."""
         for host, seconds in self.memory.closed_hosts(self.clock()).items():
             hosts_of(self.crawler).close(host, seconds)
-        for source in self.sources:
-            crawl = SourceCrawl(source, monotonic() + 60 * (self.minutes or 0.0))
-            self.crawls.append(crawl)
-            for role, address, links in _entrances(source):
+        self.crawls = [SourceCrawl(source, monotonic() + 60 * (self.minutes or 0.0)) for source in self.sources]
+        files = self._find_left_over()
+        for crawl in self.crawls:
+            for entry in self.memory.due(crawl.source.id, self.clock(), self._links_max):
+                if entry.url not in crawl.queued:
+                    crawl.due.append(entry)
+                    crawl.queued.add(entry.url)
+            for role, address, links in _entrances(crawl.source):
                 yield self._entrance_request(crawl, role, address, links, depth=0)
-            for entry in self.memory.due(source.id, self.clock(), self._links_max):
-                crawl.due.append(entry)
-                crawl.queued.add(entry.url)
+        await self._read_left_over(files)
         for crawl in self.crawls:
             for request in self._next_pages(crawl):
                 yield request
@@ -210,7 +229,7 @@ class NewspaperSpider(Spider):
             else:
                 kind = (response.headers.get("Content-Type") or b"").decode("latin-1")
                 arguments = (role, response.body, response.url, kind, links, self._maxsize[role])
-                found = await self._apart(len(response.body) > self._at_once["entrance"], read_entrance, *arguments)
+                found = await self._apart(len(response.body) > self._at_once, read_entrance, *arguments)
                 further = self._take_up(response, crawl, entry, report, depth, digest, found)
         except (EntranceError, TooMuch, BadCompression, TookTooMuch) as error:
             self._entrance_problem(crawl, entry, report, f"the {role} cannot be read: {error}")
@@ -226,7 +245,7 @@ class NewspaperSpider(Spider):
         """Call `function`; in a process of its own when its input is large. Raises TookTooMuch."""
         if not apart:
             return function(*args, **kwargs)
-        async with self._readers:
+        async with self._entrance_readers:
             return await asyncio.to_thread(lambda: read_apart(self._read_seconds, function, *args, **kwargs))
 
     def _take_up(
@@ -330,28 +349,24 @@ class NewspaperSpider(Spider):
             return False
         return crawl.failures < self._failures_max and monotonic() < crawl.deadline
 
-    async def parse_page(self, response: Response, crawl: SourceCrawl, visit: Visit) -> AsyncIterator[ReadPage | Request]:
-        """Read one page; what becomes of it is decided here or in the pipelines."""
+    async def parse_page(self, response: Response, crawl: SourceCrawl, visit: Visit) -> AsyncIterator[Request]:
+        """Keep one page and have it read; what becomes of it is decided when its turn among the pages of its source has come."""
         fate = fate_of_status(response.status)
         crawl.failures = crawl.failures + 1 if fate in NO_ANSWER else 0
-        try:
-            item = await self._read(response, visit)
-        except Exception as error:  # a page must have its fate, whatever it does to us
-            logger.exception("reading %s", response.url)
-            self._settle(visit, Fate.PARSE_ERROR, f"{type(error).__name__}: {error}")
+        if fate is not None:
+            self._settle(visit, fate, "" if fate is Fate.UNCHANGED else f"HTTP {response.status}")
         else:
-            if item is not None:
-                yield item
+            try:
+                await self._keep_and_read(response, crawl, visit)
+            except Exception as error:  # a page must have its fate, whatever it does to us
+                logger.exception("reading %s", response.url)
+                self._settle(visit, Fate.PARSE_ERROR, f"{type(error).__name__}: {error}")
         for request in self._page_done(crawl):
             yield request
 
-    async def _read(self, response: Response, visit: Visit) -> ReadPage | None:
-        fate = fate_of_status(response.status)
-        if fate is not None:
-            self._settle(visit, fate, "" if fate is Fate.UNCHANGED else f"HTTP {response.status}")
-            return None
+    async def _keep_and_read(self, response: Response, crawl: SourceCrawl, visit: Visit) -> None:
         if not self._arrive(response.url, visit):
-            return None
+            return
         now = self.clock()
         entry = visit.entry
         page = FetchedPage(
@@ -365,25 +380,107 @@ class NewspaperSpider(Spider):
             request_headers=_pairs(response.request.headers) if response.request else (),
             ip=str(response.ip_address or ""),
         )
-        page, body = without_personal_numbers(page, visit.source, response.body)
+        page, _ = without_personal_numbers(page, visit.source, response.body)
         try:
-            item = await self._apart(len(body) > self._at_once["page"], read_page, page, visit.source, body)
-        except TookTooMuch as error:
-            self._settle(visit, Fate.PARSE_ERROR, str(error))
-            return None
-        if item.problem is Fate.NOT_HTML:
-            self._settle(visit, Fate.NOT_HTML, item.detail)
-            return None
-        if item.problem is None and item.article is not None:
-            entry.etag = _header(response, "ETag", 500)
-            entry.last_modified = _header(response, "Last-Modified", 100)
-            if item.article.content_hash == entry.content_hash:
+            spooled = self.spool.store(entry.url, page)
+        except ArchiveError as error:
+            self._settle(visit, Fate.ARCHIVE_FAILED, str(error))
+            return
+        await self._read(crawl, visit, replace(page, payload=b""), spooled)
+
+    async def _read(self, crawl: SourceCrawl, visit: Visit, page: FetchedPage, spooled: Spooled) -> None:
+        """Have the page at `spooled` read and settle it after the pages of its source that came before. `page`: without its payload."""
+        before, mine = crawl.last, asyncio.get_running_loop().create_future()
+        crawl.last = mine
+        outcome: Reading | DiembaoError | TookTooMuch
+        try:
+            try:
+                outcome = await self._readers.read(spooled, visit.source.id, visit.entry.content_hash)
+            except (TookTooMuch, DiembaoError) as error:
+                outcome = error
+            if before is not None:
+                await before
+            if isinstance(outcome, Reading):
+                self._decide(visit, page, outcome)
+            elif isinstance(outcome, TookTooMuch):
+                # A source that sends such pages one after the other is left until the next run.
+                crawl.failures += 1
+                self._settle(visit, Fate.PARSE_ERROR, str(outcome))
+            elif isinstance(outcome, ArchiveError):
+                self._settle(visit, Fate.ARCHIVE_FAILED, str(outcome))
+            else:
+                self._stop(outcome)
+        finally:
+            if visit.settled:
+                self.spool.done(spooled)
+            if not mine.done():
+                mine.set_result(None)
+
+    def _decide(self, visit: Visit, page: FetchedPage, reading: Reading) -> None:
+        """What becomes of a page that was read."""
+        article, entry = reading.article, visit.entry
+        if reading.problem is Fate.NOT_HTML:
+            self._settle(visit, Fate.NOT_HTML, reading.detail)
+            return
+        if reading.problem is None and article is not None:
+            entry.etag = _validator(page.header("ETag"), 500)
+            entry.last_modified = _validator(page.header("Last-Modified"), 100)
+            if article.content_hash == entry.content_hash:
                 self._settle(visit, Fate.UNCHANGED)
-                return None
-            if self._is_duplicate(item.article):
-                self._settle(visit, Fate.DUPLICATE_URL, f"the same article as {item.article.canonical_url or 'another page'}")
-                return None
-        return item
+                return
+            if self._is_duplicate(article):
+                self._settle(visit, Fate.DUPLICATE_URL, f"the same article as {article.canonical_url or 'another page'}")
+                return
+        try:
+            # Evidence first: an Article is written only when its page is in the archive.
+            record = self.archive.append(reading.record)
+            if reading.problem is not None or article is None:
+                self._settle(visit, reading.problem or Fate.PARSE_ERROR, reading.detail)
+                return
+            self.run.write_article(article.with_fields(archive=record))
+        except ArchiveError as error:
+            self._settle(visit, Fate.ARCHIVE_FAILED, str(error))
+            return
+        except OSError as error:
+            self._settle(visit, Fate.ARCHIVE_FAILED, f"the article cannot be written: {error.strerror}")
+            return
+        if entry.content_hash is None:
+            entry.first_seen_at = page.first_seen_at
+        entry.content_hash = article.content_hash
+        entry.article_id = article.id
+        self._settle(visit, None)
+
+    def _find_left_over(self) -> list[LeftOver]:
+        """The pages that killed crawls fetched and could not read any more."""
+        by_source = {crawl.source.id: crawl for crawl in self.crawls}
+        found = []
+        for path in left_over(self.spool.folder):
+            run = self.run.folder.parent / path.name.rpartition("-")[0]
+            settled = {fate.page for fate in read_run(run).fates()} if run.is_dir() else set()
+            file = LeftOver(path)
+            for spooled, asked, page in waiting_pages(path):
+                entry = self.memory.look_up([asked]).get(asked) or new_entry(page.url, page.source, "article", page.first_seen_at)
+                if (entry.fetched_at is not None and entry.fetched_at >= page.fetched_at) or article_id(page.url) in settled:
+                    continue
+                crawl = by_source.get(page.source)
+                if crawl is None:
+                    file.is_needed = True
+                    continue
+                visit = Visit(crawl.source, entry, article_id(page.url), page.url)
+                if self._visits.setdefault(visit.page, visit) is visit:
+                    self._visits.setdefault(article_id(entry.address), visit)
+                    crawl.queued.add(asked)
+                    crawl.taken += 1
+                    file.pages.append((crawl, visit, replace(page, payload=b""), spooled))
+            found.append(file)
+        return found
+
+    async def _read_left_over(self, files: list[LeftOver]) -> None:
+        for file in files:
+            await asyncio.gather(*(self._read(*page) for page in file.pages))
+            if self.fatal is None and not file.is_needed:
+                self.checkpoint()
+                file.path.unlink(missing_ok=True)
 
     def _arrive(self, url: str, visit: Visit) -> bool:
         """Follow a page to where it was redirected; False when that page is already in this run."""
@@ -424,27 +521,6 @@ class NewspaperSpider(Spider):
         crawl.in_flight -= 1
         yield from self._next_pages(crawl)
 
-    def keep(self, item: ReadPage) -> None:
-        """Write an archived page's Article, or the reason why it has none. Called by the pipelines."""
-        visit = self._visits[article_id(item.page.url)]
-        if item.problem is not None or item.article is None:
-            self._settle(visit, item.problem or Fate.PARSE_ERROR, item.detail)
-            return
-        try:
-            self.run.write_article(item.article)
-        except OSError as error:
-            self._settle(visit, Fate.ARCHIVE_FAILED, f"the article cannot be written: {error.strerror}")
-            return
-        if visit.entry.content_hash is None:
-            visit.entry.first_seen_at = item.page.first_seen_at
-        visit.entry.content_hash = item.article.content_hash
-        visit.entry.article_id = item.article.id
-        self._settle(visit, None)
-
-    def settle(self, url: str, fate: Fate, detail: str = "") -> None:
-        """Give the page at `url` (after redirects) its fate. Called by the pipelines."""
-        self._settle(self._visits[article_id(url)], fate, detail)
-
     def _settle(self, visit: Visit, fate: Fate | None, detail: str = "") -> None:
         if visit.settled:
             self._stop(DiembaoError(f"a second fate ({fate}) for {visit.url}", "This is a defect; please report it"))
@@ -470,9 +546,11 @@ class NewspaperSpider(Spider):
 
     def checkpoint(self) -> None:
         """Make everything so far safe: first the pages and articles, then the memory of having fetched them."""
+        self.spool.sync()
         self.archive.sync()
         self.run.sync()
         self.memory.commit()
+        self.spool.tidy()
         self._settled, self._safe_at = 0, monotonic()
 
     def _stop(self, error: Exception) -> None:
@@ -501,7 +579,10 @@ class NewspaperSpider(Spider):
         except (OSError, DiembaoError) as error:
             self.fatal = self.fatal or error
         finally:
+            self._readers.close()
             self.archive.close()
+            self.spool.close()
+            self.memory.close()
 
     def summary(self, now: datetime, interrupted: bool) -> dict[str, Any]:
         """The run in figures: in all and per source, with the problems."""
@@ -545,8 +626,11 @@ def _conditions(entry: FetchState) -> dict[str, str]:
 
 
 def _header(response: Response, name: str, longest: int) -> str | None:
-    value = (response.headers.get(name) or b"").decode("latin-1").strip()
-    return value if 0 < len(value) <= longest else None
+    return _validator((response.headers.get(name) or b"").decode("latin-1"), longest)
+
+
+def _validator(value: str, longest: int) -> str | None:
+    return value.strip() if 0 < len(value.strip()) <= longest else None
 
 
 def _pairs(headers: Any) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -23,6 +25,7 @@ from crawlers.archive import read_record, read_run_pages
 from crawlers.registry import read_each
 from crawlers.replay import replay
 from crawlers.runs import CrawlRun, PageFate, read_run
+from crawlers.spool import left_over, waiting_pages
 from diembao.article import Article
 from diembao.errors import DiembaoError
 from diembao.fates import Fate
@@ -471,14 +474,52 @@ def test_a_run_that_is_stopped_is_readable_and_the_next_one_goes_on(tmp_path: Pa
         assert "the crawl was interrupted" in stderr
 
     office.source("slow", slow_site.domain, feeds=[f"{slow_site.url}/rss"], delay=0.0, recrawl_hours=6.0)
+    asked = len(slow_site.seen)
     assert office.crawl("next").returncode == 0
+    assert before.isdisjoint(article_id(slow_site.url + path) for path in slow_site.paths()[asked:])
     after = [article.id for article in read_run(office.home / "runs/next").articles()]
     assert len(after) == len(set(after))
     assert before | set(after) == {article_id(f"{slow_site.url}/k{n}.html") for n in range(30)}
+    assert not before & set(after)
     if how is signal.SIGTERM:
-        assert not before & set(after)
         assert office.crawl("third").returncode == 0
         assert office.summary("third")["fetched"] == 0
+
+
+@pytest.mark.slow
+def test_many_kills_lose_nothing_and_no_page_is_fetched_twice(tmp_path: Path) -> None:
+    site = Site()
+    site.routes["/rss"] = rss([f"{site.url}/k{n}.html" for n in range(80)])
+    for number in range(80):
+        site.routes[f"/k{number}.html"] = Answer(article_page(number))
+    office = Office(tmp_path)
+    office.source("killed", site.domain, feeds=[f"{site.url}/rss"], delay=0.01, recrawl_hours=6.0)
+    chance = random.Random(7)
+    waited_in_spool = 0
+    fetched: set[str] = set()
+    for number in range(6):
+        asked = len(site.seen)
+        process = subprocess.Popen(office.command(f"run-{number}"), env=office.environment, stderr=subprocess.DEVNULL)
+        # From the first answer on: while pages are fetched, wait to be read, are read and written.
+        while len(site.seen) < asked + 3 and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0.0, 1.5))
+        process.kill()
+        process.wait()
+        assert fetched.isdisjoint(site.paths()[asked:])
+        # What was answered in full lies in the spool, or has its fate; of the two that were on their way nobody can know.
+        spooled = {page.url for path in left_over(office.home / "spool") for _, _, page in waiting_pages(path)}
+        waited_in_spool += len(spooled)
+        runs = [read_run(folder) for folder in (office.home / "runs").iterdir()]
+        fetched |= {urlsplit(url).path for url in spooled | {fate.url for run in runs for fate in run.fates()}}
+    assert waited_in_spool
+    asked = len(site.seen)
+    assert office.crawl("last").returncode == 0
+    assert fetched.isdisjoint(site.paths()[asked:])
+    site.close()
+    articles = [article.id for folder in (office.home / "runs").iterdir() for article in read_run(folder).articles()]
+    assert sorted(articles) == sorted(article_id(f"{site.url}/k{n}.html") for n in range(80))
+    assert not list((office.home / "spool").iterdir())
 
 
 def test_a_full_disk_costs_the_pages_that_it_cannot_hold_and_nothing_else(tmp_path: Path) -> None:

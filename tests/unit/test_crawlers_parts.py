@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gzip
+import sys
 import time
 import zlib
 from collections.abc import Sequence
@@ -14,19 +16,20 @@ from typing import Any
 
 import brotli  # type: ignore[import-untyped]
 import pytest
-from scrapy.exceptions import DownloadCancelledError, DownloadTimeoutError, DropItem
+from scrapy.exceptions import DownloadCancelledError, DownloadTimeoutError
 
 from crawlers.addresses import GuardedResolver
 from crawlers.apart import MEMORY_MAX, TookTooMuch, read_apart
 from crawlers.archive import Archive, read_record, read_run_pages
 from crawlers.compression import BadCompression, TooMuch, decompress
 from crawlers.entrances import EntranceError, Link, candidates, read_entrance, read_feed, read_listing, read_sitemap
-from crawlers.memory import FetchMemory, new_entry, schedule
+from crawlers.memory import EXTRACTED, FetchMemory, new_entry, schedule
 from crawlers.outcomes import PageFailure, fate_of_failure
-from crawlers.pages import FetchedPage, ReadPage, read_page, without_personal_numbers
-from crawlers.pipelines import ArchivePipeline
+from crawlers.pages import FetchedPage, read_page, without_personal_numbers
+from crawlers.reading import Readers, Reading
 from crawlers.registry import write_source
 from crawlers.runs import PageFate, RunWriter, new_run_id, read_run
+from crawlers.spool import Spool, left_over, load, waiting_pages
 from diembao.addresses import is_public
 from diembao.article import ArchiveRecord, Article
 from diembao.errors import ArchiveError, DiembaoError, InputError
@@ -342,43 +345,153 @@ def test_a_changed_record_is_noticed(tmp_path: Path) -> None:
         read_record(tmp_path, ArchiveRecord(file="none.warc.gz", offset=0))
 
 
+class Full:
+    """A file on a disk that has room for a hundred bytes."""
+
+    def __init__(self, real: Any) -> None:
+        self.real = real
+        self.room = 100
+
+    def write(self, data: bytes) -> int:
+        if len(data) > self.room:
+            self.real.write(data[: self.room])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.room -= len(data)
+        return int(self.real.write(data))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
 def test_no_disk_space_gives_the_page_up_and_goes_on_when_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = Archive(tmp_path, "run-full", 10_000_000)
-    settled: list[tuple[str, Fate, str]] = []
-    spider: Any = SimpleNamespace(settle=lambda *fate: settled.append(fate))
-    pipeline = ArchivePipeline(spider, archive)
-    article = Article(title="Tin", url=_page(1).url)
-    first = pipeline.process_item(ReadPage(_page(1), article))
-    assert first.article is not None
-    assert first.article.archive == first.archive
-
+    archive.store(_page(1))
     real = archive._file
-
-    class Full:
-        """A file on a disk that has room for a hundred bytes."""
-
-        room = 100
-
-        def write(self, data: bytes) -> int:
-            if len(data) > self.room:
-                real.write(data[: self.room])
-                raise OSError(errno.ENOSPC, "No space left on device")
-            self.room -= len(data)
-            return int(real.write(data))
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(real, name)
-
-    monkeypatch.setattr(archive, "_file", Full())
-    with pytest.raises(DropItem):
-        pipeline.process_item(ReadPage(_page(2), article))
-    ((url, fate, detail),) = settled
-    assert (url, fate) == (_page(2).url, Fate.ARCHIVE_FAILED)
-    assert "No space left on device" in detail
+    monkeypatch.setattr(archive, "_file", Full(real))
+    with pytest.raises(ArchiveError, match="No space left on device"):
+        archive.store(_page(2))
     monkeypatch.setattr(archive, "_file", real)
-    pipeline.process_item(ReadPage(_page(3), article))
+    archive.store(_page(3))
     archive.close()
     assert [page.url for _, page in read_run_pages(tmp_path, "run-full")] == [_page(1).url, _page(3).url]
+
+
+def test_what_waits_to_be_read_is_kept_until_it_has_its_fate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path, "run-1", max_bytes=1)
+    first, second = (spool.store(f"https://bao.vn/x-a{number}.html", _page(number)) for number in (1, 2))
+    assert first.file != second.file
+    assert load(second) == ("https://bao.vn/x-a2.html", _page(2))
+    spool.done(first)
+    spool.tidy()
+    assert [path.name for path in left_over(tmp_path)] == ["run-1-00002.pages"]
+    monkeypatch.setattr(spool, "_max_bytes", 10_000_000)
+    real = spool._file
+    monkeypatch.setattr(spool, "_file", Full(real))
+    with pytest.raises(ArchiveError, match="No space left on device"):
+        spool.store("https://bao.vn/x-a3.html", _page(3))
+    monkeypatch.setattr(spool, "_file", real)
+    spool.store("https://bao.vn/x-a4.html", _page(4))
+    spool.close()
+    (path,) = left_over(tmp_path)
+    assert [page for _, _, page in waiting_pages(path)] == [_page(2), _page(4)]
+    # A power cut in the middle of the last page, and a damaged one, cost that page only.
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-10])
+    assert [page for _, _, page in waiting_pages(path)] == [_page(2)]
+    path.write_bytes(whole[:-10] + b"0123456789")
+    assert [page for _, _, page in waiting_pages(path)] == [_page(2)]
+    with pytest.raises(ArchiveError):
+        load(first)
+
+
+def test_a_killed_crawl_is_remembered_by_its_journal(tmp_path: Path) -> None:
+    state = State(f"sqlite:///{tmp_path / 's.sqlite'}")
+    journal = tmp_path / "spool" / "run-1.journal"
+    memory = FetchMemory(state, journal)
+    found, kept, lost, gone = (
+        new_entry(f"https://bao.vn/{name}.html", "bao", "article", NOW) for name in ("found", "kept", "lost", "gone")
+    )
+    for entry in (found, kept, lost, gone):
+        memory.remember(entry)
+    memory.commit()
+    assert journal.read_bytes() == b""
+    for entry, fate in ((kept, EXTRACTED), (lost, EXTRACTED), (gone, Fate.GONE)):
+        entry.fate, entry.fetched_at, entry.article_id = str(fate), NOW + timedelta(seconds=1), entry.address
+        memory.remember(entry)
+    journal.write_bytes(journal.read_bytes() + b'{"url": "cut sho')
+
+    later = FetchMemory(state)
+    # After a power cut the run may lack an article of which the journal knows.
+    later.recover(journal, lambda article: article == kept.address)
+    later.commit()
+    by_url = FetchMemory(state).look_up([entry.url for entry in (found, kept, lost, gone)])
+    assert {entry.address.rpartition("/")[2]: entry.fate for entry in by_url.values()} == {
+        "found.html": None,
+        "kept.html": EXTRACTED,
+        "lost.html": None,
+        "gone.html": "gone",
+    }
+    assert by_url[kept.url].fetched_at == NOW + timedelta(seconds=1)
+    memory.commit()
+    memory.close()
+    assert not journal.exists()
+    state.close()
+
+
+def _readers(tmp_path: Path, pages: list[FetchedPage], most: int, seconds: float) -> list[Reading | Exception]:
+    """What readers say of `pages`, each asked for at once."""
+    spool = Spool(tmp_path, "run")
+    source = Source.model_validate({"id": "bao", "name": "Báo", "domain": "bao.vn", "enabled": False})
+
+    async def read() -> list[Any]:
+        readers = Readers([source], most, seconds)
+        waiting = [readers.read(spool.store(page.url, page), page.source, None) for page in pages]
+        try:
+            return await asyncio.gather(*waiting, return_exceptions=True)
+        finally:
+            readers.close()
+
+    try:
+        return asyncio.run(read())
+    finally:
+        spool.close()
+
+
+def test_pages_are_read_in_processes_of_their_own(tmp_path: Path) -> None:
+    pages = [_page(number) for number in range(1, 30)]
+    readings = _readers(tmp_path, pages, 2, 60)
+    for page, reading in zip(pages, readings, strict=True):
+        assert isinstance(reading, Reading)
+        expected = read_page(page, None)
+        assert expected.article is not None
+        assert reading.article is not None
+        assert (reading.article.title, reading.article.body) == (expected.article.title, expected.article.body)
+        assert reading.record.startswith(b"\x1f\x8b")
+
+
+def test_a_page_that_takes_too_long_costs_itself_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "hostile"
+    folder.mkdir()
+    # The processes import what stands first on the path: a reader that sleeps over one page, and dies over another.
+    (folder / "sitecustomize.py").write_text(
+        "import crawlers.pages, os, time\n"
+        "whole = crawlers.pages.read_page\n"
+        "def read_page(page, source):\n"
+        "    if 'a2' in page.url: time.sleep(60)\n"
+        "    if 'a4' in page.url: os.abort()\n"
+        "    return whole(page, source)\n"
+        "crawlers.pages.read_page = read_page\n"
+    )
+    monkeypatch.setattr("sys.path", [str(folder), *sys.path])
+    readings = _readers(tmp_path, [_page(number) for number in range(1, 7)], 1, 3)
+    assert [type(reading).__name__ for reading in readings] == ["Reading", "TookTooMuch", "Reading", "TookTooMuch", "Reading", "Reading"]
+
+
+def test_processes_that_cannot_start_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crawlers.reading._PROGRAM", "raise SystemExit(3)")
+    (reading,) = _readers(tmp_path, [_page(1)], 2, 60)
+    assert isinstance(reading, DiembaoError)
+    assert "cannot be started" in str(reading)
 
 
 def test_a_run_is_readable_whatever_a_kill_cut_off(tmp_path: Path) -> None:
