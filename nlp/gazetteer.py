@@ -15,11 +15,12 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from datetime import date
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from diembao.article import Place, PlaceLevel
+from nlp.syllables import syllable_key
 
 DATA = Path(__file__).parent / "data" / "units.json.gz"
 
@@ -116,14 +117,6 @@ def name_key(name: str) -> Key:
     (True, True)
     """
     return tuple(syllable_key(part) for part in _KEY_PARTS.findall(split_kind(name)[1].replace("'", "").replace("’", "")))
-
-
-@lru_cache(maxsize=65536)
-def syllable_key(syllable: str) -> str:
-    """One syllable of `name_key`."""
-    parts = unicodedata.normalize("NFD", syllable.lower())
-    tones = "".join(mark for mark in parts if mark in "\u0300\u0301\u0303\u0309\u0323")
-    return "".join(mark for mark in parts if mark not in "\u0300\u0301\u0303\u0309\u0323") + tones
 
 
 def split_kind(name: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from diembao.article import TopicScore
 from diembao.taxonomy import TOPIC_CODES, read_taxonomy
-from nlp.gazetteer import syllable_key
+from nlp.syllables import syllable_key
 
 IN_TITLE, IN_LEAD, IN_BODY = 0.9, 0.7, 0.5
 """Score of a topic with a phrase in the title; in the lead; at least ENOUGH times in the body. No probabilities: steps of a rule."""

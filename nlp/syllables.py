@@ -62,6 +62,17 @@ _STOPPED = ("c", "ch", "p", "t")
 
 
 @lru_cache(maxsize=65536)
+def syllable_key(syllable: str) -> str:
+    """`syllable` without case and place of the tone mark, for comparing; not for reading.
+
+    >>> syllable_key("Hoà") == syllable_key("hòa"), syllable_key("hoa") == syllable_key("hoá")
+    (True, False)
+    """
+    parts = unicodedata.normalize("NFD", syllable.lower())
+    return "".join(mark for mark in parts if mark not in TONES) + "".join(mark for mark in parts if mark in TONES)
+
+
+@lru_cache(maxsize=65536)
 def is_syllable(word: str, *, toneless: bool = False) -> bool:
     """Whether `word` is a possible Vietnamese syllable, in any case.
 

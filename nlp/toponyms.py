@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from diembao.article import PlaceLevel
-from nlp.gazetteer import MERGER, Gazetteer, Key, Unit, gazetteer, name_key, syllable_key
+from nlp.gazetteer import MERGER, Gazetteer, Key, Unit, gazetteer, name_key
+from nlp.syllables import syllable_key
 
 
 class Mention(NamedTuple):

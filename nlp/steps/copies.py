@@ -11,4 +11,4 @@ def find_copy_keys(title: str, lead: str, body: str) -> list[str]:
     return copy_keys("\n".join((title, lead, body)))
 
 
-STEP = Step(find_copy_keys, version=2, writes="copy_keys")
+STEP = Step(find_copy_keys, version=3, writes="copy_keys")
