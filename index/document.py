@@ -22,7 +22,7 @@ MAX_ID_BYTES = 512
 """Elasticsearch's limit; the embedded engine keeps to it, so that every index can move."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FOLDED = {code: fold_letter(chr(code)) for code in range(0x80, 0x1F00) if fold_letter(chr(code)) != chr(code)}
+FOLDED = {code: fold_letter(chr(code)) for code in range(0x80, 0x1F00) if fold_letter(chr(code)) != chr(code)}
 _BETWEEN = " " + " ".join([GAP_TOKEN] * GAP) + " "
 
 
@@ -58,7 +58,7 @@ def fold_words(words: str) -> str:
     >>> fold_words("đồng tháp")
     'dong thap'
     """
-    return words.translate(_FOLDED)
+    return words.translate(FOLDED)
 
 
 def keys_of(article: Article) -> dict[str, dict[str, str]]:

@@ -44,12 +44,17 @@ def within_slop(words: Sequence[str], folded: Sequence[str], phrase: Sequence[st
     >>> within_slop(text, text, ["quét", "lũ"], [False, False], 1), within_slop(text, text, ["quét", "lũ"], [False, False], 2)
     (False, True)
     """
-    places: list[list[int]] = []
-    for token, exact in zip(phrase, accented, strict=True):
-        found = [position for position, word in enumerate(words if exact else folded) if word == token]
-        if not found:
-            return False
-        places.append(found)
+    places = [
+        [position for position, word in enumerate(words if exact else folded) if word == token]
+        for token, exact in zip(phrase, accented, strict=True)
+    ]
+    return near_enough(phrase, places, slop)
+
+
+def near_enough(phrase: Sequence[str], places: Sequence[Sequence[int]], slop: int) -> bool:
+    """Whether a text with the tokens of `phrase` at `places` (for each its positions, ascending) has the phrase within `slop`."""
+    if not all(places):
+        return False
     shifts = sorted({position - offset for offset, found in enumerate(places) for position in found})
     return any(_fits(shift, slop, phrase, places) for shift in shifts)
 

@@ -22,6 +22,9 @@ FLOOR = 0.75
 """The weight of what is a year old or older, of what has no date, and of what claims a day of next year or later (2099)."""
 RAMPS = ((0.15, timedelta(days=30)), (0.10, timedelta(days=365)))
 """(weight, length): what is added for now, and how long it takes to fall to nothing."""
+_SATURATION = 1.2
+_LENGTH = 0.75
+"""BM25's k1 and b, with the values that Lucene and SQLite use."""
 
 
 def recency(published: datetime | None, now: datetime) -> float:
@@ -40,17 +43,26 @@ def recency(published: datetime | None, now: datetime) -> float:
     return FLOOR + sum(weight * max(0.0, 1 - age / length.total_seconds()) for weight, length in RAMPS)
 
 
-def recency_in_sql(column: str, now: int) -> str:
-    """`recency` of the time in `column` as SQL; both in milliseconds since 1970."""
-    parts = [f"{weight} * max(0.0, 1.0 - abs({column} - {now}) / {length.total_seconds() * 1000})" for weight, length in RAMPS]
-    return f"coalesce({FLOOR} + {' + '.join(parts)}, {FLOOR})"
-
-
 def recencies(published: NDArray[np.int64], undated: int, now: int) -> NDArray[np.float64]:
     """`recency` of times in milliseconds since 1970; `undated` stands for none."""
     age = np.abs(published - float(now))
     weights = FLOOR + sum(weight * np.maximum(0.0, 1.0 - age / (length.total_seconds() * 1000)) for weight, length in RAMPS)
     return np.where(published == undated, FLOOR, weights)
+
+
+def text_scores(counts: NDArray[np.float32], lengths: NDArray[np.float64], articles: int) -> NDArray[np.float64]:
+    """BM25 of one word or phrase in each article where it stands (as Lucene computes it).
+
+    Args:
+        counts: how often it stands there, weighed by field.
+        lengths: length of each of these articles, in mean lengths.
+        articles: how many there are in all.
+
+    >>> text_scores(np.array([1, 4], np.float32), np.array([1.0, 1.0]), 100).round(2).tolist()
+    [3.71, 6.28]
+    """
+    rarity = np.log1p((articles - len(counts) + 0.5) / (len(counts) + 0.5))
+    return rarity * counts * (_SATURATION + 1) / (counts + _SATURATION * (1 - _LENGTH + _LENGTH * lengths))  # type: ignore[no-any-return]
 
 
 def weighed_by_recency(query: dict[str, Any], now: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-import zlib
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -41,10 +41,11 @@ from index.document import (
     subject_of,
     words_of,
 )
-from index.sqlite_query import has_words
+from index.sqlite_memory import Memory
+from index.sqlite_query import packed_content, words_in
 from index.sqlite_search import Reader, article_of, articles_of
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _VERSIONS = {"schema": str(SCHEMA_VERSION), "analyser": str(ANALYSER_VERSION)}
 _RESTORE = "Put the file aside and restore the last copy of it, or index the run folders again (docs/production.md)"
 _BATCH = 500
@@ -61,7 +62,7 @@ CREATE TABLE IF NOT EXISTS article (
 CREATE INDEX IF NOT EXISTS article_published ON article (published);
 CREATE INDEX IF NOT EXISTS article_story ON article (story) WHERE story IS NOT NULL;
 CREATE INDEX IF NOT EXISTS article_copy ON article (copy_of) WHERE copy_of IS NOT NULL;
-CREATE TABLE IF NOT EXISTS document (number INTEGER PRIMARY KEY, record BLOB NOT NULL, words TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS document (number INTEGER PRIMARY KEY, content BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS label (
     field TEXT NOT NULL, key TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (field, key, number)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS label_number ON label (number);
@@ -69,7 +70,7 @@ CREATE TABLE IF NOT EXISTS link_key (
     kind TEXT NOT NULL, key TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (kind, key, number)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS link_key_number ON link_key (number);
 CREATE VIRTUAL TABLE IF NOT EXISTS fts USING fts5 (
-    {", ".join(_COLUMNS)}, content='', tokenize="unicode61 remove_diacritics 0 tokenchars '_'");
+    {", ".join(_COLUMNS)}, content='', columnsize=0, tokenize="unicode61 remove_diacritics 0 tokenchars '_'");
 CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary USING fts5vocab (fts, 'row');
 """
 
@@ -91,6 +92,7 @@ class SqliteEngine:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._memory = Memory()
 
     # -- connections --------------------------------------------------------------------------------------------------------------
 
@@ -126,7 +128,6 @@ class SqliteEngine:
         connection = self._connect()
         try:
             self._check_schema(connection)
-            connection.execute("CREATE TEMP TABLE hit (number INTEGER PRIMARY KEY)")
         except BaseException:
             connection.close()
             raise
@@ -139,7 +140,6 @@ class SqliteEngine:
             raise EngineError(f"the folder of the index {self.path} cannot be made: {error.strerror}", "Check its permissions") from error
         connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False, cached_statements=400)
         try:
-            connection.create_function("has_words", 2, has_words, deterministic=True)
             connection.execute("PRAGMA busy_timeout = 30000")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -163,6 +163,7 @@ class SqliteEngine:
         for statement in (*_SCHEMA.split(";\n"), *columns.SCHEMA.split(";\n")):
             connection.execute(statement)
         connection.executemany("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", _VERSIONS.items())
+        connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('epoch', ?)", (uuid.uuid4().hex,))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -222,7 +223,8 @@ class SqliteEngine:
     def _write_one(self, connection: sqlite3.Connection, article: Article) -> tuple[int, columns.Entry]:
         """Write all of `article` but its packed entry; returns the number of its row and that entry."""
         keys = keys_of(article)
-        words = "\n".join(joined(values) for values in words_of(article).values())
+        by_field = words_of(article)
+        words = "\n".join(map(joined, by_field.values()))
         record = json.dumps(article.to_record(), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         row = (
             article.content_hash, article.revision, milliseconds(article.published_at), milliseconds(article.modified_at),
@@ -231,7 +233,9 @@ class SqliteEngine:
             *("\n".join(keys[field].values()) for field in ("topic", "place")),
             article.story_id, article.copy_of, subject_of(article),
         )  # fmt: skip
-        known = connection.execute("SELECT number, words FROM article JOIN document USING (number) WHERE id = ?", (article.id,)).fetchone()
+        known = connection.execute(
+            "SELECT number, content FROM article JOIN document USING (number) WHERE id = ?", (article.id,)
+        ).fetchone()
         if known is None:
             number = connection.execute(
                 "INSERT INTO article (id, content_hash, revision, published, modified, fetched, first_seen, source, kind, sentiment,"
@@ -247,12 +251,11 @@ class SqliteEngine:
             )
             connection.execute("DELETE FROM label WHERE number = ?", (number,))
             connection.execute("DELETE FROM link_key WHERE number = ?", (number,))
-        connection.execute(
-            "INSERT OR REPLACE INTO document (number, record, words) VALUES (?, ?, ?)", (number, zlib.compress(record, 1), words)
-        )
-        if known is None or known[1] != words:
-            if known is not None:
-                connection.execute(_DELETE_FTS, (number, *_fts_values(known[1])))
+        connection.execute("INSERT OR REPLACE INTO document (number, content) VALUES (?, ?)", (number, packed_content(record, words)))
+        before = None if known is None else words_in(known[1])
+        if before != words:
+            if before is not None:
+                connection.execute(_DELETE_FTS, (number, *_fts_values(before)))
             connection.execute(_INSERT_FTS, (number, *_fts_values(words)))
         connection.executemany(
             "INSERT INTO label (field, key, number) VALUES (?, ?, ?)",
@@ -271,6 +274,7 @@ class SqliteEngine:
             values=["\n".join(keys[field].values()) for field in FACETS],
             irrelevant=IRRELEVANT in keys["topic"],
             negative="negative" in keys["sentiment"].values(),
+            words={field: sum(value.count(" ") + 1 for value in values) for field, values in by_field.items()},
         )
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -279,11 +283,11 @@ class SqliteEngine:
         with self._writing() as connection:
             for article_id in dict.fromkeys(ids):
                 known = connection.execute(
-                    "SELECT number, words FROM article JOIN document USING (number) WHERE id = ?", (article_id,)
+                    "SELECT number, content FROM article JOIN document USING (number) WHERE id = ?", (article_id,)
                 ).fetchone()
                 if known is None:
                     continue
-                connection.execute(_DELETE_FTS, (known[0], *_fts_values(known[1])))
+                connection.execute(_DELETE_FTS, (known[0], *_fts_values(words_in(known[1]))))
                 for table in ("label", "link_key", "document", "article"):
                     connection.execute(f"DELETE FROM {table} WHERE number = ?", (known[0],))  # noqa: S608 - our names
                 columns.forget(connection, [known[0]])
@@ -308,7 +312,10 @@ class SqliteEngine:
                 for table in ("vocabulary", "fts", "label", "link_key", "article", "meta", *columns.TABLES):
                     connection.execute(f"DROP TABLE IF EXISTS {table}")
                 self._create(connection)
-                rows = connection.execute("SELECT record FROM document_before ORDER BY number")
+                # Up to schema 2 the articles stood in a column of another name.
+                names = [row[1] for row in connection.execute("PRAGMA table_info (document_before)")]
+                column = "content" if "content" in names else "record"
+                rows = connection.execute(f"SELECT {column} FROM document_before ORDER BY number")  # noqa: S608 - our names
                 count = 0
                 while batch := rows.fetchmany(_BATCH):
                     self._write_all(connection, (article_of(row[0]) for row in batch))
@@ -360,7 +367,7 @@ class SqliteEngine:
     def get(self, article_id: str) -> Article | None:
         """The article, or None."""
         with self._reading() as connection:
-            row = connection.execute("SELECT record FROM article JOIN document USING (number) WHERE id = ?", (article_id,)).fetchone()
+            row = connection.execute("SELECT content FROM article JOIN document USING (number) WHERE id = ?", (article_id,)).fetchone()
         return article_of(row[0]) if row else None
 
     # -- searching ----------------------------------------------------------------------------------------------------------------
@@ -368,7 +375,7 @@ class SqliteEngine:
     def search(self, request: SearchRequest) -> SearchResult:
         """Find articles; see SearchEngine."""
         with self._reading() as connection:
-            return Reader(connection, self._abbreviations).search(request)
+            return Reader(connection, self._memory.snapshot(connection), self._abbreviations).search(request)
 
     # -- counting, scanning -------------------------------------------------------------------------------------------------------
 
@@ -377,17 +384,21 @@ class SqliteEngine:
     ) -> list[CountBucket]:
         """Coverage over time; see SearchEngine."""
         with self._reading() as connection:
-            return Reader(connection, self._abbreviations).count(query, filters, interval, unit, fold_copies=fold_copies)
+            return Reader(connection, self._memory.snapshot(connection), self._abbreviations).count(
+                query, filters, interval, unit, fold_copies=fold_copies
+            )
 
     def published_by_source(self, filters: Filters, interval: Interval) -> dict[str, dict[datetime, int]]:
         """How many articles each source published in each interval; see SearchEngine."""
         with self._reading() as connection:
-            return Reader(connection, self._abbreviations).published_by_source(filters, interval)
+            return Reader(connection, self._memory.snapshot(connection), self._abbreviations).published_by_source(filters, interval)
 
     def sample(self, query: str, filters: Filters, limit: int, fold_copies: bool = True) -> tuple[int, list[Article]]:
         """How many articles match, and those with the smallest ids; see SearchEngine."""
         with self._reading() as connection:
-            return Reader(connection, self._abbreviations).sample(query, filters, limit, fold_copies=fold_copies)
+            return Reader(connection, self._memory.snapshot(connection), self._abbreviations).sample(
+                query, filters, limit, fold_copies=fold_copies
+            )
 
     def scan(
         self,
@@ -397,7 +408,7 @@ class SqliteEngine:
     ) -> Iterator[Article]:
         """Every matching article in order of first_seen_at, then id; see SearchEngine."""
         with self._reading() as connection:
-            numbers = Reader(connection, self._abbreviations).numbers(query, filters, after)
+            numbers = Reader(connection, self._memory.snapshot(connection), self._abbreviations).numbers(query, filters, after)
         return self._read_all(numbers)
 
     def _read_all(self, numbers: Sequence[int]) -> Iterator[Article]:
@@ -458,11 +469,12 @@ class SqliteEngine:
                     connection.close()
             self._connections.clear()
             self._local = threading.local()
+            self._memory = Memory()
 
 
 def _versions(connection: sqlite3.Connection) -> dict[str, str]:
     exists = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
-    return dict(connection.execute("SELECT name, value FROM meta")) if exists else {}
+    return dict(connection.execute("SELECT name, value FROM meta WHERE name <> 'epoch'")) if exists else {}
 
 
 def _fts_values(words: str) -> list[str]:

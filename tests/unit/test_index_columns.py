@@ -13,6 +13,7 @@ import numpy as np
 from diembao.article import Article
 from diembao.engine import Filters, SearchRequest
 from index import columns
+from index.document import TEXT_COLUMNS
 from index.sqlite_engine import SqliteEngine
 
 _NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -24,20 +25,47 @@ def _article(number: int, source: str) -> Article:
     )
 
 
-def test_entries_come_back_in_the_order_asked_for_across_parts() -> None:
+def _packed() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:")
     for statement in columns.SCHEMA.split(";\n"):
         connection.execute(statement)
-    numbers = [1, 5, 1023, 1024, 5000]
+    return connection
+
+
+def _entry(at: int, copy_of: str | None = None) -> columns.Entry:
     values = ("", "negative", "", "Hà Nội\nHuế", "bao", "newspaper")
-    columns.write(connection, {at: columns.Entry(at, f"a{at}", None, f"a{at}", values, at == 5, False) for at in numbers})
-    found = columns.read(connection, np.array(numbers))
-    assert found["published"].tolist() == numbers
-    assert found["flags"].tolist() == [0, columns.IRRELEVANT_FLAG, 0, 0, 0]
-    codes = found["values"][4].tolist()
-    assert [columns.values_of(connection, codes)[code] for code in codes] == list(values)
-    columns.forget(connection, [5])
-    assert columns.read(connection, np.array([1, 5]))["published"].tolist() == [1, 0]
+    words = dict.fromkeys(TEXT_COLUMNS, 0) | {"title": at, "tag": 3}
+    return columns.Entry(at, f"a{at}", copy_of, f"a{at}", values, at == 5, False, words)
+
+
+def test_entries_stand_at_the_numbers_of_their_rows_across_parts() -> None:
+    connection = _packed()
+    numbers = [1, 5, 1023, 1024, 5000]
+    columns.write(connection, {at: _entry(at, "a5" if at == 1024 else "elsewhere" if at == 1 else None) for at in numbers})
+    found = columns.read(connection)
+    assert np.flatnonzero(found.live).tolist() == numbers
+    assert found.published[numbers].tolist() == found.words[numbers].tolist() == numbers
+    assert np.flatnonzero(found.irrelevant).tolist() == [5]
+    assert np.flatnonzero(found.has_text("tag")).tolist() == numbers
+    assert not found.has_text("body").any()
+    assert {at: found.origin_rows[at] for at in numbers if found.origin_rows[at] >= 0} == {1024: 5}
+    codes = found.values[:, 1024].tolist()
+    assert [columns.values_of(connection, codes)[code] for code in codes] == list(_entry(1).values)
+
+
+def test_reading_again_gives_what_was_written_since_and_leaves_the_earlier_moment_as_it_was() -> None:
+    connection = _packed()
+    columns.write(connection, {at: _entry(at) for at in (1, 3000)})
+    before = columns.read(connection)
+    assert columns.read(connection, before) is before
+    columns.forget(connection, [1])
+    columns.write(connection, {7000: _entry(7000)})
+    after = columns.read(connection, before)
+    assert np.flatnonzero(after.live).tolist() == [3000, 7000]
+    assert np.flatnonzero(before.live).tolist() == [1, 3000]
+    assert columns.changed_parts(connection, before.written) == [0, 6]
+    whole = columns.read(connection)
+    assert (whole.published == after.published).all()
 
 
 def test_facets_follow_changes_and_erasure(tmp_path: Path) -> None:
