@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ _PREFIX_WORDS = 10_000
 _NOT_DATED = -(2**63)
 """What Elasticsearch sorts an article without a date by, newest first."""
 _ZONE = "+07:00"
-_UNAVAILABLE = 503
+_TOO_MUCH, _UNAVAILABLE = 429, 503
 _UNTIL_IT_STARTS = (0.02,) * 5 + (0.05,) * 18 + (0.25,) * 16
 """Seconds between tries while an index begins."""
 
@@ -78,7 +79,7 @@ class ElasticsearchEngine:
         self._patience = patience
         self._prepared = False
         self._errors = self.cluster.errors
-        self._reader = Reader(self._search, self._ready, self.cluster, abbreviations)
+        self._reader = Reader(self._search, self._search_all, self._ready, self.cluster, abbreviations)
 
     # -- writing ------------------------------------------------------------------------------------------------------------------
 
@@ -181,6 +182,26 @@ class ElasticsearchEngine:
                         raise
                     time.sleep(pause)
             return client.search(**body, allow_partial_search_results=False)
+
+    def _search_all(self, bodies: Sequence[Body]) -> list[Any]:
+        """The answers to several searches, which the server works on at the same time."""
+        if not bodies:
+            return []
+        self._ready()
+        whole = {"allow_partial_search_results": False}
+        asked = [({**whole} if "pit" in body else {**whole, "index": self.read_alias}, body) for body in bodies]
+        with self._errors():
+            client = self.client.options(retry_on_status=(429, 502, 503, 504))
+            for pause in (*_UNTIL_IT_STARTS, None):
+                answer = client.msearch(searches=[part for pair in asked for part in pair])
+                failed = next((one for one in answer["responses"] if "error" in one), None)
+                if failed is None:
+                    return list(answer["responses"])
+                if failed["status"] not in (_TOO_MUCH, _UNAVAILABLE) or pause is None:
+                    meta = replace(answer.meta, status=failed["status"])
+                    raise ApiError(str(failed["error"].get("type")), meta, {"error": failed["error"]})
+                time.sleep(pause)
+        raise AssertionError
 
     def stored(self, ids: Sequence[str]) -> dict[str, StoredVersion]:
         """The stored version of those of `ids` that are indexed."""

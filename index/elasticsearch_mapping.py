@@ -12,13 +12,16 @@ from typing import Any
 from diembao.article import Article
 from index.analysis import ANALYSER_VERSION
 from index.document import FACETS, TEXT_COLUMNS, group_of, keys_of, milliseconds, words_of
+from index.elasticsearch_marks import LONGEST_ROW, fields_of
 from index.proximity import GAP
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DATES = ("published_at", "modified_at", "fetched_at", "first_seen_at", "indexed_at")
 KEYS = ("topic", "sentiment", "critical_of", "source", "kind", "place", "place_any", "url")
 
 _KEYWORD = {"type": "keyword"}
+_FACET = {"type": "keyword", "eager_global_ordinals": True}
+_LONG = {"type": "long"}
 _WORDS = {"type": "text", "analyzer": "article_words", "search_analyzer": "query_words", "position_increment_gap": GAP}
 
 SETTINGS: dict[str, Any] = {
@@ -36,19 +39,23 @@ SETTINGS: dict[str, Any] = {
 MAPPING: dict[str, Any] = {
     "dynamic": "strict",
     "_meta": {"schema": SCHEMA_VERSION, "analyser": ANALYSER_VERSION},
-    "_source": {"excludes": ["words.*", "key.*"]},
+    "_source": {"excludes": ["words.*", "key.*", "row"]},
     "properties": {
         "id": _KEYWORD,
         "record": {"type": "object", "enabled": False},
         "words": {"properties": dict.fromkeys(TEXT_COLUMNS, _WORDS)},
         "key": {"properties": dict.fromkeys(KEYS, _KEYWORD)},
-        **dict.fromkeys(FACETS, _KEYWORD),
+        **dict.fromkeys(FACETS, _FACET),
         **{field: {"type": "date", "format": "epoch_millis||strict_date_optional_time"} for field in DATES},
         "content_hash": _KEYWORD,
         "revision": {"type": "integer"},
         "story_id": _KEYWORD,
         "copy_of": _KEYWORD,
         "subject": _KEYWORD,
+        "own": _LONG,
+        "origin": _LONG,
+        "mark": _LONG,
+        "row": {"type": "keyword", "index": False, "ignore_above": LONGEST_ROW},
         "copy_keys": _KEYWORD,
         "story_keys": _KEYWORD,
     },
@@ -137,6 +144,7 @@ def document_of(article: Article, indexed_at: int) -> dict[str, Any]:
         "story_id": article.story_id,
         "copy_of": article.copy_of,
         "subject": article.story_id or group_of(article),
+        **fields_of(article.id, article.copy_of, labels),
         "copy_keys": article.copy_keys,
         "story_keys": article.story_keys,
     }

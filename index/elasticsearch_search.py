@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -21,6 +20,8 @@ from index.abbreviations import Abbreviations
 from index.counting import spread, start_of
 from index.document import FACETS, milliseconds, moment, subject_of
 from index.elasticsearch_cluster import Cluster
+from index.elasticsearch_folding import FIRST_SEEN, AskAll, Folder
+from index.elasticsearch_marks import Marks, hash_of
 from index.elasticsearch_query import Body, behind, compile_query, filter_conditions
 from index.highlighting import Highlighter
 from index.paging import Cursor, bad_cursor, is_number, read_cursor, write_cursor
@@ -44,20 +45,6 @@ _GONE = (400, 404)
 _UNAVAILABLE = 503
 
 _NEWEST: list[Body] = [{"published_at": {"order": "desc", "missing": "_last"}}, {"id": "asc"}]
-_FIRST_SEEN: list[Body] = [{"first_seen_at": {"order": "asc", "missing": "_first"}}, {"id": "asc"}]
-
-
-@dataclass
-class _Folding:
-    """What folding does to a search.
-
-    Attributes:
-        condition: what leaves one article of each group of copies.
-        hidden: by facet and value, how many groups have it only in articles that are not shown.
-    """
-
-    condition: Body
-    hidden: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
 
 class Reader:
@@ -65,13 +52,18 @@ class Reader:
 
     Args:
         ask: sends one search; adds the index where no point in time is named; raises EngineError.
+        ask_all: sends several at once.
         ready: makes sure that there is an index.
         cluster: for points in time.
         abbreviations: what queries may abbreviate.
     """
 
-    def __init__(self, ask: Callable[..., Any], ready: Callable[[], None], cluster: Cluster, abbreviations: Abbreviations) -> None:
+    def __init__(
+        self, ask: Callable[..., Any], ask_all: AskAll, ready: Callable[[], None], cluster: Cluster, abbreviations: Abbreviations
+    ) -> None:
         self._ask = ask
+        self._ask_all = ask_all
+        self._folder = Folder(ask_all, Marks())
         self._ready = ready
         self._cluster = cluster
         self._abbreviations = abbreviations
@@ -91,7 +83,8 @@ class Reader:
         place = _frozen_place(cursor.place, grouped=grouped) if frozen and cursor.place is not None else None
         pit = (place["pit"] if place else self._freeze()) if frozen else None
         try:
-            result, following = self._page(request, tree, order, limit, pit, place, cursor)
+            page = self._stories if grouped else self._page
+            result, following = page(request, tree, order, limit, pit, place, cursor)
         except EngineError as error:
             if place and isinstance(error.__cause__, ApiError) and error.__cause__.status_code in _GONE:
                 raise UsageError("the page is too old to go on behind it", "Begin again with the first page") from error
@@ -105,61 +98,95 @@ class Reader:
     def _page(
         self, request: SearchRequest, tree: Node, order: str, limit: int, pit: str | None, place: Body | None, cursor: Cursor
     ) -> tuple[SearchResult, Any]:
-        grouped = request.group_by == "story"
+        """One page of articles. What does not depend on another answer is asked at once, so the server's cores share it."""
         everything = self._narrowed(tree, request.filters)
+        matching: Body = {"bool": {"filter": [everything]}}
         moment_of: Body = {"pit": {"id": pit, "keep_alive": _KEPT}} if pit else {}
-        folding = self._folding(everything, moment_of, facets=request.facets) if request.fold_copies and not grouped else None
-        query = _with_filter(everything, folding.condition) if folding else everything
-        body: Body = {"size": limit + 1, "source": ["record"], "track_total_hits": True, "track_scores": True, **moment_of}
-        body["query"] = weighed_by_recency(query, cursor.now) if order == "relevance" and cursor.now is not None else query
-        body["sort"] = [{"_score": "desc"}, *_NEWEST] if order == "relevance" else _NEWEST
-        body["aggs"] = _facet_counts(grouped=grouped) if request.facets else {}
-        if grouped:
-            body["collapse"] = {"field": "subject"}
-            body["from"] = place["from"] if place else 0
-            body["aggs"]["total"] = _distinct("subject")
-            if body["from"] + limit > _STORIES:
-                raise UsageError(f"only the first {_STORIES} stories can be paged through", "Narrow the search, for instance to a time")
-            body["size"] = min(limit + 1, _STORIES - body["from"])
-        elif place:
-            body["search_after"] = place["after"]
-        elif cursor.place is not None:
-            body["search_after"] = _time_place(cursor.place)
-        if "from" in body:
-            body["from_"] = body.pop("from")
-        answer = self._ask(**body)
-        found = answer["hits"]["hits"]
+        after = place["after"] if place else None if cursor.place is None else _time_place(cursor.place)
+        scored = weighed_by_recency(everything, cursor.now) if cursor.now is not None else everything
+        ranking: Body = {"query": scored if order == "relevance" else matching, "_source": ["record"], "docvalue_fields": ["origin"]}
+        ranking |= {"track_total_hits": False, **moment_of}
+        ranking["sort"] = [{"_score": "desc"}, *_NEWEST] if order == "relevance" else _NEWEST
+        counting = {"query": matching, "size": 0, "track_total_hits": True, **moment_of}
+        counting["aggs"] = _facet_counts(grouped=False) if request.facets else {}
+        first = [counting]
+        if request.fold_copies:
+            first.append(self._folder.copies_of(matching, moment_of))
+        size = limit + 1 + (limit // 4 + 4 if request.fold_copies else 0)
+        if limit:
+            first.append(_behind(ranking, size, after))
+        counted, *others = self._ask_all(first)
+        total = counted["hits"]["total"]["value"]
+        counts = _counts(counted["aggregations"], "doc_count") if request.facets else {}
+        candidates: list[Any] = others[-1]["hits"]["hits"] if limit else []
+        around = self._folder.around(matching, moment_of, candidates) if request.fold_copies else []
+        if request.fold_copies:
+            copies = self._folder.copies(matching, moment_of, others[0])
+            origins = self._folder.origins_of(matching, moment_of, copies)
+            answers = self._ask_all([*around, *origins])
+            folded = self._folder.folded(copies, answers[len(around) :], moment_of)
+            total -= len(folded.surplus.marks)
+            counts = folded.without_surplus(counts) if request.facets else {}
+            hidden = self._folder.hidden(candidates, answers[: len(around)])
+            found = [hit for hit in candidates if hit["_id"] not in hidden]
+            while len(candidates) == size and len(found) <= limit:
+                size = min(2 * size, _PAGE)
+                candidates = self._ask_all([_behind(ranking, size, candidates[-1]["sort"])])[0]["hits"]["hits"]
+                hidden = self._folder.hidden(candidates, self._ask_all(self._folder.around(matching, moment_of, candidates)))
+                found += [hit for hit in candidates if hit["_id"] not in hidden]
+        else:
+            found = candidates
         page = found[:limit]
-        total = answer["aggregations"]["total"]["value"] if grouped else answer["hits"]["total"]["value"]
-        facets = _facets(answer["aggregations"], folding, grouped=grouped) if request.facets else {}
-        hits = self._hits(page, request, tree, everything, order, moment_of)
+        hits = self._hits([article_of(hit) for hit in page], [hit["sort"][0] for hit in page], request, tree, order)
         following: Any = None
         if len(found) > limit and page:
             key = page[-1]["sort"]
-            if grouped:
-                following = {"pit": answer["pit_id"], "from": body["from_"] + limit}
-            elif pit:
-                following = {"pit": answer["pit_id"], "after": key}
-            else:
-                following = [None if key[0] == _NOT_DATED else key[0], key[1]]
-        return SearchResult(total, 0, hits, facets), following
+            following = {"pit": pit, "after": key} if pit else [None if key[0] == _NOT_DATED else key[0], key[1]]
+        return SearchResult(total, 0, hits, _facets(counts)), following
+
+    def _stories(
+        self, request: SearchRequest, tree: Node, order: str, limit: int, pit: str | None, place: Body | None, cursor: Cursor
+    ) -> tuple[SearchResult, Any]:
+        """One page of stories."""
+        everything = self._narrowed(tree, request.filters)
+        moment_of: Body = {"pit": {"id": pit, "keep_alive": _KEPT}} if pit else {}
+        start = place["from"] if place else 0
+        if start + limit > _STORIES:
+            raise UsageError(f"only the first {_STORIES} stories can be paged through", "Narrow the search, for instance to a time")
+        size = min(limit + 1, _STORIES - start)
+        body: Body = {"size": size, "from_": start, "source": ["record"], "track_scores": True, **moment_of}
+        body["query"] = weighed_by_recency(everything, cursor.now) if order == "relevance" and cursor.now is not None else everything
+        body["sort"] = [{"_score": "desc"}, *_NEWEST] if order == "relevance" else _NEWEST
+        body["collapse"] = {"field": "subject"}
+        body["aggs"] = {**(_facet_counts(grouped=True) if request.facets else {}), "total": _distinct("subject")}
+        answer = self._ask(**body)
+        found = answer["hits"]["hits"]
+        page = found[:limit]
+        articles = [article_of(hit) for hit in page]
+        sizes = self._sizes([hit["fields"]["subject"][0] for hit in page], everything, moment_of)
+        if order == "relevance":
+            articles = self._origins(articles, everything, moment_of)
+        hits = self._hits(articles, [hit["_score"] for hit in page], request, tree, order, sizes)
+        following = {"pit": answer["pit_id"], "from": start + limit} if len(found) > limit and page else None
+        counts = _counts(answer["aggregations"], "stories") if request.facets else {}
+        return SearchResult(answer["aggregations"]["total"]["value"], 0, hits, _facets(counts)), following
 
     def _hits(
-        self, page: Sequence[Mapping[str, Any]], request: SearchRequest, tree: Node, everything: Body, order: str, moment_of: Body
+        self,
+        articles: Sequence[Article],
+        scores: Sequence[float | None],
+        request: SearchRequest,
+        tree: Node,
+        order: str,
+        sizes: Sequence[tuple[int, int]] | None = None,
     ) -> list[Hit]:
-        articles = [article_of(hit) for hit in page]
-        sizes: list[tuple[int, int]] = [(1, 1)] * len(page)
-        if request.group_by == "story":
-            sizes = self._sizes([hit["fields"]["subject"][0] for hit in page], everything, moment_of)
-            if order == "relevance":
-                articles = self._origins(articles, everything, moment_of)
         copies = self._copies([article.id for article in articles])
         mark = Highlighter(tree) if request.highlight else None
-        return [
-            Hit(article, (hit["_score"] or 0.0) if order == "relevance" else 0.0, mark.of(article) if mark else {},
-                copies.get(article.id, 0), *size)
-            for article, hit, size in zip(articles, page, sizes, strict=True)
-        ]  # fmt: skip
+        hits = []
+        for article, score, size in zip(articles, scores, sizes or [(1, 1)] * len(articles), strict=True):
+            marked = mark.of(article) if mark else {}
+            hits.append(Hit(article, (score or 0.0) if order == "relevance" else 0.0, marked, copies.get(article.id, 0), *size))
+        return hits
 
     def _sizes(self, subjects: Sequence[str], everything: Body, moment_of: Body) -> list[tuple[int, int]]:
         """How many articles of each story were found, and from how many sources."""
@@ -196,6 +223,15 @@ class Reader:
             self._ask(size=0)  # waits until an index that has just begun answers
             return str(opening()["id"])
 
+    @contextmanager
+    def _moment(self) -> Iterator[Body]:
+        """What makes several searches see one moment."""
+        pit = self._freeze()
+        try:
+            yield {"pit": {"id": pit, "keep_alive": _KEPT}}
+        finally:
+            self._let_go(pit)
+
     def _let_go(self, pit: str) -> None:
         with suppress(ApiError, TransportError):
             self._cluster.client.close_point_in_time(id=pit)
@@ -228,12 +264,13 @@ class Reader:
         return nearest_of(token, words.items())
 
     def _copies(self, ids: Sequence[str]) -> dict[str, int]:
+        """How many copies of each are indexed."""
         if not ids:
             return {}
-        answer = self._ask(
-            query={"terms": {"copy_of": list(ids)}}, size=0, aggs={"copies": {"terms": {"field": "copy_of", "size": len(ids)}}}
-        )
-        return {bucket["key"]: bucket["doc_count"] for bucket in answer["aggregations"]["copies"]["buckets"]}
+        numbers = {hash_of(article_id): article_id for article_id in ids}
+        copies: Body = {"terms": {"field": "origin", "size": len(ids)}}
+        answer = self._ask(query={"bool": {"filter": [{"terms": {"origin": list(numbers)}}]}}, size=0, aggs={"copies": copies})
+        return {numbers[bucket["key"]]: bucket["doc_count"] for bucket in answer["aggregations"]["copies"]["buckets"]}
 
     def _narrowed(self, tree: Node, filters: Filters) -> Body:
         query: Body = {"bool": {"must": [compile_query(tree)], "filter": filter_conditions(filters)}}
@@ -241,55 +278,14 @@ class Reader:
             query["bool"]["must_not"] = [{"term": {"key.topic": IRRELEVANT}}]
         return query
 
-    # -- folding ------------------------------------------------------------------------------------------------------------------
-
-    def _folding(self, query: Body, moment_of: Body, *, facets: bool) -> _Folding:
-        """What leaves one article of each group of copies: the origin, or where it does not match, the earliest that does."""
-        groups: dict[str, list[str]] = {}
-        values: dict[str, set[tuple[str, str]]] = {}
-        columns = FACETS if facets else ()
-        copies = _with_filter(query, {"exists": {"field": "copy_of"}})
-        order = [{"copy_of": "asc"}, *_FIRST_SEEN]
-        for hit in self._all(copies, columns, order, moment_of):
-            origin, _, article_id = hit["sort"][:3]
-            groups.setdefault(origin, []).append(article_id)
-            values[article_id] = _labels(hit, columns)
-        kept = {origin: ids[0] for origin, ids in groups.items()}
-        origins = list(groups)
-        for start in range(0, len(origins), _TERMS):
-            batch = {"terms": {"id": origins[start : start + _TERMS]}}
-            for hit in self._all(_with_filter(query, batch), columns, [{"id": "asc"}], moment_of):
-                origin = hit["sort"][0]
-                kept[origin] = origin
-                values[origin] = _labels(hit, columns)
-        chosen = [article_id for origin, article_id in kept.items() if article_id != origin]
-        alternatives: list[Body] = [{"terms": {"id": chosen[start : start + _TERMS]}} for start in range(0, len(chosen), _TERMS)]
-        no_copy = {"bool": {"must_not": [{"exists": {"field": "copy_of"}}]}}
-        folding = _Folding({"bool": {"should": [no_copy, *alternatives], "minimum_should_match": 1}} if alternatives else no_copy)
-        for origin, ids in groups.items() if facets else ():
-            for name, value in set().union(*(values[article_id] for article_id in ids)) - values[kept[origin]]:
-                folding.hidden[name][value] += 1
-        return folding
-
-    def _all(self, query: Body, fields: Sequence[str], order: Sequence[Body], moment_of: Body) -> Iterator[Mapping[str, Any]]:
-        """What every match is sorted by, and its values of `fields`, page by page. Nothing stored is read, which takes the most time."""
-        after: list[Any] | None = None
-        body: Body = {"query": {"bool": {"filter": [query]}}, "size": _TERMS, "source": False, "sort": list(order), **moment_of}
-        body |= {"stored_fields": "_none_", "docvalue_fields": list(fields), "track_total_hits": False}
-        while True:
-            hits = self._ask(**body, **({"search_after": after} if after else {}))["hits"]["hits"]
-            yield from hits
-            if len(hits) < _TERMS:
-                return
-            after = hits[-1]["sort"]
-
     # -- counting, scanning -------------------------------------------------------------------------------------------------------
 
     def count(self, query: str, filters: Filters, interval: Interval, unit: Unit, *, fold_copies: bool) -> list[CountBucket]:
         """Coverage over time; see SearchEngine."""
         narrowed = self._narrowed(parse_query(query, self._abbreviations), filters)
         if fold_copies:
-            narrowed = _with_filter(narrowed, self._folding(narrowed, {}, facets=False).condition)
+            with self._moment() as moment_of:
+                narrowed = _with_filter(narrowed, self._folder.condition({"bool": {"filter": [narrowed]}}, moment_of))
         negative: Body = {"filter": {"term": {"sentiment": "negative"}}}
         parts: Body = {"negative": negative}
         if unit != "articles":
@@ -342,7 +338,8 @@ class Reader:
         """How many articles match, and those with the smallest ids; see SearchEngine."""
         narrowed = self._narrowed(parse_query(query, self._abbreviations), filters)
         if fold_copies:
-            narrowed = _with_filter(narrowed, self._folding(narrowed, {}, facets=False).condition)
+            with self._moment() as moment_of:
+                narrowed = _with_filter(narrowed, self._folder.condition({"bool": {"filter": [narrowed]}}, moment_of))
         hits = self._ask(query=narrowed, size=limit, source=["record"], track_total_hits=True, sort=[{"id": "asc"}])["hits"]
         return hits["total"]["value"], [article_of(hit) for hit in hits["hits"]]
 
@@ -360,7 +357,7 @@ class Reader:
         try:
             while True:
                 moment_of = {"pit": {"id": pit, "keep_alive": "5m"}, **({"search_after": after} if after else {})}
-                answer = self._ask(query=query, size=_PAGE, source=["record"], sort=_FIRST_SEEN, **moment_of)
+                answer = self._ask(query=query, size=_PAGE, source=["record"], sort=FIRST_SEEN, **moment_of)
                 pit = answer["pit_id"]
                 hits = answer["hits"]["hits"]
                 yield from map(article_of, hits)
@@ -384,9 +381,8 @@ def _distinct(name: str) -> Body:
     return {"cardinality": {"field": name, "precision_threshold": _DISTINCT}}
 
 
-def _labels(hit: Mapping[str, Any], columns: Sequence[str]) -> set[tuple[str, str]]:
-    found = hit.get("fields", {})
-    return {(name, value) for name in columns for value in found.get(name, ())}
+def _behind(ranking: Body, size: int, after: list[Any] | None) -> Body:
+    return {**ranking, "size": size, **({"search_after": after} if after else {})}
 
 
 def _facet_counts(*, grouped: bool) -> Body:
@@ -400,16 +396,18 @@ def _facet_counts(*, grouped: bool) -> Body:
     return {name: {"terms": {"field": name, "size": _FACET_VALUES, "order": order}} for name in FACETS}
 
 
-def _facets(counted: Mapping[str, Any], folding: _Folding | None, *, grouped: bool) -> dict[str, list[FacetCount]]:
-    facets = {}
-    for name in FACETS:
-        counts = Counter(
-            {bucket["key"]: bucket["stories"]["value"] if grouped else bucket["doc_count"] for bucket in counted[name]["buckets"]}
-        )
-        if folding:
-            counts.update(folding.hidden[name])
-        facets[name] = [FacetCount(value, count) for value, count in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))]
-    return facets
+def _counts(counted: Mapping[str, Any], number: str) -> dict[str, Counter[str]]:
+    def count(bucket: Mapping[str, Any]) -> int:
+        return int(bucket[number] if number == "doc_count" else bucket[number]["value"])
+
+    return {name: Counter({bucket["key"]: count(bucket) for bucket in counted[name]["buckets"]}) for name in FACETS}
+
+
+def _facets(counts: Mapping[str, Counter[str]]) -> dict[str, list[FacetCount]]:
+    return {
+        name: [FacetCount(value, count) for value, count in sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))]
+        for name, found in counts.items()
+    }
 
 
 def _frozen_place(place: object, *, grouped: bool) -> Body:
