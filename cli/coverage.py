@@ -15,8 +15,6 @@ from diembao.settings import Settings
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from index.coverage import CoverageBucket
-
 _FORMS = {"hour": "%d/%m/%Y %Hh", "day": "%d/%m/%Y", "week": "%d/%m/%Y", "month": "%m/%Y"}
 
 
@@ -45,7 +43,7 @@ def coverage(
     finally:
         engine.close()
     if as_json:
-        emit({"interval": interval, "unit": unit, "buckets": [coverage_record(bucket) for bucket in buckets]})
+        emit({"interval": interval, "unit": unit, "buckets": [bucket.to_record() for bucket in buckets]})
         return
     for bucket in buckets:
         start = bucket.start.astimezone(VIETNAM).strftime(_FORMS[interval])
@@ -54,19 +52,6 @@ def coverage(
         click.echo(f"{start:16}{bucket.total:8} / {bucket.published:<8}{shares}{missing}")
     if not buckets:
         say("không có bài nào")
-
-
-def coverage_record(bucket: CoverageBucket) -> dict[str, Any]:
-    """An interval as JSON."""
-    return {
-        "start": _iso(bucket.start),
-        "total": bucket.total,
-        "negative": bucket.negative,
-        "published": bucket.published,
-        "share": _rounded(bucket.share),
-        "negative_share": _rounded(bucket.negative_share),
-        "missing_sources": list(bucket.missing),
-    }
 
 
 @click.command(context_settings=QUERY_SETTINGS)
@@ -110,10 +95,6 @@ def words(settings: Settings, /, query: tuple[str, ...], limit: int, as_json: bo
 
 def _iso(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
-
-
-def _rounded(share: float | None) -> float | None:
-    return None if share is None else round(share, 6)
 
 
 def _percent(share: float | None) -> str:

@@ -13,7 +13,9 @@ from index.document import milliseconds, moment
 
 VIETNAM_OFFSET = timezone(timedelta(hours=7))
 """Vietnam's clock since 1975, without summer time; older zones are of no use for charts."""
-MAX_BUCKETS = 50_000
+MAX_BUCKETS = 20_000
+"""Intervals of one answer: two years of hours, 54 years of days."""
+_SECONDS = {"hour": 3600, "day": 86_400, "week": 604_800, "month": 2_592_000}
 
 
 def start_of(at: datetime, interval: Interval) -> datetime:
@@ -39,18 +41,31 @@ def next_start(start: datetime, interval: Interval) -> datetime:
     return start + {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}[interval]
 
 
+def check_span(interval: Interval, since: datetime | None, until: datetime | None) -> None:
+    """Refuse what nobody could read: one article dated 1970 or 2099 would make a million hours. An open range is not judged.
+
+    Raises:
+        UsageError: when [since, until) has more than MAX_BUCKETS intervals; says which longer interval would do.
+    """
+    if since is None or until is None:
+        return
+    span = (until - since).total_seconds()
+    if span / _SECONDS[interval] <= MAX_BUCKETS:
+        return
+    longer = next((name for name, seconds in _SECONDS.items() if span / seconds <= MAX_BUCKETS), None)
+    raise UsageError(
+        f"more than {MAX_BUCKETS} intervals between {since:%Y-%m-%d} and {until:%Y-%m-%d}, counted by {interval}",
+        "Name a shorter time" + (f", or count by {longer}" if longer else ""),
+    )
+
+
 def spread(interval: Interval, since: datetime, until: datetime) -> list[datetime]:
     """The beginnings of all intervals that touch [since, until), oldest first.
 
     Raises:
-        UsageError: when there are more than MAX_BUCKETS.
+        UsageError: see check_span.
     """
-    seconds = {"hour": 3600, "day": 86400, "week": 604800, "month": 2592000}[interval]
-    if (until - since).total_seconds() / seconds > MAX_BUCKETS:
-        raise UsageError(
-            f"more than {MAX_BUCKETS} intervals between {since:%Y-%m-%d} and {until:%Y-%m-%d}",
-            "Name a shorter time or a longer interval",
-        )
+    check_span(interval, since, until)
     starts = []
     start = start_of(since, interval)
     while start < until:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from diembao.clock import VIETNAM
-from diembao.engine import Filters, Interval, SearchEngine, Unit
+from diembao.engine import CountBucket, Filters, Interval, SearchEngine, Unit
 from diembao.errors import UsageError
 from index.counting import next_start, spread
 
@@ -57,6 +57,22 @@ class CoverageBucket:
         """What of the found is negative; None where nothing was found."""
         return self.negative / self.total if self.total else None
 
+    def to_record(self) -> dict[str, object]:
+        """As JSON, the same from the command and from the API; shares to six decimals, null where there is nothing to share."""
+        return {
+            "start": self.start.isoformat().replace("+00:00", "Z"),
+            "total": self.total,
+            "negative": self.negative,
+            "published": self.published,
+            "share": _rounded(self.share),
+            "negative_share": _rounded(self.negative_share),
+            "missing_sources": list(self.missing),
+        }
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 6)
+
 
 def coverage(
     engine: SearchEngine, query: str, filters: Filters, interval: Interval, unit: Unit, now: datetime, *, fold_copies: bool = False
@@ -79,7 +95,35 @@ def coverage(
         QueryError: for a query that cannot be understood.
         UsageError: when there are too many intervals.
     """
-    found = engine.count(query, filters, interval, unit, fold_copies)
+    return compared(
+        engine, engine.count(query, filters, interval, unit, fold_copies), filters, interval, unit, now, fold_copies=fold_copies
+    )
+
+
+def compared(
+    engine: SearchEngine,
+    found: Sequence[CountBucket],
+    filters: Filters,
+    interval: Interval,
+    unit: Unit,
+    now: datetime,
+    *,
+    fold_copies: bool,
+) -> list[CoverageBucket]:
+    """What `coverage` says, of a search that was counted already.
+
+    Args:
+        engine: what is asked.
+        found: what it counted by `interval` and `unit`: intervals that follow one another, oldest first.
+        filters: with which it was counted; where they leave the range open, that of `found` is meant.
+        interval: see coverage.
+        unit: see coverage.
+        now: see coverage.
+        fold_copies: see coverage.
+
+    Raises:
+        UsageError: when there are too many intervals.
+    """
     if not found:
         return []
     if len(found) > MAX_INTERVALS:

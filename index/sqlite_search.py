@@ -21,7 +21,7 @@ from diembao.errors import QueryError
 from index import columns
 from index.abbreviations import Abbreviations
 from index.columns import UNDATED, Mask, Numbers
-from index.counting import buckets, start_of
+from index.counting import buckets, check_span, start_of
 from index.document import FACETS, milliseconds, moment
 from index.highlighting import Highlighter
 from index.paging import Cursor, bad_cursor, differences, from_differences, is_number, read_cursor, write_cursor
@@ -355,6 +355,7 @@ class Reader:
 
     def count(self, query: str, filters: Filters, interval: Interval, unit: Unit, *, fold_copies: bool) -> list[CountBucket]:
         """Coverage over time; see SearchEngine."""
+        check_span(interval, filters.published_from, filters.published_to)
         matching = self._matching(parse_query(query, self._abbreviations), filters)
         shown = self._found(matching, fold=fold_copies).shown()
         dated = shown[self._columns.published[shown] != UNDATED]

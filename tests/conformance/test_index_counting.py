@@ -104,6 +104,23 @@ def test_coverage_of_nothing_and_of_too_much(engine: SearchEngine) -> None:
         coverage(engine, "", Filters(published_from=day(-900), published_to=day(0)), "hour", "articles", NOW)
 
 
+@pytest.mark.parametrize("unit", ["articles", "stories"])
+def test_absurd_dates_do_not_make_a_million_intervals(engine: SearchEngine, unit: Any) -> None:
+    absurd = [made(1, "loi", datetime(1970, 1, 1, 2, tzinfo=UTC)), made(2, "loi", datetime(2099, 12, 31, 2, tzinfo=UTC))]
+    engine.upsert(absurd)
+    wide = Filters(published_from=absurd[0].published_at, published_to=datetime(2099, 12, 31, 17, tzinfo=UTC))
+    try:
+        for filters in (Filters(), wide):
+            for interval in ("hour", "day"):
+                with pytest.raises(UsageError, match="1970-01-01.*by " + interval) as caught:
+                    engine.count("", filters, interval, unit)
+                assert "count by week" in caught.value.hint
+            months = engine.count("", filters, "month", unit)
+            assert (len(months), months[0].total, months[-1].total) == (130 * 12, 1, 1)
+    finally:
+        engine.delete(["loi-1", "loi-2"])
+
+
 def test_months_and_years_long_ago_are_counted_at_their_place(engine: SearchEngine) -> None:
     old = [made(1, "co", datetime(1969, 12, 31, 16, 59, tzinfo=UTC)), made(2, "co", datetime(1969, 12, 31, 17, tzinfo=UTC))]
     engine.upsert(old)

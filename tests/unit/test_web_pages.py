@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,14 @@ from bs4 import BeautifulSoup
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
+from starlette.datastructures import QueryParams
 
 from diembao.engine import EngineStatus, SearchRequest, SearchResult
 from diembao.errors import EngineError, StateError
+from index.counting import next_start
+from index.coverage import coverage
 from tests.browser.press import HOSTILE_ID, LANDSLIDE, LANDSLIDE_BLAME, LANDSLIDE_ID, LANDSLIDE_TONE, alert, articles, press
-from web.addresses import FILTERS
+from web.addresses import FILTERS, SearchAddress
 from web.security import SECURITY_HEADERS
 
 
@@ -347,6 +352,26 @@ def test_the_json_of_search_article_and_coverage(client: TestClient) -> None:
     assert coverage["buckets"][0]["start"] == "2026-11-13T17:00:00Z"
     total = client.get("/api/search", params={"from": "2026-11-14", "to": "2026-11-20", "copies": "1", "limit": 0}).json()["total"]
     assert sum(bucket["total"] for bucket in coverage["buckets"]) == total > 0
+
+
+@pytest.mark.parametrize("params", [{}, {"q": "sạt lở", "interval": "week"}, {"from": "2026-11-18", "to": "2026-11-20", "unit": "outlets"}])
+def test_coverage_stands_beside_what_was_published(app: FastAPI, client: TestClient, params: dict[str, str]) -> None:
+    """As from the function behind `diembao coverage`, whatever interval the page chooses."""
+    answer = client.get("/api/coverage", params=params).json()
+    asked = SearchAddress.parse(QueryParams(params))[0]
+    buckets = answer["buckets"]
+    end = next_start(datetime.fromisoformat(buckets[-1]["start"]), answer["interval"])
+    filters = asked.filters()
+    filters = replace(
+        filters,
+        published_from=filters.published_from or datetime.fromisoformat(buckets[0]["start"]),
+        published_to=filters.published_to or end,
+    )
+    desk = app.state.desk
+    wanted = coverage(desk.engine, asked.q, filters, answer["interval"], answer["unit"], desk.clock(), fold_copies=True)
+    assert buckets == [bucket.to_record() for bucket in wanted]
+    assert set(buckets[0]) == {"start", "total", "negative", "published", "share", "negative_share", "missing_sources"}
+    assert any(bucket["share"] for bucket in buckets)
 
 
 def test_coverage_by_distinct_stories_and_hours(client: TestClient) -> None:

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 
 from diembao.engine import MARK_END, MARK_START, Hit, Interval, Unit
 from diembao.errors import QueryError
+from index.coverage import compared
 from web.addresses import LONGEST_QUERY, SearchAddress
 from web.chart import MOST_BUCKETS, count_by, count_coverage
 from web.desk import desk_of
@@ -113,7 +114,10 @@ def coverage(
     interval: Annotated[Interval | None, Query(description="none: one that suits the range")] = None,
     unit: Unit = "articles",
 ) -> JSONResponse:
-    """Coverage over time of what the search finds, oldest first, empty intervals included."""
+    """Coverage over time of what the search finds, oldest first, empty intervals included, as `diembao coverage` prints it.
+
+    Beside each count stands what the same sources published in all, and which of them are missing.
+    """
     desk = desk_of(request)
     address, problems = asked
     if problems:
@@ -129,13 +133,5 @@ def coverage(
             buckets = counted
     except QueryError as error:
         return _query_refusal(error)
-    return JSONResponse(
-        {
-            "interval": interval,
-            "unit": unit,
-            "buckets": [
-                {"start": bucket.start.isoformat().replace("+00:00", "Z"), "total": bucket.total, "negative": bucket.negative}
-                for bucket in buckets
-            ],
-        }
-    )
+    beside = compared(desk.engine, buckets, address.filters(), interval, unit, desk.clock(), fold_copies=not address.copies)
+    return JSONResponse({"interval": interval, "unit": unit, "buckets": [bucket.to_record() for bucket in beside]})
