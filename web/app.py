@@ -19,8 +19,9 @@ from diembao.engine import SearchEngine
 from diembao.errors import DiembaoError, EngineError, QueryError, UsageError
 from diembao.settings import Settings
 from diembao.state import State
+from web.accounts.gate import Gate
 from web.desk import Desk, desk_of
-from web.pages import alerts, api, article, corrections, health, search
+from web.pages import account, admin, alerts, api, article, audit, corrections, health, login, search
 from web.security import SECURITY_HEADERS, Guard
 
 _log = logging.getLogger(__name__)
@@ -40,13 +41,16 @@ def create_app(settings: Settings, engine: SearchEngine, state: State, clock: Cl
     """
     # The documentation pages of FastAPI load scripts from outside, so only the description itself is served.
     app = FastAPI(title="Điểm Báo", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    app.state.desk = Desk(settings, engine, state, clock)
+    desk = app.state.desk = Desk(settings, engine, state, clock)
     _ = settings.taxonomy
     app.add_middleware(GZipMiddleware, minimum_size=1024)
-    app.add_middleware(Guard, office=settings.office)
     app.mount("/static", _Static(directory=Path(__file__).parent / "static"), name="static")
-    for page in (search, article, corrections, alerts, api, health):
+    app.state.routes = list(app.routes)
+    for page in (search, article, corrections, alerts, api, health, login, account, admin, audit):
+        app.state.routes += page.router.routes
         app.include_router(page.router)
+    app.add_middleware(Gate, desk=desk, routes=app.state.routes, refuse=_show, fail=_known_failure)
+    app.add_middleware(Guard, office=settings.office)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(DiembaoError, _known_failure)
@@ -66,7 +70,7 @@ class _Static(StaticFiles):
 
 
 def _wants_json(request: Request) -> bool:
-    return request.url.path.startswith("/api/")
+    return request.url.path.startswith("/api/") or "authorization" in request.headers
 
 
 def _show(request: Request, status: int, kind: str, detail: str = "") -> Response:

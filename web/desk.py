@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from fastapi import Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from diembao import __version__
@@ -23,6 +23,9 @@ from diembao.settings import Settings
 from diembao.source import read_source, source_files
 from diembao.state import State
 from diembao.taxonomy import Taxonomy
+from web.accounts.actor import actor_of
+from web.accounts.passwords import Passwords
+from web.accounts.sessions import form_token
 from web.addresses import SearchAddress
 from web.marking import marked, unmarked, web_link
 from web.security import SECURITY_HEADERS
@@ -42,14 +45,16 @@ class Desk:
         engine: finds and counts articles.
         state: revisions and the alert log.
         clock: the present moment.
-        form_token: stands in every form; a page of another site cannot know it. New with every start.
+        form_secret: what the forms are bound to while nobody has to log in. New with every start.
+        passwords: hashes and checks them.
     """
 
     settings: Settings
     engine: SearchEngine
     state: State
     clock: Clock
-    form_token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    form_secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    passwords: Passwords = field(default_factory=Passwords, repr=False)
 
     @cached_property
     def templates(self) -> Environment:
@@ -76,6 +81,28 @@ class Desk:
         kept = as_language(request.cookies.get(LANGUAGE_COOKIE), self.settings.office.language)
         return Texts(as_language(request.query_params.get("lang"), kept), self.clock())
 
+    @property
+    def is_https(self) -> bool:
+        """Whether staff reach the page by https."""
+        return self.settings.office.base_url.startswith("https:")
+
+    def form_token(self, request: Request) -> str:
+        """What a form must send back in its field `token` (or a script in the header X-Form-Token); every page has it as `form_token`.
+
+        The gate refuses everything that changes something without it (web/accounts/gate.py).
+        """
+        return form_token(actor_of(request).binding)
+
+    def cookie(self, name: str) -> str:
+        """The full name of a cookie of ours; under https one that no other host and no insecure page can set."""
+        return f"__Host-diembao-{name}" if self.is_https else f"diembao-{name}"
+
+    def set_cookie(self, response: Response, name: str, value: str) -> None:
+        """Set a cookie of ours that ends with the browser and that scripts and other sites do not get; the empty value takes it away."""
+        response.set_cookie(
+            self.cookie(name), value, max_age=None if value else 0, httponly=True, secure=self.is_https, samesite="lax", path="/"
+        )
+
     def page(
         self, request: Request, template: str, status: int = 200, *, place_names: Mapping[str, str] | None = None, **context: Any
     ) -> HTMLResponse:
@@ -94,6 +121,8 @@ class Desk:
             version=__version__,
             names=Names(self.settings.taxonomy, self.source_names, place_names or {}, texts),
             office=self.settings.office,
+            actor=actor_of(request),
+            form_token=self.form_token(request),
             path=request.url.path,
             switches=[(language, _switch(request, language)) for language in LANGUAGES if language != texts.language],
             today=texts.now.astimezone(VIETNAM).date(),
@@ -108,7 +137,7 @@ class Desk:
                 texts.language,
                 max_age=_YEAR,
                 httponly=True,
-                secure=self.settings.office.base_url.startswith("https:"),
+                secure=self.is_https,
                 samesite="lax",
                 path="/",
             )

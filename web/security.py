@@ -6,6 +6,7 @@ import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
+from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +26,7 @@ SECURITY_HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_HTTPS_HEADERS: Final = {"Strict-Transport-Security": "max-age=31536000"}
 LONGEST_QUERY_STRING = 16_384
 """Bytes of an address's query string; Vietnamese letters take up to nine of them each."""
 
@@ -42,6 +44,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, office: Office) -> None:
         self.app = app
+        self.headers = SECURITY_HEADERS | (_HTTPS_HEADERS if office.base_url.startswith("https:") else {})
         self.hosts = {"localhost", office.web.host.lower(), (urlsplit(office.base_url).hostname or "localhost").lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,7 +56,7 @@ class Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in self.headers.items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -82,3 +85,40 @@ class Guard:
         except ValueError:
             return False
         return True
+
+
+def client_address(request: Request, proxies: tuple[str, ...]) -> str:
+    """The network address that a request comes from.
+
+    Args:
+        request: of a reader.
+        proxies: addresses of the office's own reverse proxies. What one of them adds to X-Forwarded-For is believed, read from its
+            end to the first address that is none of them; what anybody else writes there is not.
+    """
+    address = request.client.host if request.client else ""
+    hops = [hop.strip() for hop in ",".join(request.headers.getlist("x-forwarded-for")).split(",")]
+    while address in proxies and hops:
+        last = hops.pop()
+        try:
+            address = str(ipaddress.ip_address(last))
+        except ValueError:
+            break
+    return address
+
+
+def safe_next(wanted: str) -> str:
+    r"""`wanted` when it is an address of ours, a path with or without a query; otherwise "/".
+
+    Browsers take a backslash for a slash and drop tabs and line breaks, so "/\\evil.example" is an address of another host.
+
+    >>> safe_next("/search?q=a"), safe_next("//evil.example"), safe_next("https://evil.example"), safe_next("/\\evil.example")
+    ('/search?q=a', '/', '/', '/')
+    """
+    is_ours = wanted.startswith("/") and not wanted.startswith("//") and "\\" not in wanted
+    if not is_ours or len(wanted) > LONGEST_QUERY_STRING or not wanted.isprintable():
+        return "/"
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:
+        return "/"
+    return "/" if parts.scheme or parts.netloc or parts.path in ("/login", "/logout") else wanted

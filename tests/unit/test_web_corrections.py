@@ -150,7 +150,7 @@ def test_a_wrong_answer_is_told_beside_the_form_and_changes_nothing(desk: Desk) 
 def test_what_another_site_sends_is_refused(desk: Desk, headers: dict[str, str], changes: dict[str, str]) -> None:
     answer = desk.send(headers, sentiment="neutral", **changes)
     assert answer.status_code == 403
-    assert "Yêu cầu không được chấp nhận" in answer.text
+    assert "Biểu mẫu đã cũ" in answer.text
     assert desk.send(headers, f"{PATH}/corrections/undo", key="a", **changes).status_code == 403
     assert desk.rows() == []
 

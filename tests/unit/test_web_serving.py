@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,7 +29,9 @@ def test_many_readers_at_once_get_whole_answers(tmp_path: Path) -> None:
         paths = ["/", "/search?q=s%E1%BA%A1t", "/articles/landslide", "/api/coverage", "/alerts"] * 16
         answers = list(readers.map(lambda path: get(address + path), paths))
     assert {status for status, _ in answers} == {200}
-    assert len({body for (_, body), path in zip(answers, paths, strict=True) if path == "/articles/landslide"}) == 1
+    # The token of a form is never the same twice.
+    pages = {re.sub(rb'name="token" value="[^"]+"', b"", body) for (_, body), path in zip(answers, paths, strict=True) if "landslide" in path}
+    assert len(pages) == 1
 
 
 def test_the_server_ends_with_its_block(tmp_path: Path) -> None:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Form, HTTPException, Request
+from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from diembao.article import Article
+from diembao.audit import record
 from diembao.corrections import Correction, as_text, read_value, value_of
 from diembao.errors import UsageError
 from index.corrections import correct, history, undo
+from web.accounts.actor import actor_of
 from web.desk import Desk, desk_of
 
 LONGEST = 2_000
 """Characters of one answer in the form."""
-LONGEST_FORM = 65_536
-"""Bytes of the whole form."""
 
 _CHOSEN = ("sentiment", "critical_of")
 _EMPTY = {"places": "none", "copy_of": "none", "story_id": "apart"}
@@ -33,14 +32,12 @@ class CorrectionForm:
     """What the form shows.
 
     Attributes:
-        token: what only a page of ours can send back.
         topics: codes that can be chosen.
         values: by field what stands in the form; a field counts as corrected when something else is sent back.
         rows: the history of the article's corrections, the newest first.
         problem: why what was sent could not be kept; empty when nothing was wrong.
     """
 
-    token: str
     topics: list[str]
     values: dict[str, str]
     rows: list[Correction]
@@ -51,23 +48,10 @@ def correction_form(desk: Desk, article: Article, problem: str = "") -> Correcti
     """The form for an article as it is indexed."""
     with desk.state.session() as session:
         rows = list(reversed(history(session, article.id)))
-    return CorrectionForm(desk.form_token, list(desk.settings.taxonomy.topics), _values(article), rows, problem)
+    return CorrectionForm(list(desk.settings.taxonomy.topics), _values(article), rows, problem)
 
 
-def from_our_page(request: Request, token: Text = "") -> None:
-    """Refuse what another site sends in the name of a reader: it can neither read the token nor pretend to be of this origin."""
-    length = request.headers.get("content-length", "")
-    if not length.isdigit() or int(length) > LONGEST_FORM:
-        raise HTTPException(413)
-    origin = request.headers.get("origin", "null")  # "null": our pages name no referrer
-    is_foreign = request.headers.get("sec-fetch-site", "same-origin") != "same-origin"
-    if origin != "null" and urlsplit(origin).netloc != request.headers.get("host"):
-        is_foreign = True
-    if is_foreign or not secrets.compare_digest(token.encode("utf-8", "replace"), desk_of(request).form_token.encode()):
-        raise HTTPException(403)
-
-
-router = APIRouter(include_in_schema=False, dependencies=[Depends(from_our_page)])
+router = APIRouter(include_in_schema=False)
 
 
 @router.post("/articles/{article_id}/corrections")
@@ -104,7 +88,8 @@ def give(
     try:
         wanted = _confirmed(article) if confirm else _changed(desk, sent, shown)
         for field, value in wanted.items():
-            correct(desk.state, desk.engine, article.id, field, value, desk.clock(), by.strip(), note.strip())
+            row = correct(desk.state, desk.engine, article.id, field, value, desk.clock(), _who(request, by), note.strip())
+            _tell(request, "correction.give", row)
     except UsageError as error:
         return show_article(request, _article(desk, article_id), 422, str(error))
     return _back(article_id)
@@ -117,10 +102,22 @@ def take_back(request: Request, article_id: str, key: Text = "", by: Text = "") 
 
     desk = desk_of(request)
     try:
-        undo(desk.state, desk.engine, key, desk.clock(), by.strip())
+        _tell(request, "correction.undo", undo(desk.state, desk.engine, key, desk.clock(), _who(request, by)))
     except UsageError as error:
         return show_article(request, _article(desk, article_id), 422, str(error))
     return _back(article_id)
+
+
+def _who(request: Request, by: str) -> str:
+    """The user who is logged in; only where nobody has to log in, what was typed."""
+    return actor_of(request).who or by.strip()
+
+
+def _tell(request: Request, action: str, row: Correction) -> None:
+    desk = desk_of(request)
+    before, after = (row.value, None) if row.undoes else (row.old_value, row.value)
+    with desk.state.session() as session:
+        record(session, desk.clock(), row.given_by, action, row.article_id, {row.field: before}, {row.field: after})
 
 
 def _values(article: Article) -> dict[str, str]:

@@ -1,0 +1,88 @@
+"""Which route needs which role: the one place. A route that does not stand here is shut as soon as there are users.
+
+`tests/unit/test_web_needs.py` walks over all routes of the application and fails for one that is missing here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from web.accounts.users import Role
+
+LONGEST_FORM: Final = 65_536
+"""Bytes of what may be sent to a route that does not say otherwise."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a route asks of whoever asks for it.
+
+    Attributes:
+        role: lowest role of a user; None: nobody has to log in.
+        scope: scope of an API key that opens it too; empty: no key does.
+        ticket: the address carries a signed ticket that the page itself checks, so a sent form needs no token.
+        feed: a user's signed feed address opens it too.
+        longest: bytes that may be sent to it.
+    """
+
+    role: Role | None
+    scope: str = ""
+    ticket: bool = False
+    feed: bool = False
+    longest: int = LONGEST_FORM
+
+
+_ANYBODY, _TICKET = Need(None), Need(None, ticket=True)
+_SEE, _EDIT, _ADMIN = Need("reader"), Need("editor"), Need("admin")
+_SEARCH = Need("reader", scope="search")
+
+NEEDS: Final[dict[str, dict[str, Need]]] = {
+    # pages
+    "/": {"GET": _SEE},
+    "/search": {"GET": _SEE},
+    "/articles/{article_id}": {"GET": _SEE},
+    "/articles/{article_id}/corrections": {"POST": _EDIT},
+    "/articles/{article_id}/corrections/undo": {"POST": _EDIT},
+    "/briefing": {"GET": _SEE},
+    "/briefing/{day}": {"GET": _SEE},
+    "/briefing/{day}/{file}": {"GET": _SEE},
+    "/briefing/{day}/compile": {"POST": _EDIT},
+    "/briefing/{day}/send": {"POST": _EDIT},
+    "/briefing/{day}/who": {"POST": _EDIT},
+    "/briefing/{day}/note": {"POST": _EDIT},
+    "/briefing/{day}/items/{key}": {"POST": _EDIT},
+    "/alerts": {"GET": _SEE},
+    "/alerts/{alert_id}": {"GET": _SEE},
+    "/alerts.atom": {"GET": Need("reader", scope="alerts", feed=True)},
+    # links in mails
+    "/alerts/answer/{token}": {"GET": _TICKET, "POST": _TICKET},
+    "/alerts/answer/{token}/unsubscribe": {"GET": _TICKET, "POST": _TICKET},
+    # for programs
+    "/api/search": {"GET": _SEARCH},
+    "/api/articles/{article_id}": {"GET": _SEARCH},
+    "/api/coverage": {"GET": _SEARCH},
+    "/api/openapi.json": {"GET": _SEARCH},
+    "/health": {"GET": _ANYBODY},
+    # accounts
+    "/login": {"GET": _ANYBODY, "POST": _ANYBODY},
+    "/logout": {"POST": _SEE},
+    "/account": {"GET": _SEE},
+    "/account/password": {"POST": _SEE},
+    "/account/sessions": {"POST": _SEE},
+    "/admin/users": {"GET": _ADMIN, "POST": _ADMIN},
+    "/admin/users/{name}": {"POST": _ADMIN},
+    "/admin/keys": {"GET": _ADMIN, "POST": _ADMIN},
+    "/admin/keys/{key_id}/revoke": {"POST": _ADMIN},
+    "/admin/audit": {"GET": _ADMIN},
+    "/admin/audit.csv": {"GET": _ADMIN},
+}
+"""By path and method of a route. HEAD counts as GET."""
+
+BEFORE_A_NEW_PASSWORD: Final = frozenset({"/account", "/account/password", "/logout", "/login"})
+"""Where a user may go whose password an admin has set."""
+
+
+def need_of(path: str, method: str) -> Need | None:
+    """What the route asks for; None: it is not declared."""
+    return NEEDS.get(path, {}).get("GET" if method == "HEAD" else method)
