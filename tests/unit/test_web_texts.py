@@ -11,10 +11,16 @@ import pytest
 
 import web
 from diembao.corrections import FIELDS
+from web.accounts.keys import SCOPES
+from web.accounts.users import ROLES
 from web.addresses import CRITICAL_OF, FILTERS, KINDS, SENTIMENTS
 from web.texts import LANGUAGES, Texts, read_texts
 
 ROOM = Path(web.__file__).parent
+ERRORS = (
+    "missing", "refused", "invalid", "engine", "state", "defect",
+    "form", "ended", "login", "role", "key", "scope", "rate", "open", "no_users", "new_password",
+)  # fmt: skip
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 
 
@@ -42,8 +48,9 @@ def test_pages_name_exactly_the_texts_that_exist() -> None:
     composed |= {f"answer.{choice}" for choice in ("taken", "useful", "noise", "mute", "mute_rule")} | {"answer.said_useful", "answer.said_noise"}
     composed |= {f"sentiment.{x}" for x in SENTIMENTS} | {f"critical_of.{x}" for x in CRITICAL_OF} | {f"kind.{x}" for x in KINDS}
     composed |= {
-        f"error.{kind}.{part}" for kind in ("missing", "refused", "invalid", "engine", "state", "defect") for part in ("title", "hint")
+        f"error.{kind}.{part}" for kind in ERRORS for part in ("title", "hint")
     }
+    composed |= {f"role.{role}" for role in ROLES} | {f"scope.{scope}" for scope in SCOPES} | {"admin.users", "admin.keys", "admin.audit"}
     assert composed <= read_texts().keys()
     assert read_texts().keys() - named - composed == set()
 
