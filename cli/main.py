@@ -46,6 +46,7 @@ COMMANDS = {
     "monitor": "cli.running:monitor",
     "schedule": "cli.running:schedule",
     "serve": "cli.running:serve",
+    "users": "cli.users:users",
     "doctor": "cli.running:doctor",
 }
 """Where each command stands, in the order of `diembao --help`."""
