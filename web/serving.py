@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,8 +18,10 @@ from diembao.engine import SearchEngine
 from diembao.errors import ConfigError, DiembaoError
 from diembao.settings import Settings
 from diembao.state import State
+from web.accounts.users import has_users
 from web.app import create_app
 
+_log = logging.getLogger(__name__)
 _START_SECONDS = 15
 
 
@@ -42,7 +47,7 @@ def serve(
         on_ready: called with the address ("http://127.0.0.1:8000") when requests are answered.
 
     Raises:
-        ConfigError: when the port is taken or the address is not this machine's.
+        ConfigError: when the port is taken, the address is not this machine's, or others could come in while there are no users.
         EngineError, StateError: when engine or database cannot be opened.
     """
     office = settings.office.web
@@ -58,6 +63,7 @@ def serve(
         if state is None:
             state = State(settings.database)
             opened.append(state)
+        _refuse_strangers(state, listening, settings.office.base_url)
         server = _Server(create_app(settings, engine, state, clock), lambda: on_ready and on_ready(address_of(listening)))
         # Ctrl-C is how this ends, not a failure.
         with suppress(KeyboardInterrupt):
@@ -135,6 +141,25 @@ def listen(host: str, port: int) -> socket.socket:
             "Name another host or port in [web] of office.toml, or end what uses it",
         ) from error
     return listening
+
+
+def _refuse_strangers(state: State, listening: socket.socket, base_url: str) -> None:
+    """While there are no users nobody has to log in, so only this machine may come in."""
+    if has_users(state):
+        return
+    host = listening.getsockname()[0]
+    if not ipaddress.ip_address(host.partition("%")[0]).is_loopback:
+        raise ConfigError(
+            f"without users the desk is not served at {host}: everybody who reaches it could read and change everything",
+            "Add an admin first (diembao users add NAME --role admin), or serve at 127.0.0.1",
+        )
+    name = urlsplit(base_url).hostname or ""
+    if name not in ("localhost", "127.0.0.1", "::1"):
+        _log.warning(
+            "There are no users, so nobody has to log in, but base_url of office.toml is %s: if a proxy leads there, everybody who "
+            "reaches it can read and change everything. Add an admin: diembao users add NAME --role admin",
+            base_url,
+        )
 
 
 def address_of(listening: socket.socket) -> str:

@@ -53,6 +53,13 @@ NEEDS: Final[dict[str, dict[str, Need]]] = {
     "/briefing/{day}/note": {"POST": _EDIT},
     "/briefing/{day}/items/{key}": {"POST": _EDIT},
     "/alerts": {"GET": _SEE},
+    "/alerts/rules": {"GET": _SEE, "POST": _EDIT},
+    "/alerts/rules/new": {"GET": _EDIT},
+    "/alerts/rules/restore": {"POST": _EDIT},
+    "/alerts/rules/{file}/edit": {"GET": _EDIT},
+    "/alerts/rules/{file}/switch": {"POST": _EDIT},
+    "/alerts/rules/{file}/remove": {"POST": _EDIT},
+    "/alerts/rules/{file}/mute": {"POST": _EDIT},
     "/alerts/{alert_id}": {"GET": _SEE},
     "/alerts.atom": {"GET": Need("reader", scope="alerts", feed=True)},
     # links in mails

@@ -72,8 +72,16 @@ def has_users(state: State) -> bool:
 def all_users(state: State) -> list[User]:
     """Every user by name, the disabled ones too. Raises StateError."""
     with state.session() as session:
-        counts = dict(session.execute(select(UserSession.user, func.count()).group_by(UserSession.user)).tuples())
+        counts = dict(session.execute(select(UserSession.user, func.count()).group_by(UserSession.user)).tuples().all())
         return [user_of(row, counts.get(row.name, 0)) for row in session.scalars(select(UserRecord).order_by(UserRecord.name))]
+
+
+def find_user(state: State, name: str) -> User:
+    """The user with this name. Raises UsageError when there is none."""
+    with state.session() as session:
+        row = _found(session, name)
+        count = session.scalar(select(func.count()).select_from(UserSession).where(UserSession.user == row.name))
+        return user_of(row, count or 0)
 
 
 def user_of(row: UserRecord, sessions: int = 0) -> User:
