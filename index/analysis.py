@@ -79,7 +79,8 @@ def exact_words(text: str) -> str:
     >>> exact_words("Thủy điện Hòa Bình.")
     'thuỷ điện hoà bình'
     """
-    return " ".join(map(_exact, _WORD.findall(text)))
+    # No word reaches over a space, and what stands between two spaces comes again and again.
+    return " ".join(filter(None, map(_exact_between_spaces, text.split())))
 
 
 def word_forms(text: str) -> list[tuple[str, str]]:
@@ -98,6 +99,15 @@ def places_of(text: str, chosen: Iterable[bool]) -> list[tuple[int, int]]:
     [(4, 8)]
     """
     return [match.span() for match in compress(_WORD.finditer(text), chosen)]
+
+
+def _exact_between_spaces(part: str) -> str:
+    return _exact_of_part(part) if len(part) <= MAX_TOKEN else " ".join(map(_exact, _WORD.findall(part)))
+
+
+@lru_cache(maxsize=200_000)
+def _exact_of_part(part: str) -> str:
+    return " ".join(map(_exact, _WORD.findall(part)))
 
 
 @lru_cache(maxsize=200_000)

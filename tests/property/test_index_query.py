@@ -12,7 +12,7 @@ from diembao.article import Article
 from diembao.engine import MARK_END, MARK_START
 from diembao.errors import QueryError
 from index.abbreviations import Abbreviations
-from index.analysis import MAX_TOKEN, analyse, forms, strip_accents
+from index.analysis import MAX_TOKEN, analyse, exact_words, forms, strip_accents
 from index.document import fold_words
 from index.highlighting import Highlighter
 from index.proximity import within_slop
@@ -80,6 +80,7 @@ def test_tokens_are_safe_and_lie_in_the_text(text: str) -> None:
 
 @given(st.text(alphabet="aăâbcdđeêghiklmnoôơpqrstuưvxyáàảãạấầẩẫậớờởỡợíìỉĩịýỳỷỹỵ ", max_size=40))
 def test_forms_of_unicode_do_not_matter(text: str) -> None:
+    assert exact_words(text) == " ".join(token.exact for token in analyse(text))
     composed = [token[:2] for token in analyse(unicodedata.normalize("NFC", text))]
     assert [token[:2] for token in analyse(unicodedata.normalize("NFD", text))] == composed
     assert [token[:2] for token in analyse(text.upper())] == composed
