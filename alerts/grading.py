@@ -37,8 +37,6 @@ PAUSE = timedelta(days=7)
 LEAST_GRADES = 5
 LEAST_SHARE = 0.5
 """A rule with at least so many grades and a smaller share of useful ones gets a proposal."""
-BRIEFING = "@briefing"
-"""Stands for the morning briefing where a rule's name is expected; no rule can be called so."""
 _KEY_NAME = "alert-links"
 _LONGEST = 2000
 
@@ -52,6 +50,11 @@ class Ticket:
     series: str
     recipient: str
     expires: datetime
+
+    @property
+    def is_of_alert(self) -> bool:
+        """False for a briefing or a report: it can only be unsubscribed from."""
+        return ":" not in self.alert_id
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ def take_on(state: State, ticket: Ticket, now: datetime) -> None:
 
 
 def _note_answer(session: Session, ticket: Ticket, now: datetime) -> None:
-    if ticket.alert_id and session.get(AlertAnswer, ticket.alert_id) is None:
+    if ticket.alert_id and ticket.is_of_alert and session.get(AlertAnswer, ticket.alert_id) is None:
         session.add(AlertAnswer(alert_id=ticket.alert_id, recipient=ticket.recipient, answered_at=now))
 
 
@@ -166,6 +169,16 @@ def unmute(state: State, ticket: Ticket) -> None:
     with state.session() as session:
         for row in session.scalars(select(AlertMute).where(AlertMute.recipient == ticket.recipient, AlertMute.rule == ticket.rule)):
             session.delete(row)
+
+
+def mutes_by_rule(state: State, now: datetime) -> dict[str, list[str]]:
+    """By rule who gets none of its messages at `now`, each once. Raises StateError."""
+    found: dict[str, list[str]] = {}
+    with state.session() as session:
+        for row in session.scalars(select(AlertMute).where(AlertMute.series == "").order_by(AlertMute.rule, AlertMute.recipient)):
+            if row.until is None or row.until > now:
+                found.setdefault(row.rule, []).append(row.recipient)
+    return found
 
 
 def is_muted(session: Session, recipient: str, rule: str, series: str, now: datetime) -> bool:
@@ -253,7 +266,3 @@ def ticket_for(alert: Alert, recipient: str, now: datetime) -> Ticket:
     """The ticket that a mail about `alert` carries."""
     return Ticket(alert.id, alert.rule, one_line(alert.series, 200), recipient, now + VALID)
 
-
-def briefing_ticket(recipient: str, now: datetime) -> Ticket:
-    """The ticket that a briefing carries: it serves to unsubscribe from the briefing."""
-    return Ticket("", BRIEFING, "", recipient, now + VALID)

@@ -49,8 +49,17 @@ def read_rule(path: Path) -> Rule:
         ConfigError: when the file cannot be read or is no rule; names the file and the key.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}", "Mend the file or take it away") from error
+    return rule_of(text, path)
+
+
+def rule_of(text: str, path: Path) -> Rule:
+    """The rule that `text` says; `path` is where it stands or is to stand. Raises ConfigError as `read_rule`."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: {error}", "Mend the file or take it away") from error
     known = kinds()
     kind = table.get("kind")

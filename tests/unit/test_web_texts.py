@@ -14,6 +14,7 @@ from diembao.corrections import FIELDS
 from web.accounts.keys import SCOPES
 from web.accounts.users import ROLES
 from web.addresses import CRITICAL_OF, FILTERS, KINDS, SENTIMENTS
+from web.rule_form import KINDS as KINDS_OF_RULE
 from web.texts import LANGUAGES, Texts, read_texts
 
 ROOM = Path(web.__file__).parent
@@ -46,6 +47,9 @@ def test_pages_name_exactly_the_texts_that_exist() -> None:
     composed |= {f"sort.{order}" for order in ("relevance", "time")} | {"alert.open", "alert.closed"}
     composed |= {f"corrected.{field}" for field in FIELDS}
     composed |= {f"answer.{choice}" for choice in ("taken", "useful", "noise", "mute", "mute_rule")} | {"answer.said_useful", "answer.said_noise"}
+    asked = [(kind, threshold) for kind, thresholds in KINDS_OF_RULE.items() for threshold in thresholds]
+    composed |= {f"rule.kind.{kind}" for kind in KINDS_OF_RULE} | {f"rule.{kind}.{threshold.key}" for kind, threshold in asked}
+    composed |= {f"rule.{threshold.key}.{choice}" for _, threshold in asked for choice in threshold.choices}
     composed |= {f"sentiment.{x}" for x in SENTIMENTS} | {f"critical_of.{x}" for x in CRITICAL_OF} | {f"kind.{x}" for x in KINDS}
     composed |= {
         f"error.{kind}.{part}" for kind in ERRORS for part in ("title", "hint")
