@@ -209,10 +209,12 @@ def compose(
     html: str,
     attachments: Sequence[tuple[str, str, bytes]] = (),
     token: str | None = None,
+    pictures: Sequence[tuple[str, bytes]] = (),
 ) -> Composed:
     """A mail of text, HTML and attachments (file name, MIME type, content).
 
-    With `token` (alerts.grading.write_token) the mail program can unsubscribe its recipient.
+    With `token` (alerts.grading.write_token) the mail program can unsubscribe its recipient. The HTML shows each of `pictures` (name, PNG)
+    as `cid:NAME@diembao`.
 
     Raises:
         DeliveryError: when an address is none.
@@ -222,6 +224,9 @@ def compose(
         _unsubscribable(message, office, token)
     message.set_content(text, cte="quoted-printable")
     message.add_alternative(inline(html), subtype="html", cte="quoted-printable")
+    part = list(message.iter_parts())[-1]
+    for name, png in pictures:
+        part.add_related(png, "image", "png", cid=f"<{name}@diembao>", disposition="inline", filename=f"{name}.png")
     for name, kind, content in attachments:
         main, _, sub = kind.partition("/")
         message.add_attachment(content, main, sub, filename=one_line(name, 100))

@@ -101,6 +101,65 @@ def send(settings: Settings, as_json: bool) -> None:
     report.raise_problems()
 
 
+@click.command()
+@click.argument("kind", type=click.Choice(["weekly", "monthly"]))
+@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="A day of the week or month; default: the last complete one.")
+@click.option("--output", type=click.Path(path_type=Path), help="File to write: .html, .docx or .txt; - is HTML on stdout.")
+@click.option("--send", "is_sent", is_flag=True, help="Mail it to everybody who wants reports, once per period and recipient.")
+@click.option("--language", type=click.Choice(["vi", "en"]), help="Of the written file; default: the office's.")
+@json_option
+@click.pass_obj
+def report(
+    settings: Settings, kind: str, day: date | None, output: Path | None, is_sent: bool, language: str | None, as_json: bool
+) -> None:
+    """The weekly or monthly report: coverage and tone against the periods before, stories, outlets, alerts, responses, gaps."""
+    from alerts.outbox import send_due
+    from alerts.report import documents
+    from alerts.report.figures import read_report
+    from alerts.report.period import last_complete, period_of
+    from alerts.report.sending import queue_report
+    from diembao.clock import utc_now
+
+    office, taxonomy, now = settings.office, settings.taxonomy, utc_now()
+    period = period_of(kind, date(day.year, day.month, day.day)) if day else last_complete(kind, now)  # type: ignore[arg-type]
+    if period.start >= now:
+        raise UsageError(f"{period.key} has not begun", "Name an earlier day with --date")
+    path = output or (None if is_sent else Path(f"bao-cao-{period.key}.html"))
+    if path and str(path) != "-" and path.suffix not in (".html", ".docx", ".txt"):
+        raise UsageError(f"{path} is neither .html nor .docx nor .txt", "Name such a file with --output")
+    if is_sent and not period.end <= now:
+        raise UsageError(f"{period.key} is not over", "Leave --send out, or name an earlier day with --date")
+    sent: dict[str, int] = {}
+    with opened(settings) as (engine, state):
+        found = read_report(engine, state, office, taxonomy, period, now, source_names(settings.sources_folder))
+        template = documents.template_in(settings.alerts_folder)
+        if is_sent:
+            queued = queue_report(state, found, office, taxonomy, now, template)
+            delivery = send_due(state, office.mail, now)
+            sent = {"queued": queued, "sent": delivery.sent, "waiting": delivery.waiting}
+    printed = documents.printed(found, office, taxonomy, language or office.language)  # type: ignore[arg-type]
+    if path:
+        if path.suffix == ".docx":
+            content = documents.as_docx(printed, template)
+        else:
+            content = (documents.as_text(printed) if path.suffix == ".txt" else documents.as_html(printed)).encode()
+        write_out(path, content)
+        if str(path) == "-":
+            return
+    if as_json:
+        rows = [{"field": row.code, "total": row.total, "negative": row.negative, "before": row.before, "verdict": row.verdict}
+                for row in (*found.fields, found.everything)]  # fmt: skip
+        emit({"period": period.key, "file": str(path.resolve()) if path else None, "stories": found.stories, "fields": rows,
+              "critical": found.critical_count, "answered": found.answered, "open": found.open_count, "hours": found.hours,
+              "missing_hours": found.missing_hours, **sent})  # fmt: skip
+    else:
+        if path:
+            click.echo(str(path))
+        say(printed.summary)
+        if is_sent:
+            say(f"thư / mails: {sent['queued']} mới / new, {sent['sent']} đã gửi / sent, {sent['waiting']} chờ / waiting")
+
+
 def write_out(path: Path, content: bytes) -> None:
     """Write `content` to `path`, or to stdout for "-".
 

@@ -39,6 +39,7 @@ COMMANDS = {
     "import": "cli.indexing:import_",
     "alerts": "cli.alerting:alerts",
     "digest": "cli.briefing:digest",
+    "report": "cli.briefing:report",
     "retag": "cli.retagging:retag",
     "corrections": "cli.corrections:corrections",
     "models": "cli.models:models",

@@ -170,10 +170,11 @@ def compile_stories(
     end: datetime,
     names: Mapping[str, str] | None = None,
     known: Known | None = None,
+    late: timedelta = LATE,
 ) -> Compiled:
     """Read the coverage of [start, end) and put it together by stories.
 
-    Also what was published in the two days before and found only since `start`: no briefing had it. What staff marked as irrelevant is
+    Also what was published at most `late` before and found only since `start`: no briefing had it. What staff marked as irrelevant is
     passed over.
 
     Args:
@@ -184,13 +185,14 @@ def compile_stories(
         end: end, exclusive.
         names: names of the sources by id.
         known: what the state knows of stories.
+        late: how old an article that was found late may be.
 
     Raises:
         EngineError: when the engine fails.
     """
     groups: dict[str, _Group] = {}
     count = 0
-    for article in engine.scan("", Filters(published_from=start - LATE, published_to=end)):
+    for article in engine.scan("", Filters(published_from=start - late, published_to=end)):
         published, seen = article.published_at, article.first_seen_at or article.published_at
         if published is None or (published < start and (seen is None or seen < start)):
             continue

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -26,8 +27,22 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 RULE = "digest"
 """Under this name a recipient is muted who does not want the briefing any more."""
 
-Content = tuple[str, str, str, tuple[tuple[str, str, bytes], ...]]
-"""Subject, plain text, HTML, attachments (file name, MIME type, content)."""
+
+@dataclass(frozen=True)
+class Content:
+    """What stands in a mail.
+
+    Attributes:
+        subject, text, html: of the mail.
+        files: attachments: file name, MIME type, content.
+        pictures: name and PNG of what the HTML shows as `cid:NAME@diembao`.
+    """
+
+    subject: str
+    text: str
+    html: str
+    files: tuple[tuple[str, str, bytes], ...] = ()
+    pictures: tuple[tuple[str, bytes], ...] = ()
 
 
 def queue_briefing(state: State, office: Office, taxonomy: Taxonomy, day: date, now: datetime, template: Path = TEMPLATE) -> int:
@@ -60,7 +75,7 @@ def queue_briefing(state: State, office: Office, taxonomy: Taxonomy, day: date, 
                 briefing = printed(draft, office, taxonomy, *wanted)
                 stem = f"{'diem-bao' if wanted[0] == 'vi' else 'briefing'}-{day.isoformat()}"
                 files = (f"{stem}.docx", DOCX, as_docx(briefing, template)), (f"{stem}.xlsx", XLSX, as_xlsx(briefing))
-                made[wanted] = briefing.subject, as_text(briefing), as_html(briefing), files
+                made[wanted] = Content(briefing.subject, as_text(briefing), as_html(briefing), files)
             return made[wanted]
 
         wanting = [person for person in people(office) if person.briefing]
@@ -74,7 +89,14 @@ def people(office: Office) -> list[Person]:
 
 
 def queue_for(
-    session: Session, wanting: Sequence[Person], stem: str, rule: str, content: Any, office: Office, now: datetime, key: bytes
+    session: Session,
+    wanting: Sequence[Person],
+    stem: str,
+    rule: str,
+    content: Callable[[Person], Content],
+    office: Office,
+    now: datetime,
+    key: bytes,
 ) -> int:
     """Queue one mail for each of `wanting`, at most once for each `stem`, with a link to unsubscribe; returns how many wait newly.
 
@@ -95,9 +117,9 @@ def queue_for(
             continue
         row = OutboxMessage(key=own_key, recipient=person.address[:320], attempts=0, created_at=now, next_attempt_at=now)
         try:
-            subject, text, html, files = content(person)
+            one = content(person)
             token = write_token(key, Ticket(stem, rule, "", person.address, now + VALID))
-            mail = compose(office, person.address, own_key, now, subject, text, html, files, token)
+            mail = compose(office, person.address, own_key, now, one.subject, one.text, one.html, one.files, token, one.pictures)
             row.message_id, row.message, row.status = mail.message_id, mail.content, "waiting"
             row.next_attempt_at = quiet_until(person, now) or now
             queued += 1

@@ -17,21 +17,7 @@ from docx.shared import Cm, Pt, RGBColor
 
 def write_template(path: Path) -> None:
     """Write the template to `path`."""
-    document = Document()
-    page = document.sections[0]
-    page.page_width, page.page_height = Cm(21), Cm(29.7)
-    page.left_margin, page.right_margin, page.top_margin, page.bottom_margin = Cm(3), Cm(2), Cm(2), Cm(2)
-    normal = document.styles["Normal"]
-    normal.font.name, normal.font.size = "Times New Roman", Pt(13)
-    normal.paragraph_format.space_after = Pt(4)
-    for name, size in (("Title", 18), ("Heading 1", 14)):
-        style = document.styles[name]
-        style.font.name, style.font.size, style.font.color.rgb = "Times New Roman", Pt(size), RGBColor(0x1F, 0x3F, 0x5F)
-        # The default style's theme fonts would win over the name set above.
-        fonts = style.element.rPr.rFonts
-        for attribute in list(fonts.attrib):
-            if "Theme" in attribute:
-                del fonts.attrib[attribute]
+    document = empty_letter()
     document.add_paragraph("{{ briefing.office }}")
     document.add_paragraph("{{ briefing.title }}", style="Title").alignment = WD_ALIGN_PARAGRAPH.CENTER
     document.add_paragraph("{{ briefing.summary }}")
@@ -86,6 +72,26 @@ def write_template(path: Path) -> None:
     document.add_paragraph("{{ line }}", style="List Bullet")
     document.add_paragraph("{%p endfor %}")
     document.save(str(path))
+
+
+def empty_letter() -> Any:
+    """An empty document on A4 with the margins and letters that Vietnamese offices use."""
+    document = Document()
+    page = document.sections[0]
+    page.page_width, page.page_height = Cm(21), Cm(29.7)
+    page.left_margin, page.right_margin, page.top_margin, page.bottom_margin = Cm(3), Cm(2), Cm(2), Cm(2)
+    normal = document.styles["Normal"]
+    normal.font.name, normal.font.size = "Times New Roman", Pt(13)
+    normal.paragraph_format.space_after = Pt(4)
+    for name, size in (("Title", 18), ("Heading 1", 14), ("Heading 2", 13)):
+        style = document.styles[name]
+        style.font.name, style.font.size, style.font.color.rgb = "Times New Roman", Pt(size), RGBColor(0x1F, 0x3F, 0x5F)
+        # The default style's theme fonts would win over the name set above.
+        fonts = style.element.rPr.rFonts
+        for attribute in list(fonts.attrib):
+            if "Theme" in attribute:
+                del fonts.attrib[attribute]
+    return document
 
 
 def _indented(document: Any, text: str = "") -> Any:

@@ -1,0 +1,1 @@
+"""The weekly and the monthly report: coverage, tone, stories, outlets, alerts, responses and gaps, with charts."""
