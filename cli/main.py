@@ -24,6 +24,8 @@ COMMANDS = {
     "demo": "cli.demonstration:demo",
     "sources": "cli.crawling:sources",
     "crawl": "cli.crawling:crawl",
+    "revisions": "cli.evidence:revisions",
+    "evidence": "cli.evidence:evidence",
     "extract": "cli.extraction:extract",
     "tag": "cli.tagging:tag",
     "duplicates": "cli.linking:duplicates",

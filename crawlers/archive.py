@@ -207,6 +207,30 @@ def read_record(folder: Path, record: ArchiveRecord) -> FetchedPage:
     raise ArchiveError(f"{record.file} ends before {record.offset}", "Restore the file from the last copy")
 
 
+def record_bytes(folder: Path, record: ArchiveRecord) -> bytes:
+    """The response at `record` and our request behind it, byte for byte as they lie in the archive: a WARC file of its own.
+
+    Raises:
+        ArchiveError: when the file is missing, the record is damaged, or its SHA-256 digest does not match.
+    """
+    read_record(folder, record)
+    found = b""
+    try:
+        with (folder / record.file).open("rb") as file:
+            file.seek(record.offset)
+            for _ in range(2):
+                machine = zlib.decompressobj(zlib.MAX_WBITS | 16)
+                while not machine.eof and (data := file.read(65536)):
+                    found += data
+                    machine.decompress(data)
+                if unused := len(machine.unused_data):
+                    found = found[:-unused]
+                    file.seek(-unused, os.SEEK_CUR)
+    except (OSError, zlib.error) as error:
+        raise ArchiveError(f"{record.file}:{record.offset} cannot be read: {error}", "Restore the file from the last copy") from error
+    return found
+
+
 def read_run_pages(folder: Path, run_id: str) -> Iterator[tuple[ArchiveRecord, FetchedPage]]:
     """The pages of one run in the order of fetching; a last record that a kill cut short is ignored.
 

@@ -16,8 +16,9 @@ from typing import Any, BinaryIO
 from sqlalchemy import or_, select
 
 from crawlers.outcomes import TRANSIENT
+from diembao.article import ArchiveRecord
 from diembao.fates import Fate
-from diembao.state import FetchState, State
+from diembao.state import FetchState, Removal, State
 from diembao.urls import normalise_url
 
 EXTRACTED = "extracted"
@@ -71,6 +72,7 @@ class FetchMemory:
     def __init__(self, state: State, journal: Path | None = None) -> None:
         self._state = state
         self._changed: dict[str, FetchState] = {}
+        self._away: dict[str, Removal] = {}
         self._path = journal
         self._journal: BinaryIO | None = None
 
@@ -119,6 +121,50 @@ class FetchMemory:
                 url=f"host:{host}", address=host, source="", role="host", first_seen_at=now, fetched_at=now, next_fetch_at=until, failures=1
             )
         )
+
+    def is_away(self, known: FetchState, fate: Fate, detail: str, answer: ArchiveRecord | None, now: datetime) -> None:
+        """Keep with the next `commit` that the article at `known` was not found `now`.
+
+        Args:
+            known: its address as it was remembered before this attempt.
+            fate: one of ABSENT.
+            detail: what was answered.
+            answer: where the answer is archived; None when there was none to keep.
+            now: when.
+        """
+        assert known.article_id is not None
+        removal = self._away.get(known.article_id) or self._last_removal(known.article_id)
+        if removal is not None and removal.restored_at is None:
+            removal.checked_at, removal.checks = now, removal.checks + 1
+        else:
+            removal = Removal(
+                article_id=known.article_id,
+                found_at=now,
+                url=known.address,
+                source=known.source,
+                fate=str(fate),
+                detail=detail,
+                last_seen_at=known.fetched_at,
+                checked_at=now,
+                checks=1,
+                archive_file=answer.file if answer else None,
+                archive_offset=answer.offset if answer else None,
+            )
+        self._away[known.article_id] = removal
+
+    def is_back(self, article: str, now: datetime) -> None:
+        """Keep with the next `commit` that an article that was away is there again."""
+        removal = self._away.get(article) or self._last_removal(article)
+        if removal is not None and removal.restored_at is None:
+            removal.restored_at = now
+            self._away[article] = removal
+
+    def _last_removal(self, article: str) -> Removal | None:
+        with self._state.session() as session:
+            query = select(Removal).where(Removal.article_id == article).order_by(Removal.found_at.desc()).limit(1)
+            removal = session.scalar(query)
+            session.expunge_all()
+        return removal
 
     def remember(self, entry: FetchState) -> None:
         """Keep `entry` with the next `commit`. Raises OSError when the journal cannot be written."""
@@ -177,10 +223,12 @@ class FetchMemory:
             return
         with self._state.session() as session:
             session.add_all(self._changed.values())
+            session.add_all(self._away.values())
             session.flush()
             # Detached before the end of the transaction, which would empty them: they are used on.
             session.expunge_all()
         self._changed.clear()
+        self._away.clear()
         if self._journal is not None:
             self._journal.truncate(0)
 

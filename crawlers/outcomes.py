@@ -56,6 +56,9 @@ TRANSIENT = frozenset(
 )
 """Fates that may be another one at the next attempt, so the page is asked for again in the next run."""
 
+ABSENT = frozenset({Fate.GONE, Fate.NOT_FOUND, Fate.NOT_ARTICLE, Fate.LEFT_SITE})
+"""Fates that say of an article that we have: it is not there any more."""
+
 NO_ANSWER = frozenset({Fate.TIMEOUT, Fate.NETWORK_ERROR, Fate.THROTTLED})
 """Fates that say something about the host rather than about the page."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 
 import click
@@ -33,6 +34,8 @@ def replay(archive: Path, run_id: str, sources: Mapping[str, Source]) -> Iterato
         ArchiveError: when a record is damaged.
     """
     for record, page in read_run_pages(archive, run_id):
+        if page.status != HTTPStatus.OK:
+            continue  # kept as evidence that an article was taken down
         item = read_page(page, sources.get(page.source))
         article = item.article.with_fields(archive=record) if item.article else None
         yield replace(item, archive=record, article=article)

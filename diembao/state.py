@@ -108,6 +108,25 @@ class Revision(Base):
     archive_offset: Mapped[int | None]
 
 
+class Removal(Base):
+    """An article that was there before and was not found at its address any more: from when until when, and the answer that says so."""
+
+    __tablename__ = "removals"
+
+    article_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    found_at: Mapped[datetime] = mapped_column(primary_key=True, doc="the first attempt that did not find it")
+    url: Mapped[str] = mapped_column(String(2048), doc="what was asked for")
+    source: Mapped[str] = mapped_column(String(100), index=True)
+    fate: Mapped[str] = mapped_column(String(30), doc="gone, not_found, left_site, or not_article: an answer without the article")
+    detail: Mapped[str] = mapped_column(Text)
+    last_seen_at: Mapped[datetime | None] = mapped_column(doc="the last attempt that still found it")
+    checked_at: Mapped[datetime] = mapped_column(index=True, doc="the last attempt that did not find it")
+    checks: Mapped[int] = mapped_column(default=1, doc="attempts in a row that did not find it")
+    restored_at: Mapped[datetime | None] = mapped_column(doc="when it was there again; None: it is still away")
+    archive_file: Mapped[str | None] = mapped_column(String(300), doc="WARC file of the first answer; None: there was none to keep")
+    archive_offset: Mapped[int | None]
+
+
 class AlertRecord(Base):
     """The alert log: the last state of each alert."""
 

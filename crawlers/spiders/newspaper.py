@@ -21,13 +21,13 @@ from crawlers.compression import BadCompression, TooMuch
 from crawlers.entrances import EntranceError, Link, Role, Sitemap, candidates, read_entrance
 from crawlers.memory import EXTRACTED, FetchMemory, new_entry, schedule
 from crawlers.middlewares import hosts_of
-from crawlers.outcomes import NO_ANSWER, fate_of_failure, fate_of_status
+from crawlers.outcomes import ABSENT, NO_ANSWER, fate_of_failure, fate_of_status
 from crawlers.pages import FetchedPage, without_personal_numbers
 from crawlers.reading import Readers, Reading
 from crawlers.runs import PageFate, RunWriter, read_run
 from crawlers.sites import is_front_page, is_on_site
 from crawlers.spool import Spool, Spooled, left_over, waiting_pages
-from diembao.article import Article
+from diembao.article import ArchiveRecord, Article
 from diembao.clock import Clock
 from diembao.errors import ArchiveError, DiembaoError
 from diembao.fates import Fate
@@ -354,7 +354,8 @@ class NewspaperSpider(Spider):
         fate = fate_of_status(response.status)
         crawl.failures = crawl.failures + 1 if fate in NO_ANSWER else 0
         if fate is not None:
-            self._settle(visit, fate, "" if fate is Fate.UNCHANGED else f"HTTP {response.status}")
+            answer = self._keep_answer(response, visit) if fate in ABSENT else None
+            self._settle(visit, fate, "" if fate is Fate.UNCHANGED else f"HTTP {response.status}", answer)
         else:
             try:
                 await self._keep_and_read(response, crawl, visit)
@@ -365,28 +366,40 @@ class NewspaperSpider(Spider):
             yield request
 
     async def _keep_and_read(self, response: Response, crawl: SourceCrawl, visit: Visit) -> None:
-        if not self._arrive(response.url, visit):
+        if not self._arrive(response, visit):
             return
+        page = self._page(response, visit)
+        try:
+            spooled = self.spool.store(visit.entry.url, page)
+        except ArchiveError as error:
+            self._settle(visit, Fate.ARCHIVE_FAILED, str(error))
+            return
+        await self._read(crawl, visit, replace(page, payload=b""), spooled)
+
+    def _page(self, response: Response, visit: Visit) -> FetchedPage:
         now = self.clock()
-        entry = visit.entry
         page = FetchedPage(
             url=response.url,
             status=response.status,
             headers=_pairs(response.meta["payload_headers"]),
             payload=response.meta["payload"],
             fetched_at=now,
-            first_seen_at=entry.first_seen_at if entry.content_hash else now,
+            first_seen_at=visit.entry.first_seen_at if visit.entry.content_hash else now,
             source=visit.source.id,
             request_headers=_pairs(response.request.headers) if response.request else (),
             ip=str(response.ip_address or ""),
         )
-        page, _ = without_personal_numbers(page, visit.source, response.body)
+        return without_personal_numbers(page, visit.source, response.body)[0]
+
+    def _keep_answer(self, response: Response, visit: Visit) -> ArchiveRecord | None:
+        """Archive the answer that says that an article which we have is not there any more."""
+        if not visit.entry.content_hash:
+            return None
         try:
-            spooled = self.spool.store(entry.url, page)
+            return self.archive.store(self._page(response, visit))
         except ArchiveError as error:
-            self._settle(visit, Fate.ARCHIVE_FAILED, str(error))
-            return
-        await self._read(crawl, visit, replace(page, payload=b""), spooled)
+            logger.warning("%s is away, and the answer cannot be kept: %s", visit.url, error)
+            return None
 
     async def _read(self, crawl: SourceCrawl, visit: Visit, page: FetchedPage, spooled: Spooled) -> None:
         """Have the page at `spooled` read and settle it after the pages of its source that came before. `page`: without its payload."""
@@ -435,7 +448,7 @@ class NewspaperSpider(Spider):
             # Evidence first: an Article is written only when its page is in the archive.
             record = self.archive.append(reading.record)
             if reading.problem is not None or article is None:
-                self._settle(visit, reading.problem or Fate.PARSE_ERROR, reading.detail)
+                self._settle(visit, reading.problem or Fate.PARSE_ERROR, reading.detail, record)
                 return
             self.run.write_article(article.with_fields(archive=record))
         except ArchiveError as error:
@@ -482,8 +495,9 @@ class NewspaperSpider(Spider):
                 self.checkpoint()
                 file.path.unlink(missing_ok=True)
 
-    def _arrive(self, url: str, visit: Visit) -> bool:
+    def _arrive(self, response: Response, visit: Visit) -> bool:
         """Follow a page to where it was redirected; False when that page is already in this run."""
+        url = response.url
         page = article_id(url)
         if page == visit.page:
             return True
@@ -491,7 +505,7 @@ class NewspaperSpider(Spider):
             self._settle(visit, Fate.DUPLICATE_URL, f"leads to {url}")
             return False
         if is_front_page(url):
-            self._settle(visit, Fate.NOT_ARTICLE, "leads to the front page")
+            self._settle(visit, Fate.NOT_ARTICLE, "leads to the front page", self._keep_answer(response, visit))
             return False
         visit.page, visit.url = page, url
         self._visits[page] = visit
@@ -521,18 +535,24 @@ class NewspaperSpider(Spider):
         crawl.in_flight -= 1
         yield from self._next_pages(crawl)
 
-    def _settle(self, visit: Visit, fate: Fate | None, detail: str = "") -> None:
+    def _settle(self, visit: Visit, fate: Fate | None, detail: str = "", answer: ArchiveRecord | None = None) -> None:
+        """Give a page its fate. `answer`: where the answer is archived that did not hold the article."""
         if visit.settled:
             self._stop(DiembaoError(f"a second fate ({fate}) for {visit.url}", "This is a defect; please report it"))
             return
         visit.settled = True
         now = self.clock()
         entry = visit.entry
+        detail = " ".join(detail.split())[:300]
+        if entry.article_id is not None and fate in ABSENT:
+            self.memory.is_away(entry, fate, detail, answer, now)
+        elif entry.article_id is not None and fate in (None, Fate.UNCHANGED) and entry.fate in ABSENT:
+            self.memory.is_back(entry.article_id, now)
         plan = schedule(entry, fate, visit.source.recrawl_hours, now)
         entry.fate = str(fate) if fate is not None else EXTRACTED
         entry.fetched_at, entry.next_fetch_at, entry.failures = now, plan.next_fetch_at, plan.failures
         try:
-            self.run.write_fate(PageFate(visit.page, visit.url, visit.source.id, fate, " ".join(detail.split())[:300]))
+            self.run.write_fate(PageFate(visit.page, visit.url, visit.source.id, fate, detail))
             self.memory.remember(entry)
             self._settled += 1
             if self._settled >= _CHECKPOINT_PAGES or monotonic() - self._safe_at > _CHECKPOINT_SECONDS:
