@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import socket
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import orjson
 from elastic_transport import ConnectionError as TransportConnectionError
 from elastic_transport import ConnectionTimeout, TransportError
 from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch, NotFoundError, UnsupportedProductError
+from elasticsearch.serializer import JsonSerializer
 
 from diembao.errors import ConfigError, EngineError, EngineUnusableError
 from index.elasticsearch_mapping import SCHEMA_VERSION, index_pattern, read_alias, write_alias
@@ -60,6 +63,16 @@ def number_of(name: str) -> int:
     return int(found.group(1)) if found else 0
 
 
+class _QuickReader(JsonSerializer):
+    """The client's JSON, read in a fifth of the time: answers hold tens of thousands of numbers."""
+
+    def json_loads(self, data: bytes) -> Any:
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return json.loads(data)  # which lets half of a pair of UTF-16 pass
+
+
 class Cluster:
     """One Elasticsearch and our names in it.
 
@@ -90,7 +103,7 @@ class Cluster:
         self.building_alias = f"{prefix}-articles-building"
         self.leaving_alias = f"{prefix}-articles-leaving"
         self.pattern = index_pattern(prefix)
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"serializers": {"application/json": _QuickReader()}}
         if parts.username:
             # The client encodes a pair as ASCII; passwords may be Vietnamese.
             secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

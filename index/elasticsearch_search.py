@@ -17,7 +17,7 @@ from diembao.article import Article
 from diembao.engine import IRRELEVANT, CountBucket, FacetCount, Filters, Hit, Interval, SearchRequest, SearchResult, Unit
 from diembao.errors import EngineError, QueryError, UsageError
 from index.abbreviations import Abbreviations
-from index.counting import spread, start_of
+from index.counting import MAX_BUCKETS, check_span, spread, start_of
 from index.document import FACETS, milliseconds, moment, subject_of
 from index.elasticsearch_cluster import Cluster
 from index.elasticsearch_folding import FIRST_SEEN, AskAll, Folder
@@ -39,6 +39,7 @@ _DISTINCT = 40_000
 _NOT_DATED = -(2**63)
 """What Elasticsearch sorts an article without a date by, newest first."""
 _ZONE = "+07:00"
+_TOO_MANY = "too_many_buckets_exception"
 _KEPT = "10m"
 """How long the moment that a page shows is kept for the next one."""
 _GONE = (400, 404)
@@ -282,6 +283,7 @@ class Reader:
 
     def count(self, query: str, filters: Filters, interval: Interval, unit: Unit, *, fold_copies: bool) -> list[CountBucket]:
         """Coverage over time; see SearchEngine."""
+        check_span(interval, filters.published_from, filters.published_to)
         narrowed = self._narrowed(parse_query(query, self._abbreviations), filters)
         if fold_copies:
             with self._moment() as moment_of:
@@ -292,16 +294,14 @@ class Reader:
             distinct = _distinct({"outlets": "source", "stories": "subject"}[unit])
             negative["aggs"] = {"distinct": distinct}
             parts["distinct"] = distinct
-        answer = self._ask(
-            query={"bool": {"filter": [narrowed, {"exists": {"field": "published_at"}}]}},
-            size=0,
-            aggs={
-                "over_time": {
-                    "date_histogram": {"field": "published_at", "calendar_interval": interval, "time_zone": _ZONE, "min_doc_count": 1},
-                    "aggs": parts,
-                }
-            },
-        )
+        over_time = {"field": "published_at", "calendar_interval": interval, "time_zone": _ZONE, "min_doc_count": 1}
+        dated = {"bool": {"filter": [narrowed, {"exists": {"field": "published_at"}}]}}
+        try:
+            answer = self._ask(query=dated, size=0, aggs={"over_time": {"date_histogram": over_time, "aggs": parts}})
+        except EngineError as error:
+            if isinstance(error.__cause__, ApiError) and _TOO_MANY in str(error.__cause__.body):
+                raise UsageError(f"more than {MAX_BUCKETS} intervals", "Name a shorter time, or count by a longer interval") from error
+            raise
         found = {}
         for bucket in answer["aggregations"]["over_time"]["buckets"]:
             numbers = (

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import random
 import unicodedata
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from diembao.article import Article
-from diembao.engine import SearchEngine, SearchRequest
+from diembao.engine import Filters, SearchEngine, SearchRequest
 from index.analysis import analyse, fold_letter, forms
 from index.document import fold_words
 from index.elasticsearch_engine import ElasticsearchEngine
@@ -77,3 +81,68 @@ def test_the_server_keeps_our_tokens_whole(elastic: ElasticsearchEngine, text: s
     answer = elastic.client.indices.analyze(index=elastic.read_alias, analyzer="query_words", text=" ".join(expected))
     assert [token["token"] for token in answer["tokens"]] == expected
     assert all(fold_letter(letter).isascii() for token in expected for letter in token)
+
+
+# -- folding ----------------------------------------------------------------------------------------------------------------------
+
+
+def reprints(seed: int) -> list[Article]:
+    """Originals, copies of them, and copies of what is not there; each with words, labels and days of its own."""
+    chance = random.Random(seed)
+    made: list[Article] = []
+    for number in range(120):
+        # Copies of one origin, which may be missing: one in five is.
+        origin = f"r{chance.randrange(number)}" if number and chance.random() < 0.5 else None
+        if origin is not None and any(one.id == origin and one.copy_of for one in made):
+            origin = None
+        if origin is None and chance.random() < 0.1:
+            origin = f"gone{chance.randrange(4)}"
+        province = chance.choice(["Lào Cai", "Huế", "Cà Mau"])
+        topics = chance.sample(["traffic", "health", "sport"], k=chance.randint(0, 2))
+        made.append(
+            Article.model_validate(
+                {
+                    "id": f"r{number}", "url": f"https://bao.example/r{number}", "title": "x", "body": " ".join(chance.choices(WORDS, k=3)),
+                    "source": chance.choice("abc"), "copy_of": origin,
+                    "topics": [{"code": code, "score": 0.9} for code in topics],
+                    "sentiment": {"label": chance.choice(["negative", "positive"])},
+                    "places": [{"code": "1", "name": province, "level": "province", "province": province}],
+                    "published_at": f"2026-11-{chance.randint(1, 9):02}T02:00:00Z",
+                    "first_seen_at": f"2026-11-{chance.randint(1, 9):02}T03:00:00Z" if chance.random() < 0.9 else None,
+                }
+            )
+        )  # fmt: skip
+    return made
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_folding_means_the_same(elasticsearch_address: str, tmp_path: Path, seed: int) -> None:
+    embedded = SqliteEngine(tmp_path / "index.sqlite")
+    elastic = ElasticsearchEngine(f"{elasticsearch_address}/test-fold-{uuid.uuid4().hex[:12]}")
+    try:
+        written = reprints(seed)
+        for engine in (embedded, elastic):
+            assert engine.upsert(written) == {}
+        chance = random.Random(seed)
+        for _ in range(25):
+            query = " OR ".join(chance.sample([f"body:{word}" for word in WORDS], k=chance.randint(0, 3)))
+            filters = Filters(
+                sources=tuple(chance.sample("abc", k=chance.choice([0, 0, 1, 2]))),
+                topics=("traffic",) if chance.random() < 0.3 else (),
+                published_from=datetime(2026, 11, chance.randint(1, 5), tzinfo=UTC) if chance.random() < 0.3 else None,
+            )
+            request = SearchRequest(query, filters, sort="time", limit=chance.choice([3, 200]))
+            one, other = embedded.search(request), elastic.search(request)
+            assert (one.total, one.facets) == (other.total, other.facets), request
+            assert [hit.article.id for hit in one.hits] == [hit.article.id for hit in other.hits], request
+            for facet in other.facets["source"] if not filters.sources else ():
+                chosen = replace(request, filters=replace(filters, sources=(facet.value,)), limit=0)
+                assert elastic.search(chosen).total == facet.count
+            assert embedded.count(query, filters, "day", fold_copies=True) == elastic.count(query, filters, "day", fold_copies=True)
+            assert embedded.sample(query, filters, 30) == elastic.sample(query, filters, 30)
+    finally:
+        embedded.close()
+        names = list(elastic.client.indices.get(index=f"{elastic.prefix}-*", allow_no_indices=True))
+        elastic.client.indices.delete(index=names)
+        elastic.client.indices.delete_index_template(name=f"{elastic.prefix}-articles")
+        elastic.close()

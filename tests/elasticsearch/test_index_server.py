@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from diembao.article import Article
-from diembao.engine import SearchRequest
+from diembao.engine import Filters, SearchRequest
 from diembao.errors import EngineError
 from index.elasticsearch_engine import ElasticsearchEngine
 from index.elasticsearch_mapping import MAPPING
@@ -70,6 +70,18 @@ def test_absurd_articles_are_kept_or_refused_by_name(engine: ElasticsearchEngine
     assert refused.keys() <= {"odd"}
     assert engine.search(SearchRequest()).total == 3 - len(refused)
     assert (engine.get("odd") is None) == bool(refused)
+
+
+def test_a_copy_in_a_thousand_provinces_is_folded_and_counted(engine: ElasticsearchEngine) -> None:
+    places = [{"code": f"p{number}", "name": f"Tỉnh {number}", "level": "province", "province": f"Tỉnh {number}"} for number in range(990)]
+    origin, *_ = some(3)
+    wide = Article.model_validate({"id": "wide", "title": "lũ", "copy_of": origin.id, "places": places})
+    assert engine.upsert([*some(3), wide]) == {}
+    found = engine.search(SearchRequest())
+    assert found.total == 3
+    assert {entry.count for entry in found.facets["place"]} == {1}
+    assert len(found.facets["place"]) == len(places)
+    assert engine.search(SearchRequest(filters=Filters(places=("Tỉnh 7",)))).total == 1
 
 
 def test_a_read_only_index_is_one_readable_line(engine: ElasticsearchEngine) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ import pytest
 from cli.health import examine
 from crawlers.runs import PageFate, RunWriter
 from diembao.article import Article
-from diembao.engine import SearchRequest
-from diembao.errors import EngineError, EngineUnusableError
+from diembao.engine import Filters, SearchRequest
+from diembao.errors import EngineError, EngineUnusableError, UsageError
 from diembao.settings import PROJECT, Settings
 from diembao.state import State
 from flows import stages
@@ -113,6 +113,18 @@ def test_what_does_not_fit_the_mapping_is_refused_by_name_and_the_others_stay(en
     assert "published_at" in refused["conflict"]
     assert "something" in refused["unknown"]
     assert engine.client.exists(index=engine.write_alias, id="good")
+
+
+def test_more_intervals_than_the_server_counts_are_one_line(engine: ElasticsearchEngine) -> None:
+    engine.upsert(Article(id=f"a{hour}", title="lũ", published_at=NOW + timedelta(hours=hour)) for hour in range(12))
+    engine.client.cluster.put_settings(transient={"search.max_buckets": 5})
+    try:
+        with pytest.raises(UsageError, match="intervals") as caught:
+            engine.count("lũ", Filters(), "hour")
+        one_line(caught.value)
+    finally:
+        engine.client.cluster.put_settings(transient={"search.max_buckets": None})
+    assert len(engine.count("lũ", Filters(), "hour")) == 12
 
 
 # -- passwords --------------------------------------------------------------------------------------------------------------------
