@@ -35,12 +35,21 @@ def wider(query: str, abbreviations: Abbreviations) -> list[str]:
     >>> wider("ngập lụt Quảng Ngãi", NONE), wider("ngập AND lụt", NONE)
     (['ngập OR lụt OR Quảng OR Ngãi'], [])
     """
-    words = query.split()
-    if any(word in _OPERATORS or not re.fullmatch(r"[\w.,/-]*\w", word) or word.startswith(("-", "/")) for word in words):
+    if not plain_words(query):
         return []
     same = abbreviations.with_synonyms(query)
     offered = [same] if same != query else []
+    words = query.split()
     return [*offered, " OR ".join(words)] if 1 < len(words) <= MOST_WORDS else offered
+
+
+def plain_words(query: str) -> bool:
+    """Whether `query` is nothing but words: no operator, phrase, field, wildcard or parenthesis.
+
+    >>> plain_words("ngập lụt TP.HCM"), plain_words("ngập OR lụt"), plain_words("ngập -lụt"), plain_words("title:lụt")
+    (True, False, False, False)
+    """
+    return not any(word in _OPERATORS or not re.fullmatch(r"[\w.,/-]*\w", word) or word.startswith(("-", "/")) for word in query.split())
 
 
 def corrected(query: str, nearest: Callable[[str], str | None]) -> str:

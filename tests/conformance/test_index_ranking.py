@@ -11,6 +11,7 @@ import pytest
 from diembao.article import Article
 from diembao.engine import Filters, Hit, SearchEngine, SearchRequest
 from diembao.errors import UsageError
+from index.some_words import some_of_the_words
 from tests.conformance.engines import empty_engine, engine
 
 __all__ = ["empty_engine", "engine"]
@@ -106,6 +107,60 @@ def test_headline_before_lead_before_body(engine: SearchEngine) -> None:
     engine.upsert(articles)
     try:
         assert search(engine, "hạn mặn") == ["w-title", "w-lead", "w-body"]
+    finally:
+        engine.delete([article.id for article in articles])
+
+
+# -- some of the words ------------------------------------------------------------------------------------------------------------
+
+
+def test_where_few_have_all_words_those_with_some_stand_apart(engine: SearchEngine) -> None:
+    articles = [
+        made("all", "Cá chết hồ Tây", "Tin nhanh."), made("three", "Cá chết ở hồ", "Tin nhanh."),
+        made("two", "Hồ cạn, cá nổi", "Tin nhanh."), made("one", "Ngắm hoa ở hồ", "Tin nhanh."),
+        made("copy", "Cá chết ở hồ", "Tin nhanh.", copy_of="three"),
+    ]  # fmt: skip
+    engine.upsert(articles)
+    try:
+        request = SearchRequest("cá chết hồ tây", now=NOW)
+        found = engine.search(request)
+        assert ([hit.article.id for hit in found.hits], found.total) == (["all"], 1)
+        apart = some_of_the_words(engine, request, found)
+        assert apart is not None
+        assert search(engine, apart.query, now=NOW)[:9] == [hit.article.id for hit in apart.result.hits]
+        shown = [hit.article.id for hit in apart.result.hits]
+        assert shown[0] == "three"
+        assert shown.index("two") < shown.index("one")
+        assert {"all", "copy"}.isdisjoint(shown)
+        assert apart.result.cursor is None
+        narrowed = SearchRequest("cá chết hồ tây", Filters(sources=("khac",)), now=NOW)
+        assert some_of_the_words(engine, narrowed, engine.search(narrowed)) is None
+    finally:
+        engine.delete([article.id for article in articles])
+
+
+@pytest.mark.parametrize("query", ["lũ", "lũ AND sông", '"lũ quét"', "lũ -sông", "title:lũ sông", "lũ* sông", "", "xyzt xyzu"])
+def test_only_several_plain_words_have_a_second_part(engine: SearchEngine, query: str) -> None:
+    request = SearchRequest(query, Filters(sources=("none",)))
+    assert some_of_the_words(engine, request, engine.search(request)) is None
+
+
+def test_a_full_page_and_a_later_page_have_no_second_part(engine: SearchEngine) -> None:
+    articles = [made(f"full-{number:02}", "Nhà máy giấy cháy") for number in range(12)] + [made("part", "Nhà máy bia")]
+    engine.upsert(articles)
+    try:
+        for options in ({}, {"limit": 5}, {"limit": 0}):
+            request = SearchRequest("nhà máy giấy", **options)  # type: ignore[arg-type]
+            found = engine.search(request)
+            assert found.total == 12
+            assert some_of_the_words(engine, request, found) is None
+        few = SearchRequest("nhà máy bia")
+        found = engine.search(few)
+        assert found.total == 1
+        part = some_of_the_words(engine, few, found)
+        assert part is not None
+        assert len(part.result.hits) == 9
+        assert some_of_the_words(engine, SearchRequest("nhà máy bia", after="x"), found) is None
     finally:
         engine.delete([article.id for article in articles])
 
