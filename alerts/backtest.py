@@ -121,17 +121,54 @@ def judge(file: SeriesFile, false_alerts_per_year: float) -> tuple[Floats, Float
             lists[name].append(row)
         members = {name: np.asarray(rows) for name, rows in lists.items()}
     budget = false_alerts_per_year / len(members)
-    groups: dict[bytes, list[str]] = defaultdict(list)
-    for name, rows in members.items():
-        groups[file.times[rows].tobytes()].append(name)
     expected, score, alert = np.full(total, np.nan), np.zeros(total), np.zeros(total, bool)
-    for names in groups.values():
-        index = np.stack([members[name] for name in names], axis=1)
-        times = file.times[index[:, 0]]
-        detector = Detector(step_of(times), len(names), budget)
-        judgement = detector.update(times, file.numbers[index])
-        expected[index], score[index], alert[index] = judgement.expected, judgement.score, judgement.alert
+    for rows_of in _groups([file.times[rows] for rows in members.values()], list(members.values())):
+        times = np.unique(np.concatenate([file.times[rows] for rows in rows_of]))
+        detector = Detector(step_of(times), len(rows_of), budget, pool=len(rows_of) > 1)
+        if any(len(rows) != len(times) for rows in rows_of):
+            # Rows that one series has and another lacks are missing there, not zero. Two rows of one time stand alone, see _groups.
+            if len(rows_of) == 1:
+                times, values = file.times[rows_of[0]], file.numbers[rows_of[0]][:, None]
+                places = [np.arange(len(times))]
+            else:
+                values = np.full((len(times), len(rows_of)), np.nan)
+                places = [np.searchsorted(times, file.times[rows]) for rows in rows_of]
+                for column, (rows, place) in enumerate(zip(rows_of, places, strict=True)):
+                    values[place, column] = file.numbers[rows]
+        else:
+            values, places = file.numbers[np.stack(rows_of, axis=1)], [np.arange(len(times))] * len(rows_of)
+        judgement = detector.update(times, values)
+        for column, (rows, place) in enumerate(zip(rows_of, places, strict=True)):
+            expected[rows] = judgement.expected[place, column]
+            score[rows], alert[rows] = judgement.score[place, column], judgement.alert[place, column]
     return expected, score, alert
+
+
+def _groups(times: list[Integers], rows: list[Integers]) -> list[list[Integers]]:
+    """The series that are judged together: all that have nearly the same times, those apart that have their own.
+
+    Args:
+        times: seconds of each series' rows.
+        rows: which rows of the file those are; what the groups consist of.
+    """
+    together: dict[int, list[int]] = defaultdict(list)
+    alone: list[list[Integers]] = []
+    for index, own in enumerate(times):
+        if len(own) > 1 and not (np.diff(own) > 0).all():
+            alone.append([rows[index]])
+        else:
+            together[step_of(own)].append(index)
+    groups = []
+    for indices in together.values():
+        union = np.unique(np.concatenate([times[index] for index in indices]))
+        if len(union) * len(indices) <= 1.5 * sum(len(times[index]) for index in indices):
+            groups.append([rows[index] for index in indices])
+            continue
+        same: dict[bytes, list[Integers]] = defaultdict(list)
+        for index in indices:
+            same[times[index].tobytes()].append(rows[index])
+        groups.extend(same.values())
+    return groups + alone
 
 
 def step_of(times: Integers) -> int:

@@ -38,8 +38,8 @@ YEAR = 365.25 * DAY
 _LONGEST = max(WINDOWS)
 _COUNT_LIMIT = 30.0
 """Above this level per step a series is a volume: its variation is not that of counting."""
-_LEVEL_MEMORY = 50.0
-_PROFILE_MEMORY = 120.0
+_LEVEL_MEMORY_COUNT, _LEVEL_MEMORY_VOLUME = 200.0, 50.0
+_PROFILE_MEMORY_COUNT, _PROFILE_MEMORY_VOLUME = 300.0, 120.0
 _MODEL_MEMORY = 120.0
 """Memories in days: the age at which a day's weight has fallen to 1/e."""
 _PRIOR_HOUR, _PRIOR_WEEKDAY, _PRIOR_HOLIDAY, _PRIOR_WEEK = 3.0, 25.0, 8.0, 25.0
@@ -47,7 +47,8 @@ _PRIOR_HOUR, _PRIOR_WEEKDAY, _PRIOR_HOLIDAY, _PRIOR_WEEK = 3.0, 25.0, 8.0, 25.0
 _PRIOR_DISPERSION_COUNT = {1: 0.40, 2: 0.36, 3: 0.32, 6: 0.26, 12: 0.22, 18: 0.20, 24: 0.18}
 _PRIOR_DISPERSION_VOLUME = 0.10
 """Squared coefficient of variation, beyond counting, before any data; short windows are burstier."""
-_PRIOR_DISPERSION_WEIGHT = 25.0
+_PRIOR_DISPERSION_WEIGHT = 6.0
+_PRIOR_CLUSTER, _PRIOR_CLUSTER_WEIGHT = 0.05, 25.0
 _TAIL_FROM = 2.5
 """Surprise (in nats) from which the tail of past surprises is fitted."""
 _TAIL_CLIP = 5.0
@@ -56,8 +57,10 @@ _NULL_SHARE = 0.16
 """Share of rows whose smallest probability is below exp(-_TAIL_FROM) by chance, given the windows' overlap (simulated)."""
 _TAIL_TOLERANCE, _SHARE_TOLERANCE = 1.0, 2.5
 """How much wilder than the model past surprises may be before they are corrected."""
-_MANY_WINDOWS = 1.8
+_MANY_WINDOWS = 0.4
 """Nats taken off every surprise: the smallest of several overlapping probabilities, once per run of rows (simulated)."""
+_TOLERATED_RISE = 1.2
+"""A count is tested against so many times its expectation: what is a little busier than learned is no news."""
 _VOLUME_SCALE = 2.0
 """How much heavier the tail of a volume is believed to be before its own is known."""
 _MAXIMA_DAYS = 90
@@ -110,13 +113,29 @@ class Detector:
         minimum: smallest window sum of a count that may be an alert; ignored for volumes.
         holidays: treat Vietnam's public holidays as such.
         longest: longest of WINDOWS that is judged, in steps.
+        pool: the series are of one kind: what little is known of one (hours of the day, days of the week, holidays, how articles
+            cluster) leans on all of them; else the result for one does not depend on the others.
+        references: so many further series tell the usual hours, weekdays and holidays; they are learned from and not judged.
     """
 
     def __init__(
-        self, step: int, series: int, budget: float, *, minimum: float = 4.0, holidays: bool = True, longest: int = _LONGEST
+        self,
+        step: int,
+        series: int,
+        budget: float,
+        *,
+        minimum: float = 4.0,
+        holidays: bool = True,
+        longest: int = _LONGEST,
+        pool: bool = False,
+        references: int = 0,
     ) -> None:
         if step <= 0 or series <= 0 or budget <= 0:
             raise ValueError("step, series and budget must be positive")
+        self.judged = series
+        self._pool = slice(series, series + references) if references else slice(0, series) if pool else None
+        self._together_clusters = pool
+        series += references
         self.step, self.series, self.budget, self.minimum, self.holidays = step, series, budget, minimum, holidays
         self.windows = np.array([window for window in WINDOWS if window <= longest], np.int64)
         per_day = max(1, round(DAY / step))
@@ -133,7 +152,8 @@ class Detector:
         self._holiday = _Factor(2, series, _PRIOR_HOLIDAY)
         self._week = _Factor(7 * self.bins, series, _PRIOR_WEEK)
         kinds = len(self.windows)
-        self._excess, self._square, self._noise = (np.zeros((kinds, series)) for _ in range(3))
+        self._excess, self._square = (np.zeros((kinds, series)) for _ in range(2))
+        self._moments, self._cluster = np.zeros((5, kinds, series)), np.full((kinds, series), _PRIOR_CLUSTER)
         self._prior_dispersion = np.array([[_PRIOR_DISPERSION_COUNT[window]] for window in self.windows.tolist()])
         self._dispersion = np.tile(self._prior_dispersion, (1, series))
         self._tail_sum, self._tail_rows, self._rows = np.zeros(shape), np.zeros(shape), np.zeros(shape)
@@ -154,7 +174,7 @@ class Detector:
 
         Args:
             starts: beginnings of the steps in seconds of local time (as if it were UTC) since 1970, increasing, shape (rows,).
-            values: what was counted, shape (rows, series); NaN where nothing is known, which is never read as zero.
+            values: what was counted, shape (rows, series + references); NaN where nothing is known, which is never read as zero.
         """
         days = starts // self.block
         cuts = np.flatnonzero(np.diff(days)) + 1
@@ -173,7 +193,7 @@ class Detector:
                 self._learn()
         if begin < len(starts):
             parts.append(self._judge(starts[begin:], values[begin:]))
-        return _join(parts, self.series)
+        return _join(parts, self.judged)
 
     def _is_time(self) -> bool:
         """Whether the days that have ended are to be learned from now: each at once at first, and where a day has many rows.
@@ -246,8 +266,10 @@ class Detector:
             inverse = self._dispersion[:, column, None] + self._doubt[column]
             if not self._is_count[column]:
                 inverse = np.maximum(self._dispersion[:, column, None] * wildness[:, :, column], 1e-10) + self._doubt[column]
-            one_x, one_e = sums_x[:, :, column], sums_e[:, :, column]
+            one_x, one_e = sums_x[:, :, column], sums_e[:, :, column] * (_TOLERATED_RISE if self._is_count[column] else 1.0)
             judge = _count_surprise if self._is_count[column] else _volume_surprise
+            if self._is_count[column]:
+                inverse = inverse + self._cluster[:, column, None] / np.maximum(one_e, 1e-9)
             surprise[:, :, column] = judge(one_x, one_e, np.broadcast_to(inverse, one_x.shape))
             if self._is_count[column]:
                 surprise[:, :, column] = np.where(
@@ -269,10 +291,15 @@ class Detector:
             self._unlearned[-1] = (starts, x, base, e, raw, is_open)
         self._whole &= ~np.any(np.isfinite(values) & (values != np.floor(np.where(np.isfinite(values), values, 0.0))), axis=0)
         return Judgement(
-            expected=expected, score=score, alert=alert, open=is_open, probability=np.exp(-corrected),
-            window=self.windows[best], window_observed=sums_x[pick], window_expected=sums_e[pick],
-            dispersion=np.broadcast_to(self._dispersion[min(3, len(self.windows) - 1)] + self._doubt, expected.shape),
-            is_count=np.broadcast_to(self._is_count, expected.shape),
+            **{
+                name: found[:, : self.judged]
+                for name, found in {
+                    "expected": expected, "score": score, "alert": alert, "open": is_open, "probability": np.exp(-corrected),
+                    "window": self.windows[best], "window_observed": sums_x[pick], "window_expected": sums_e[pick],
+                    "dispersion": np.broadcast_to(self._dispersion[min(3, len(self.windows) - 1)] + self._doubt, expected.shape),
+                    "is_count": np.broadcast_to(self._is_count, expected.shape),
+                }.items()
+            }
         )  # fmt: skip
 
     def _kinds_of_day(self, starts: Integers) -> Integers:
@@ -369,9 +396,9 @@ class Detector:
                 squared = np.where(use, (clipped - e_used) ** 2, 0.0)
                 normal = e_used**2 * self._dispersion[0] * self._wildness.values[bins]
                 by_bin = [_sum_by(bins, v, self.bins) for v in (squared, normal, np.where(use, 0.5, 0.0))]
-                self._wildness.add(slice(0, self.bins), by_bin[0], by_bin[1], by_bin[2], np.exp(-count / _PROFILE_MEMORY))
+                self._wildness.add(slice(0, self.bins), by_bin[0], by_bin[1], by_bin[2], np.exp(-count / _PROFILE_MEMORY_VOLUME))
         for factor in (self._hour, self._week, self._weekday, self._holiday, self._wildness):
-            factor.settle()
+            factor.settle(self._pool)
         self._prepare()
 
     def _learn_day(self, kind: int, bins: Integers, x: Floats, e: Floats, base: Floats, information: Floats, is_first: bool) -> None:
@@ -380,14 +407,14 @@ class Detector:
         day_variance = np.where(self._is_count, total, 0.0) + total**2 * self._dispersion[-1]
         day_information = np.where(total > 0, total**2 / np.maximum(day_variance, 1e-300), 0.0)
         if kind != 7 or is_first:
-            fade = np.exp(-1.0 / _LEVEL_MEMORY)
+            fade = np.exp(-1.0 / np.where(self._is_count, _LEVEL_MEMORY_COUNT, _LEVEL_MEMORY_VOLUME))
             self._level_observed = self._level_observed * fade + observed
             self._level_base = self._level_base * fade + base.sum(axis=0)
             self._level_information = self._level_information * fade + day_information
         if kind == 7:
             self._holiday.add(slice(1, 2), observed[None], total[None], day_information[None], 0.999)
             return
-        fade = np.exp(-1.0 / _PROFILE_MEMORY)
+        fade = np.exp(-1.0 / np.where(self._is_count, _PROFILE_MEMORY_COUNT, _PROFILE_MEMORY_VOLUME))
         if self.bins > 1:
             by_bin = [_sum_by(bins, values, self.bins) for values in (x, e, information)]
             self._hour.add(slice(0, self.bins), by_bin[0], by_bin[1], by_bin[2], fade)
@@ -405,25 +432,54 @@ class Detector:
         self._spread_past = both[-_LONGEST:]
         sums_x, sums_e = np.split(_window_sums(both, rows, self.windows), 2, axis=2)
         dispersion = self._dispersion[:, None, :] + self._doubt
-        counting = np.where(self._is_count, sums_e, 0.0)
-        deviation = np.minimum((sums_x - sums_e) ** 2, 16.0 * (counting + sums_e**2 * dispersion) + np.where(self._is_count, 4.0, 0.0))
+        counting = np.where(self._is_count, sums_e * (1.0 + self._cluster[:, None]), 0.0)
+        expected_square = counting + sums_e**2 * dispersion
+        deviation = np.minimum((sums_x - sums_e) ** 2, 16.0 * expected_square + np.where(self._is_count, 4.0, 0.0))
         fade = np.exp(-days / _MODEL_MEMORY)
         lengths = self.windows[:, None]
-        self._excess = self._excess * fade + (deviation - counting).sum(axis=1) / lengths
-        self._square = self._square * fade + (sums_e**2).sum(axis=1) / lengths
-        self._noise = self._noise * fade + (2 * sums_e**2 + counting).sum(axis=1) / lengths
-        prior = np.where(self._is_count, self._prior_dispersion, _PRIOR_DISPERSION_VOLUME)
-        weight = self._square**2 / np.maximum(self._noise, 1e-300)
-        weight = np.where(self._is_count, weight, np.minimum(weight, 1e9))
-        estimate = self._excess / np.maximum(self._square, 1e-300)
-        prior_weight = np.where(self._is_count, _PRIOR_DISPERSION_WEIGHT, 1.0)
-        blended = (weight * np.maximum(estimate, 0.0) + prior_weight * prior) / (weight + prior_weight)
-        self._dispersion = np.where(self._is_count, np.clip(blended, 0.02, 20.0), np.clip(blended, 1e-8, 20.0))
+        if self._is_count.any():
+            self._learn_clusters(sums_e, deviation, expected_square, fade)
+        if not self._is_count.all():
+            self._excess = self._excess * fade + deviation.sum(axis=1) / lengths
+            self._square = self._square * fade + (sums_e**2).sum(axis=1) / lengths
+            estimate = self._excess / np.maximum(self._square, 1e-300)
+            weight = np.minimum(self._square * 1e9, 1e9)
+            blended = (weight * estimate + _PRIOR_DISPERSION_VOLUME) / (weight + 1.0)
+            self._dispersion = np.where(self._is_count, self._dispersion, np.clip(blended, 1e-8, 20.0))
         tail = np.where(use, np.clip(raw - _TAIL_FROM, 0.0, None), 0.0)
         over = use & (raw > _TAIL_FROM)
         self._tail_sum = self._tail_sum * fade + np.minimum(tail, _TAIL_CLIP).sum(axis=0)
         self._tail_rows = self._tail_rows * fade + over.sum(axis=0)
         self._rows = self._rows * fade + use.sum(axis=0)
+
+    def _learn_clusters(self, e: Floats, deviation: Floats, variance: Floats, fade: float) -> None:
+        """Learn how counts vary beyond Poisson's: variance = e + cluster · e + dispersion · e².
+
+        The first part is that of articles that come in groups (an event brings several), the second of busy and quiet times.
+        Weighted least squares; `cluster` is shared by series that are judged together, `dispersion` leans on theirs.
+
+        Args:
+            e: expected window sums, shape (windows, rows, series).
+            deviation: squared deviations from them.
+            variance: what they were to be.
+            fade: what is left of what was known.
+        """
+        weight = np.where(e > 0, 1.0 / np.maximum(2.0 * variance**2 + variance, 1e-300), 0.0) / self.windows[:, None, None]
+        beyond = deviation - e
+        self._moments *= fade
+        for index, term in enumerate((e**2, e**3, e**4, beyond * e, beyond * e**2)):
+            self._moments[index] += (weight * term).sum(axis=1)
+        ee, eee, eeee, be, bee = self._moments
+        prior_c, prior_d = _PRIOR_CLUSTER_WEIGHT, _PRIOR_DISPERSION_WEIGHT / self._prior_dispersion[:, 0] ** 2
+        told = [moment.sum(axis=1) if self._together_clusters else moment.T for moment in (ee, eee, eeee, be, bee)]
+        a, b, c = told[0] + prior_c, told[1], told[2] + prior_d
+        right_c, right_d = told[3] + prior_c * _PRIOR_CLUSTER, told[4] + prior_d * self._prior_dispersion[:, 0]
+        cluster = np.clip((c * right_c - b * right_d) / (a * c - b * b), 0.0, 5.0)
+        common = np.clip((right_d - b * cluster) / c, 0.02, 5.0)
+        self._cluster = np.broadcast_to(cluster[:, None] if self._together_clusters else cluster.T, self._cluster.shape)
+        usual = common[:, None] if self._together_clusters else self._prior_dispersion
+        own = (bee - eee * self._cluster + prior_d[:, None] * usual) / (eeee + prior_d[:, None])
+        self._dispersion = np.where(self._is_count, np.clip(own, 0.02, 20.0), self._dispersion)
 
 
 def rows_a_day(step: int) -> int:
@@ -446,7 +502,7 @@ class _Factor:
         self.values = np.ones((size, series))
         self._sums = np.zeros((3, size, series))
 
-    def add(self, part: slice, observed: Floats, expected: Floats, information: Floats, fade: float) -> None:
+    def add(self, part: slice, observed: Floats, expected: Floats, information: Floats, fade: float | Floats) -> None:
         """Add a day to what is known of the factors of `part`.
 
         Args:
@@ -461,10 +517,21 @@ class _Factor:
         self._sums[1, part] += expected / self.values[part]
         self._sums[2, part] += information
 
-    def settle(self) -> None:
-        """Compute the factors anew from what was added."""
+    def settle(self, pool: slice | None = None) -> None:
+        """Compute the factors anew from what was added.
+
+        Args:
+            pool: the series that tell what is usual, and towards which the others are shrunk; None: towards 1.
+        """
         observed, expected, information = self._sums
         ratio = np.divide(observed, expected, out=np.ones_like(observed), where=expected > 0)
+        usual = np.ones((len(ratio), 1))
+        if pool is not None:
+            # Series differ from each other, so one that is well known does not speak for all.
+            weight = information[:, pool] / (1.0 + information[:, pool] / self.prior)
+            usual = (weight * ratio[:, pool]).sum(axis=1, keepdims=True) + self.prior / 4
+            usual = np.clip(usual / (weight.sum(axis=1, keepdims=True) + self.prior / 4), 0.02, 50.0)
+            ratio = ratio / usual
         if self.smooth:
             matrix = _neighbours(len(ratio))
             near, told = matrix @ information, matrix @ (information * ratio)
@@ -477,7 +544,7 @@ class _Factor:
             spread = beyond.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
             prior = np.maximum(self.prior, 1.0 / np.maximum(spread, 1e-6))
             values = (information * ratio + prior) / (information + prior)
-        self.values = np.minimum(np.maximum(values, 0.02), 50.0)
+        self.values = np.minimum(np.maximum(values * usual, 0.02), 50.0)
 
 
 @lru_cache(maxsize=8)

@@ -136,7 +136,7 @@ def main() -> None:
         begun = time.perf_counter()
         grades = []
         for year in years:
-            detector = Detector(3600, arguments.series, budget / arguments.series)
+            detector = Detector(3600, arguments.series, budget / arguments.series, pool=True)
             grades.append(grade(detector.update(year.starts, year.values).alert, year.spikes))
         rows = sum(year.values.size for year in years)
         report(f"  budget {budget}", grades, total, arguments.years, f", {rows / (time.perf_counter() - begun):,.0f} rows/s")

@@ -116,7 +116,8 @@ def prepare(rules: Sequence[NegativeSpike], coverage: Coverage, since: datetime)
         every = list(asked.items())
         for first in range(0, len(every), _AT_ONCE):
             some = every[first : first + _AT_ONCE]
-            judged = _judge(some[0][0], [buckets for _, buckets in some], coverage.outages(begin))
+            everything = coverage.hours("", Filters(), begin, fold=False)
+            judged = _judge(some[0][0], [buckets for _, buckets in some], coverage.outages(begin), everything)
             for column, (question, _) in enumerate(some):
                 coverage.keep(question, partial(_column, judged, column))
 
@@ -170,7 +171,8 @@ def _jumps_in(
     buckets = _buckets(rule, series, filters, coverage, begin)
 
     def judge() -> Judgement:
-        return coverage.keep(question, lambda: _judge(question, [buckets], outages))
+        everything = coverage.hours("", Filters(), begin, fold=False)
+        return coverage.keep(question, lambda: _judge(question, [buckets], outages, everything))
 
     return _findings(buckets, question, since, outages, judge)
 
@@ -240,12 +242,22 @@ def jumps(
     return _findings(buckets, question, since, missing, lambda: _judge(question, [buckets], missing))
 
 
-def _judge(question: _Question, many: Sequence[list[CountBucket]], missing: frozenset[datetime]) -> Judgement:
-    """Judge several series of the same hours by one detector."""
+def _judge(
+    question: _Question, many: Sequence[list[CountBucket]], missing: frozenset[datetime], coverage: Sequence[CountBucket] = ()
+) -> Judgement:
+    """Judge several series of the same hours by one detector.
+
+    `coverage`: the same hours of everything that was published. Its hours of the day, weekdays and holidays are what a series of few
+    articles is believed to have until its own are known.
+    """
     starts: Integers = np.array([_local_seconds(bucket.start) for bucket in many[0]], np.int64)
     values = np.stack([_negative(buckets) for buckets in many], axis=1)
+    if coverage:
+        values = np.concatenate([values, np.array([[float(bucket.total)] for bucket in coverage])], axis=1)
     values[~_known(many[0], missing)] = np.nan
-    detector = Detector(3600, len(many), question.budget, minimum=question.minimum, longest=question.longest)
+    detector = Detector(
+        3600, len(many), question.budget, minimum=question.minimum, longest=question.longest, references=1 if coverage else 0
+    )
     return detector.update(starts, values)
 
 

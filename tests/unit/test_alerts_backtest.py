@@ -57,6 +57,28 @@ def test_series_may_stand_one_behind_the_other_or_mixed() -> None:
     assert [v["series"] for v in verdicts(a + b) if v["alert"]] == ["a"]
 
 
+def test_rows_that_one_series_lacks_are_missing_there_and_later_rows_of_the_others_tell_nothing() -> None:
+    files = {name: ["{0},{2},{1}".format(*line.split(","), name) for line in rows(60, spike, seed)]
+             for name, seed, spike in (("a", 1, 700), ("b", 2, None), ("c", 3, None))}  # fmt: skip
+    files["b"] = [line for index, line in enumerate(files["b"]) if not 400 <= index < 450]
+    mixed = sorted(line for lines in files.values() for line in lines)
+    out = verdicts(mixed)
+    assert [f"{v['timestamp']},{v['series']},{v['observed']}" for v in out] == mixed
+    assert [v["series"] for v in out if v["alert"]] == ["a"]
+    cut = next(index for index, line in enumerate(mixed) if line >= "2026-04-10")
+    changed = [line.rsplit(",", 1)[0] + ",9" for line in mixed[cut:]]
+    assert verdicts(mixed[:cut] + changed)[:cut] == out[:cut]
+
+
+def test_series_of_other_years_and_twice_the_same_time_are_judged_apart() -> None:
+    early = [f"{line.split(',')[0].replace('2026', '2024')},old,{line.split(',')[1]}" for line in rows(30)]
+    late = ["{},new,{}".format(*line.split(",")) for line in rows(30)]
+    twice = ["2026-03-01 00:00,twice,1", "2026-03-01 00:00,twice,2"]
+    out = verdicts(early + late + twice)
+    assert [v["observed"] for v in out[-2:]] == [1, 2]
+    assert [v["alert"] for v in out[: len(early)]].count(True) == 1
+
+
 def test_columns_may_stand_in_any_order_under_a_header() -> None:
     assert verdicts(["value,timestamp,series", "3,2026-03-01 00:00,x"])[0]["series"] == "x"
 
