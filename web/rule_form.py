@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from starlette.datastructures import FormData
 
@@ -194,6 +194,3 @@ def read_form(sent: FormData) -> RuleForm:
 def _quoted(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-State = Literal["running", "paused", "broken"]

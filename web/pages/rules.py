@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -100,6 +100,10 @@ def _take(request: Request, form: RuleForm, tried: str, wanted: str) -> HTMLResp
         name = old.rule.name if old and old.rule else name_for(form.label, taken)
         table = form.table(name, texts, tuple(desk.settings.taxonomy.topics), old.rule if old else None)
         rule = _rule_of(table, old.rule if old else None)
+        if old is not None and old.version != form.version:
+            raise RuleConflictError("the file is another one by now")
+    except RuleConflictError:
+        return _form(request, form, texts("rule.problem.conflict"), status=409)
     except (UsageError, ConfigError) as error:
         return _form(request, form, error.message, status=422)
     mark = fingerprint(rule.model_dump(mode="json"))
@@ -112,8 +116,10 @@ def _take(request: Request, form: RuleForm, tried: str, wanted: str) -> HTMLResp
             kept = create_rule(folder, table, texts("rule.made", when=texts.time(now), who=who or texts("rule.staff")))
         else:
             kept = change_rule(folder, form.file, form.version, table)
+    except RuleConflictError:
+        return _form(request, form, texts("rule.problem.conflict"), status=409)
     except (UsageError, ConfigError) as error:
-        return _form(request, form, str(error), status=409 if isinstance(error, RuleConflictError) else 422)
+        return _form(request, form, str(error), status=422)
     _note(desk, who, now, "rule.change" if old else "rule.make", kept.file, old, kept)
     return RedirectResponse(f"/alerts/rules?saved={quote(kept.file, safe='')}", 303)
 
@@ -163,8 +169,10 @@ def _do(request: Request, file: str, action: str, change: Any, subject_more: str
     before = next((kept for kept in every_rule(folder) if kept.file == file), None)
     try:
         done = change(folder)
+    except RuleConflictError:
+        return _list(request, desk.texts(request)("rule.problem.conflict"), 409)
     except (UsageError, ConfigError) as error:
-        return _list(request, str(error), 409 if isinstance(error, RuleConflictError) else 422)
+        return _list(request, str(error), 422)
     after = done if isinstance(done, KeptRule) else None
     _note(desk, actor_of(request).who, desk.clock(), action, f"{file} {subject_more}".strip(), before, after)
     query = f"?removed={quote(done.key, safe='')}" if action == "rule.remove" else f"?saved={quote(file, safe='')}"
@@ -227,7 +235,7 @@ def _form(
         request,
         "rule_form.html",
         status,
-        form=replace(form, label=form.label or (form.query[:80] if not form.file else "")),
+        form=form,
         kinds=KINDS,
         topics=list(desk.settings.taxonomy.topics),
         people=list(dict.fromkeys([*people, *form.people])),
