@@ -57,7 +57,7 @@ PLAIN = [
 SOURCES = [f"bao{number}" for number in range(150)]
 PROVINCES = ["Hà Nội", "Đà Nẵng", "Đồng Tháp", "Cần Thơ", "Lào Cai", "Hồ Chí Minh", "Phú Thọ", "An Giang"]
 _FIRST = datetime(2026, 1, 1, tzinfo=UTC)
-_NOW = _FIRST + timedelta(days=320)
+NOW = _FIRST + timedelta(days=320)
 
 
 def sentences(corpus: Path | None) -> list[str]:
@@ -154,7 +154,7 @@ def ask(name: str, engine: SearchEngine, rounds: int) -> None:
     for turn in range(rounds + 1):
         for query in QUERIES:
             start = time.perf_counter()
-            result = engine.search(SearchRequest(query, now=_NOW))
+            result = engine.search(SearchRequest(query, now=NOW))
             middle = time.perf_counter()
             engine.count(query, Filters(), "day")
             if turn:
