@@ -143,7 +143,8 @@ class Gate:
             return actor, refusal
         if need is None:
             return actor, self._undeclared(request, path) if path else None
-        if need.role is not None and need.scope not in key.scopes:
+        is_public = need.role is None and (need.ticket or request.method in _SAFE)
+        if not is_public and need.scope not in key.scopes:
             return actor, self.refuse(request, 403, "scope", need.scope)
         return actor, None
 

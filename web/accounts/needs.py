@@ -82,7 +82,7 @@ NEEDS: Final[dict[str, dict[str, Need]]] = {
     "/admin/keys": {"GET": _ADMIN, "POST": _ADMIN},
     "/admin/keys/{key_id}/revoke": {"POST": _ADMIN},
     "/admin/audit": {"GET": _ADMIN},
-    "/admin/audit.csv": {"GET": _ADMIN},
+    "/admin/audit.csv": {"GET": Need("admin", scope="admin")},
 }
 """By path and method of a route. HEAD counts as GET."""
 
