@@ -22,7 +22,7 @@ from diembao.settings import read_settings
 
 COMMANDS = {
     "demo": "cli.demonstration:demo",
-    "sources": "cli.crawling:sources",
+    "sources": "cli.sources:sources",
     "crawl": "cli.crawling:crawl",
     "revisions": "cli.evidence:revisions",
     "evidence": "cli.evidence:evidence",

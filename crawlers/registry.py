@@ -1,23 +1,23 @@
-"""The registry of sources: writing an entry, and judging one by a trial crawl. Imports no Scrapy."""
+"""The registry of sources: reading and writing entries, and judging one by a trial crawl. Imports no Scrapy."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import tomli_w
+from pydantic import ValidationError
 
+from crawlers.entries import with_listing, with_values, without_listings, write_entry
+from crawlers.inspection import COVERAGE_LEAST, Inspection, completion
 from crawlers.runs import CrawlRun
 from diembao.article import Article
-from diembao.errors import ConfigError, DiembaoError
+from diembao.errors import ConfigError, DiembaoError, UsageError
 from diembao.source import Source, choose_sources, read_source, source_files
-
-COVERAGE_LEAST = 3
-"""Articles that a trial must have before the share of those with a field says anything."""
 
 
 @dataclass(frozen=True)
@@ -106,51 +106,73 @@ def source_id(domain: str) -> str:
     return first if re.fullmatch(r"[a-z][a-z0-9-]*", first) else re.sub(r"[^a-z0-9]+", "-", domain.lower()).strip("-")
 
 
-def write_source(folder: Path, found: Mapping[str, Any], outlet: Source, name: str, today: date) -> Path:
-    """Write the entry of a new outlet, or complete one that knows no feed, sitemap or listing yet, and return its file.
+def outlet_at(url: str, delay: float = 1.0) -> Source:
+    """A source with nothing but its address and delay (seconds). Raises UsageError when `url` is no http(s) address.
 
-    What stands in an entry stays; a completed one keeps its `enabled`.
+    >>> outlet_at("https://www.bao.vn/tin").domain
+    'bao.vn'
+    """
+    try:
+        parts = urlsplit(url if "//" in url else f"https://{url}")
+        port = f":{parts.port}" if parts.port else ""
+        domain = (parts.hostname or "").removeprefix("www.") + port
+        homepage = f"{parts.scheme}://{parts.netloc}/"
+        if not domain or "." not in domain:
+            raise ValueError("no host name")
+        entry = {"id": domain, "name": domain, "domain": domain, "homepage": homepage, "enabled": False, "delay": delay}
+        return Source.model_validate(entry)
+    except (ValueError, ValidationError) as error:
+        raise UsageError(f"{url!r} is not the address of an outlet", "Give one such as https://baodongthap.vn") from error
+
+
+def complete(path: Path, source: Source, seen: Inspection, today: date, *, enable: bool) -> list[str]:
+    """Write into the entry at `path` what an inspection without problems found, and return what changed, one line each.
+
+    Args:
+        path: its file.
+        source: the entry as it is.
+        seen: what was seen.
+        today: in Vietnam; becomes `checked`.
+        enable: also switch it on.
+
+    Raises:
+        ConfigError: when the file cannot be changed; it stays as it was.
+    """
+    done = completion(source, seen, today)
+    values = dict(done.values) | ({"enabled": True} if enable and not source.enabled else {})
+    text = without_listings(path.read_text(encoding="utf-8"), done.dead)
+    text = with_values(text, values)
+    write_entry(path, with_listing(text, done.listing) if done.listing else text)
+    told = {"feeds": "feeds: {}", "sitemaps": "sitemaps: {}", "article_pattern": "article_pattern: {}", "enabled": "switched on"}
+    changes = [told[key].format(", ".join(value) if isinstance(value, list) else value) for key, value in values.items() if key in told]
+    changes += [f"listing: {done.listing}"] if done.listing else []
+    return changes + [f"taken out: {url}" for url in done.dead]
+
+
+def new_entry(folder: Path, outlet: Source, seen: Inspection, name: str, today: date) -> Path:
+    """Write the entry of an outlet that has none, and return its file.
 
     Args:
         folder: config/sources.
-        found: what the discovery found.
-        outlet: its address.
+        outlet: its address, delay and province (`outlet_at`).
+        seen: what was seen of it, without problems.
         name: the file's name, without .toml.
-        today: written down as the day of the discovery.
+        today: in Vietnam.
 
     Raises:
-        DiembaoError: when the outlet is there already, or nothing was found that could be crawled.
+        DiembaoError: when there is such a file.
     """
     path = folder / f"{name}.toml"
-    known, _ = read_each(folder)
-    same = next((source for source in known.values() if source.domain == outlet.domain), None)
-    bare = same is not None and not (same.feeds or same.sitemaps or same.listings)
-    if (same is not None and not bare) or (same is None and path.exists()):
-        raise DiembaoError(f"{outlet.domain} is there already: {folder / (same.id if same else name)}.toml", "Edit that file")
-    ways = _ways(found)
-    if not ways:
-        why = "; ".join(found["problems"]) or "no feed and no sitemap"
-        raise DiembaoError(f"nothing to crawl was found at {outlet.domain}: {why}", "Write a [[listings]] entry by hand: docs/sources.md")
-    evidence = f"found by diembao sources add on {today.isoformat()}"
-    if same is not None:
-        path = folder / f"{same.id}.toml"
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        first_table = next((number for number, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
-        text = "".join([*lines[:first_table], f"# {evidence}:\n{tomli_w.dumps(ways)}", *lines[first_table:]])
-    else:
-        entry = {"name": found["name"] or outlet.domain, "domain": outlet.domain, "homepage": str(outlet.homepage), "evidence": evidence}
-        text = tomli_w.dumps(entry | ({"delay": outlet.delay} if outlet.delay != Source.model_fields["delay"].default else {}) | ways)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".new")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
-    read_source(path)
+    if path.exists():
+        raise DiembaoError(f"{path} is there already", "Choose another name with --name")
+    done = completion(outlet, seen, today)
+    family = f"; layout family {seen.family()}" if seen.family() else ""
+    entry: dict[str, Any] = {"name": seen.name or outlet.domain, "domain": outlet.domain, "homepage": str(outlet.homepage)}
+    if outlet.province:
+        entry["province"] = outlet.province
+    if outlet.delay != Source.model_fields["delay"].default:
+        entry["delay"] = outlet.delay
+    entry["evidence"] = f"seen live by diembao sources add on {today.isoformat()}{family}"
+    text = tomli_w.dumps(entry | done.values)
+    write_entry(path, with_listing(text, done.listing) if done.listing else text)
     return path
-
-
-def _ways(found: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The feeds with most links first; news sitemaps beside them, other sitemaps only where there is nothing better."""
-    feeds = sorted(found["feeds"], key=lambda url: (-found["feeds"][url], url))
-    news = [url for url in found["sitemaps"] if "news" in url.lower()]
-    sitemaps = sorted(news or ([] if feeds else found["sitemaps"]))
-    return {name: urls for name, urls in (("feeds", feeds), ("sitemaps", sitemaps)) if urls}

@@ -103,9 +103,9 @@ def test_check_names_each_source_and_fails_when_one_is_red(tmp_path: Path, outle
         "tat": "off",
         "hong": "red",
     }
-    assert verdicts["thieu"]["reasons"] == ["authors is filled in 0% of 3 articles, expected 90%"]
+    assert verdicts["thieu"]["reasons"] == ["authors is filled in 0% of 4 articles, expected 90%"]
     assert "robots.txt unreachable" in verdicts["chet"]["reasons"][0]
-    assert "diembao sources add https://tat.vn" in verdicts["tat"]["reasons"][0]
+    assert "diembao sources check tat --enable" in verdicts["tat"]["reasons"][0]
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("diembao: 3 of 5 sources are red: chet, hong, thieu")
 

@@ -27,14 +27,13 @@ from crawlers.memory import EXTRACTED, FetchMemory, new_entry, schedule
 from crawlers.outcomes import PageFailure, fate_of_failure
 from crawlers.pages import FetchedPage, read_page, without_personal_numbers
 from crawlers.reading import Readers, Reading
-from crawlers.registry import write_source
 from crawlers.runs import PageFate, RunWriter, new_run_id, read_run
 from crawlers.spool import Spool, left_over, load, waiting_pages
 from diembao.addresses import is_public
 from diembao.article import ArchiveRecord, Article
 from diembao.errors import ArchiveError, DiembaoError, InputError
 from diembao.fates import Fate
-from diembao.source import Source, read_source
+from diembao.source import Source
 from diembao.state import FetchState, State
 from tests.chain.crawlers_press import article_page
 
@@ -577,22 +576,3 @@ def test_numbers_of_private_persons_are_masked_where_they_write() -> None:
     assert without_personal_numbers(page, SOURCE, page.payload) == (page, page.payload)
     odd = b"<html>\xff 0912345678 \xe0"
     assert without_personal_numbers(page, forum, odd)[1] == b"<html>\xff 091xxxxxxx \xe0"
-
-
-def test_an_entry_without_feeds_is_completed_and_keeps_what_it_says(tmp_path: Path) -> None:
-    path = tmp_path / "bao.toml"
-    before = 'name = "Báo"  # giữ lại\ndomain = "bao.vn"\nenabled = false\n\n[[layout]]\nbody = "div.noi-dung"\n'
-    path.write_text(before, encoding="utf-8")
-    outlet = Source.model_validate({"id": "bao.vn", "name": "bao.vn", "domain": "bao.vn", "homepage": "https://bao.vn/", "enabled": False})
-    found: dict[str, Any] = {"name": "Khác", "feeds": {"https://bao.vn/rss": 9}, "sitemaps": {}, "problems": []}
-    assert write_source(tmp_path, found, outlet, "khac", NOW.date()) == path
-    source = read_source(path)
-    assert [str(feed) for feed in source.feeds] == ["https://bao.vn/rss"]
-    assert (source.name, source.enabled, source.layout[0].body) == ("Báo", False, "div.noi-dung")
-    assert all(line in path.read_text(encoding="utf-8") for line in before.splitlines())
-    with pytest.raises(DiembaoError, match="is there already"):
-        write_source(tmp_path, found, outlet, "khac", NOW.date())
-    nothing = {**found, "feeds": {}, "problems": ["bao.vn: timeout"]}
-    with pytest.raises(DiembaoError, match=r"nothing to crawl was found at moi\.vn: bao\.vn: timeout"):
-        write_source(tmp_path, nothing, outlet.model_copy(update={"domain": "moi.vn"}), "moi", NOW.date())
-    assert [file.name for file in tmp_path.iterdir()] == ["bao.toml"]
