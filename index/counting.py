@@ -54,9 +54,13 @@ def check_span(interval: Interval, since: datetime | None, until: datetime | Non
         return
     longer = next((name for name, seconds in _SECONDS.items() if span / seconds <= MAX_BUCKETS), None)
     raise UsageError(
-        f"more than {MAX_BUCKETS} intervals between {since:%Y-%m-%d} and {until:%Y-%m-%d}, counted by {interval}",
+        f"more than {MAX_BUCKETS} intervals between {_day(since)} and {_day(until)}, counted by {interval}",
         "Name a shorter time" + (f", or count by {longer}" if longer else ""),
     )
+
+
+def _day(at: datetime) -> str:
+    return at.astimezone(VIETNAM_OFFSET).date().isoformat()
 
 
 def spread(interval: Interval, since: datetime, until: datetime) -> list[datetime]:

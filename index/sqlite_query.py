@@ -227,7 +227,8 @@ class Evaluator:
     def _k(self) -> float:
         """What bm25() adds to every frequency; FTS5 keeps the number of articles and the tokens of each column in its row 1."""
         block = self._connection.execute("SELECT block FROM fts_data WHERE id = 1").fetchone()
-        articles, *tokens = _varints(block[0]) if block else (0,)
+        # Of an index that has never held anything it is empty.
+        articles, *tokens = _varints(block[0]) if block and block[0] else (0,)
         return 1.2 * (0.25 - 0.75 * _COLUMNS * articles / sum(tokens)) if sum(tokens) else 0.0
 
     def _present(self, fields: Sequence[str], expressions: Sequence[str], first: int, last: int) -> Postings:

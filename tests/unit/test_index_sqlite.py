@@ -140,6 +140,35 @@ def test_a_kill_while_writing_loses_nothing_that_was_written(tmp_path: Path) -> 
         engine.close()
 
 
+def test_an_empty_index_answers_every_query(tmp_path: Path) -> None:
+    engine = SqliteEngine(tmp_path / "index.sqlite")
+    engine.prepare()
+    queries = [
+        "",
+        "lũ",
+        '"lũ quét"',
+        '"công an"',
+        '"lũ xa"~3',
+        "b*",
+        "tr?n",
+        "topic:x",
+        "-lũ",
+        "lead:*",
+        "fetched_at:*",
+        "id:a",
+        "lũ quét Huế",
+    ]
+    for turn in range(2):
+        for query in queries:
+            result = engine.search(SearchRequest(query))
+            assert (result.total, list(result.hits)) == (0, []), (turn, query)
+            assert engine.count(query, Filters(), "day") == []
+        assert engine.published_by_source(Filters(), "day") == {}
+        engine.upsert(some(3))
+        engine.delete(["a00000", "a00001", "a00002"])
+    engine.close()
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     engine = SqliteEngine(tmp_path / "file" / "index.sqlite")
