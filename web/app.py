@@ -20,14 +20,15 @@ from diembao.errors import DiembaoError, EngineError, QueryError, UsageError
 from diembao.settings import Settings
 from diembao.state import State
 from web.accounts.gate import Gate
+from web.accounts.passwords import Passwords
 from web.desk import Desk, desk_of
-from web.pages import account, admin, alerts, api, article, audit, corrections, health, login, search
+from web.pages import account, admin, alerts, api, article, audit, corrections, health, login, rules, search
 from web.security import SECURITY_HEADERS, Guard
 
 _log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings, engine: SearchEngine, state: State, clock: Clock) -> FastAPI:
+def create_app(settings: Settings, engine: SearchEngine, state: State, clock: Clock, passwords: Passwords | None = None) -> FastAPI:
     """The staff page and its API.
 
     Args:
@@ -35,18 +36,19 @@ def create_app(settings: Settings, engine: SearchEngine, state: State, clock: Cl
         engine: a prepared engine; it is used from several threads at once.
         state: revisions and the alert log.
         clock: the present moment, aware UTC.
+        passwords: hashes and checks them; None: with today's parameters.
 
     Raises:
         ConfigError: when office.toml or taxonomy.toml cannot be read.
     """
     # The documentation pages of FastAPI load scripts from outside, so only the description itself is served.
     app = FastAPI(title="Điểm Báo", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    desk = app.state.desk = Desk(settings, engine, state, clock)
+    desk = app.state.desk = Desk(settings, engine, state, clock, passwords=passwords or Passwords())
     _ = settings.taxonomy
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.mount("/static", _Static(directory=Path(__file__).parent / "static"), name="static")
     app.state.routes = list(app.routes)
-    for page in (search, article, corrections, alerts, api, health, login, account, admin, audit):
+    for page in (search, article, corrections, rules, alerts, api, health, login, account, admin, audit):
         app.state.routes += page.router.routes
         app.include_router(page.router)
     app.add_middleware(Gate, desk=desk, routes=app.state.routes, refuse=_show, fail=_known_failure)
