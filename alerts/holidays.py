@@ -94,6 +94,19 @@ def tet_season(year: int) -> tuple[date, date]:
 
 
 @lru_cache(maxsize=4096)
+def is_tet(day: date) -> bool:
+    """Whether `day` is in the season of Tết, as far as the calendar is known (1900 to 2199).
+
+    >>> is_tet(date(2026, 2, 18)), is_tet(date(2026, 9, 2))
+    (True, False)
+    """
+    if not 1900 <= day.year <= 2199:
+        return False
+    first, last = tet_season(day.year)
+    return first <= day <= last
+
+
+@lru_cache(maxsize=4096)
 def is_holiday(day: date) -> bool:
     """Whether `day` is a public holiday of Vietnam (Labour Code 2019, article 112) or in the season of Tết.
 
@@ -104,5 +117,4 @@ def is_holiday(day: date) -> bool:
         return True
     if not 1900 <= day.year <= 2199:
         return False
-    first, last = tet_season(day.year)
-    return first <= day <= last or day == lunar_months(day.year)[2] + timedelta(days=9)
+    return is_tet(day) or day == lunar_months(day.year)[2] + timedelta(days=9)

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc, gammainc, gammaincc
 
-from alerts.holidays import is_holiday
+from alerts.holidays import is_holiday, is_tet
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -49,6 +49,10 @@ _PRIOR_DISPERSION_VOLUME = 0.10
 """Squared coefficient of variation, beyond counting, before any data; short windows are burstier."""
 _PRIOR_DISPERSION_WEIGHT = 6.0
 _PRIOR_CLUSTER, _PRIOR_CLUSTER_WEIGHT = 0.05, 25.0
+_HOLIDAY, _TET = 7, 8
+"""Kinds of day beside the weekdays 0 to 6."""
+_TET_COUNT = 0.7
+"""What counts are believed to fall to around Tết before they were seen there; the press is half as busy."""
 _TAIL_FROM = 2.5
 """Surprise (in nats) from which the tail of past surprises is fitted."""
 _TAIL_CLIP = 5.0
@@ -57,8 +61,6 @@ _NULL_SHARE = 0.16
 """Share of rows whose smallest probability is below exp(-_TAIL_FROM) by chance, given the windows' overlap (simulated)."""
 _TAIL_TOLERANCE, _SHARE_TOLERANCE = 1.0, 2.5
 """How much wilder than the model past surprises may be before they are corrected."""
-_MANY_WINDOWS = 0.4
-"""Nats taken off every surprise: the smallest of several overlapping probabilities, once per run of rows (simulated)."""
 _TOLERATED_RISE = 1.2
 """A count is tested against so many times its expectation: what is a little busier than learned is no news."""
 _VOLUME_SCALE = 2.0
@@ -149,7 +151,7 @@ class Detector:
         self._level_information = np.zeros(shape)
         self._hour = _Factor(self.bins, series, _PRIOR_HOUR, smooth=True)
         self._weekday = _Factor(7, series, _PRIOR_WEEKDAY)
-        self._holiday = _Factor(2, series, _PRIOR_HOLIDAY)
+        self._holiday = _Factor(3, series, _PRIOR_HOLIDAY)
         self._week = _Factor(7 * self.bins, series, _PRIOR_WEEK)
         kinds = len(self.windows)
         self._excess, self._square = (np.zeros((kinds, series)) for _ in range(2))
@@ -198,9 +200,11 @@ class Detector:
     def _is_time(self) -> bool:
         """Whether the days that have ended are to be learned from now: each at once at first, and where a day has many rows.
 
-        Later several together, which is quicker and changes little beside what is known by then.
+        Later several together, which is quicker and changes little beside what is known by then; but what Tết is like is known by few.
         """
-        return self._days_kept < 28 or self._waiting >= self._together
+        assert self._day is not None
+        near = [date.fromordinal(min(max((self._day - n) * self.block // DAY + 719163, 1), 3652059)) for n in (0, 1)]
+        return self._days_kept < 28 or self._waiting >= self._together or (self.holidays and any(is_holiday(day) for day in near))
 
     def _prepare(self) -> None:
         """Fix what the next rows are judged by."""
@@ -214,7 +218,7 @@ class Detector:
         scale = np.where(self._tail_rows > 0, (self._tail_sum + _TAIL_PRIOR) / (self._tail_rows + _TAIL_PRIOR), 1.0)
         self._tail_scale = np.maximum(scale - _TAIL_TOLERANCE, 1.0)
         share = (self._tail_rows + _NULL_SHARE * 500) / (self._rows + 500)
-        self._tail_shift = np.log(np.maximum(share / (_NULL_SHARE * _SHARE_TOLERANCE), 1.0)) + _MANY_WINDOWS
+        self._tail_shift = np.log(np.maximum(share / (_NULL_SHARE * _SHARE_TOLERANCE), 1.0))
         if self._days_kept < 14 or self._days_kept % 4 == 0:
             self._day_location, self._day_scale = self._daily_tail()
 
@@ -303,19 +307,20 @@ class Detector:
         )  # fmt: skip
 
     def _kinds_of_day(self, starts: Integers) -> Integers:
-        """For each row 0 (Monday) to 6 (Sunday), or 7 on a holiday."""
+        """For each row 0 (Monday) to 6 (Sunday), _HOLIDAY, or _TET around the lunar new year."""
         days = starts // self.block * self.block // DAY
         kinds = (days + 3) % 7
         if self.holidays:
             for day in np.unique(days).tolist():
-                if is_holiday(date.fromordinal(min(max(day + 719163, 1), 3652059))):
-                    kinds[days == day] = 7
+                on = date.fromordinal(min(max(day + 719163, 1), 3652059))
+                if is_holiday(on):
+                    kinds[days == day] = _TET if is_tet(on) else _HOLIDAY
         return np.asarray(kinds)
 
     def _base(self, starts: Integers, bins: Integers, kinds: Integers) -> Floats:
         """The product of the factors for each row. A holiday is a Sunday with a factor of its own."""
         rows = np.minimum(kinds, 6)
-        of_day = self._weekday.values[rows] * self._holiday.values[(kinds == 7).astype(np.int64)]
+        of_day = self._weekday.values[rows] * self._holiday.values[np.maximum(kinds - 6, 0)]
         if self.bins == rows_a_day(self.step):
             return np.asarray(self._hour.values[bins] * self._week.values[rows * self.bins + bins] * of_day)
         # Steps shorter than a bin: between the middles of the bins.
@@ -385,10 +390,10 @@ class Detector:
         for begin, end in pairwise(cuts):
             day = slice(begin, end)
             self._learn_day(int(kinds[begin]), bins[day], clipped[day], e_used[day], base_used[day], information[day], bool(new.any()))
-            if not new.all() and kinds[begin] != 7:
+            if not new.all() and kinds[begin] < _HOLIDAY:
                 self._maxima[self._days_kept % _MAXIMA_DAYS] = np.where(present[day], raw[day], 0.0).max(axis=0)
                 self._days_kept += 1
-        ordinary = kinds != 7
+        ordinary = kinds < _HOLIDAY
         if not new.all() and ordinary.any():
             count = len(np.unique((starts // self.block)[ordinary]))
             self._learn_spread(clipped[ordinary], e_used[ordinary], raw[ordinary], (use & ~new)[ordinary], count)
@@ -397,8 +402,9 @@ class Detector:
                 normal = e_used**2 * self._dispersion[0] * self._wildness.values[bins]
                 by_bin = [_sum_by(bins, v, self.bins) for v in (squared, normal, np.where(use, 0.5, 0.0))]
                 self._wildness.add(slice(0, self.bins), by_bin[0], by_bin[1], by_bin[2], np.exp(-count / _PROFILE_MEMORY_VOLUME))
-        for factor in (self._hour, self._week, self._weekday, self._holiday, self._wildness):
+        for factor in (self._hour, self._week, self._weekday, self._wildness):
             factor.settle(self._pool)
+        self._holiday.settle(self._pool, np.where(self._is_count, np.array([[1.0], [1.0], [_TET_COUNT]]), 1.0))
         self._prepare()
 
     def _learn_day(self, kind: int, bins: Integers, x: Floats, e: Floats, base: Floats, information: Floats, is_first: bool) -> None:
@@ -406,13 +412,13 @@ class Detector:
         observed, total = x.sum(axis=0), e.sum(axis=0)
         day_variance = np.where(self._is_count, total, 0.0) + total**2 * self._dispersion[-1]
         day_information = np.where(total > 0, total**2 / np.maximum(day_variance, 1e-300), 0.0)
-        if kind != 7 or is_first:
+        if kind < _HOLIDAY or is_first:
             fade = np.exp(-1.0 / np.where(self._is_count, _LEVEL_MEMORY_COUNT, _LEVEL_MEMORY_VOLUME))
             self._level_observed = self._level_observed * fade + observed
             self._level_base = self._level_base * fade + base.sum(axis=0)
             self._level_information = self._level_information * fade + day_information
-        if kind == 7:
-            self._holiday.add(slice(1, 2), observed[None], total[None], day_information[None], 0.999)
+        if kind >= _HOLIDAY:
+            self._holiday.add(slice(kind - 6, kind - 5), observed[None], total[None], day_information[None], 0.999)
             return
         fade = np.exp(-1.0 / np.where(self._is_count, _PROFILE_MEMORY_COUNT, _PROFILE_MEMORY_VOLUME))
         if self.bins > 1:
@@ -517,14 +523,17 @@ class _Factor:
         self._sums[1, part] += expected / self.values[part]
         self._sums[2, part] += information
 
-    def settle(self, pool: slice | None = None) -> None:
+    def settle(self, pool: slice | None = None, prior_mean: Floats | None = None) -> None:
         """Compute the factors anew from what was added.
 
         Args:
             pool: the series that tell what is usual, and towards which the others are shrunk; None: towards 1.
+            prior_mean: what the factors are believed to be before any data, shape (size, series); None: 1.
         """
         observed, expected, information = self._sums
         ratio = np.divide(observed, expected, out=np.ones_like(observed), where=expected > 0)
+        believed = np.ones_like(ratio) if prior_mean is None else prior_mean
+        ratio = np.where(information > 0, ratio / believed, 1.0)
         usual = np.ones((len(ratio), 1))
         if pool is not None:
             # Series differ from each other, so one that is well known does not speak for all.
@@ -544,7 +553,7 @@ class _Factor:
             spread = beyond.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
             prior = np.maximum(self.prior, 1.0 / np.maximum(spread, 1e-6))
             values = (information * ratio + prior) / (information + prior)
-        self.values = np.minimum(np.maximum(values * usual, 0.02), 50.0)
+        self.values = np.minimum(np.maximum(values * usual * believed, 0.02), 50.0)
 
 
 @lru_cache(maxsize=8)
