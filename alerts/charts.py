@@ -52,13 +52,13 @@ def series_chart(points: Sequence[SeriesPoint], marked_from: datetime, marked_to
     highest = max(range(len(points)), key=lambda i: (points[i].observed, i))
     if points[highest].observed:
         axes.annotate(str(points[highest].observed), (highest, points[highest].observed), (0, 3), textcoords="offset points", ha="center",
-                      fontsize=13, fontweight="bold", color=colours[highest], zorder=5)  # fmt: skip
+                      fontsize=18, fontweight="bold", color=colours[highest], zorder=5)  # fmt: skip
     ticks, labels = _day_ticks(points)
-    axes.set_xticks(ticks, labels, fontsize=11, color=_INK, ha="left")
+    axes.set_xticks(ticks, labels, fontsize=16, color=_INK, ha="left")
     axes.set_xlim(-0.6, len(points) - 0.4)
-    axes.set_ylim(0, max(3.0, *(p.observed * 1.22 for p in points), *((p.upper or 0) * 1.1 for p in points)))
+    axes.set_ylim(0, max(3.0, *(p.observed * 1.3 for p in points), *((p.upper or 0) * 1.1 for p in points)))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-    axes.tick_params(axis="y", labelsize=11, colors=_INK, length=0)
+    axes.tick_params(axis="y", labelsize=16, colors=_INK, length=0)
     axes.tick_params(axis="x", length=3, color="#b5c0ca")
     axes.grid(axis="y", color="#e9edf1", linewidth=0.8, zorder=0)
     for side in ("top", "right", "left"):
@@ -77,8 +77,8 @@ def chart_text(alert: Alert) -> str:
     before = [p for p in alert.points if p.start < alert.window_start]
     highest = max((p.observed for p in before), default=0)
     return (
-        f"Biểu đồ {days} ngày: trước đợt này nhiều nhất {highest} tin tiêu cực trong một khoảng, "
-        f"đợt này {alert.observed} tin, mức bình thường {number(alert.expected)}."
+        f"Biểu đồ {days} ngày: trước đợt này nhiều nhất {highest} {alert.unit or 'tin tiêu cực'} trong một khoảng, "
+        f"đợt này {alert.observed}, mức bình thường {number(alert.expected)}."
     )
 
 

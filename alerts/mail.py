@@ -282,6 +282,8 @@ def alert_view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, n
             f"{(field.name.en if field else alert.series)}: {alert.observed} negative {_english_unit(unit)} in {hours} hours, "
             f"{alert.expected:.1f} expected;"
         )
+    lead = _lead(alert, headline, names)
+    numbers = "" if alert.reason else f"{alert.observed} {unit} trong {hours} giờ, bình thường {expected}."
     if alert.has_expectation:
         explanation += f" Khả năng ngẫu nhiên có một đợt như vậy: {vietnamese}."
         in_english += f" By chance {english}." if alert.reason else f" by chance {english}."
@@ -297,7 +299,10 @@ def alert_view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, n
         "hours": hours,
         "expected": expected,
         "explanation": explanation,
+        "lead": lead,
+        "preview": " ".join(part for part in (numbers or explanation, lead) if part),
         "chart": "",
+        "column": _column(alert),
         "chart_text": chart_text(alert) if alert.points else "",
         "search_link": search_link,
         "alert_link": alert_link,
@@ -312,6 +317,25 @@ def alert_view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, n
         "foot": f"{one_line(office.name, 100)} nhận thư này theo quy tắc “{alert.rule}” (config/alerts).",
         "base_url": office.base_url,
     }
+
+
+def _column(alert: Alert) -> str:
+    """How long one column of the chart is."""
+    hours = hours_between(alert.points[0].start, alert.points[1].start) if len(alert.points) > 1 else 1
+    return f"{hours // 24} ngày" if hours % 24 == 0 else f"{hours} giờ"
+
+
+def _lead(alert: Alert, headline: str, names: Mapping[str, str]) -> str:
+    """The story that matters most, in one sentence for who reads no further; empty when the headline tells it already."""
+    if not alert.evidence:
+        return ""
+    story = alert.evidence[0]
+    title = one_line(story.title, 160)
+    if not title or title in headline:
+        return ""
+    outlets = story.outlets or [story.source]
+    told = f"{len(outlets)} báo đưa, đầu tiên là " if len(outlets) > 1 else ""
+    return f"Việc chính: “{title}” ({told}{one_line(names.get(outlets[0], outlets[0]), 60)})."
 
 
 def _what_happened(unit: str, cause: Cause) -> str:

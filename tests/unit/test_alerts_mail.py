@@ -71,6 +71,33 @@ def test_the_chart_is_in_the_mail_with_its_text() -> None:
     assert matplotlib.image.imread(BytesIO(picture.get_content())).shape[:2] == (480, 1120)
 
 
+def test_the_first_lines_and_the_preview_tell_the_story_that_matters_most() -> None:
+    message = mail_of(alert(), names={"bao-mot": "Báo Một"})
+    lead = "Việc chính: “Cá chết trắng sông Ba Rài” (2 báo đưa, đầu tiên là Báo Một)."
+    html = body(message, "html")
+    assert '<div class="preview"' in html
+    shown = html[html.index("<body") :]
+    assert shown.index("7 tin tiêu cực trong 6 giờ, bình thường 0,3. Việc chính: ") < shown.index("<h1")
+    assert shown.index(f">{lead}<") < shown.index("<img")
+    assert lead in body(message, "plain")
+    told = mail_of(alert(title="Sông: Cá chết trắng sông Ba Rài", reason="Tin mới khớp câu tìm.", has_expectation=False, points=[]))
+    assert "Việc chính" not in body(told, "html")  # the headline says it
+
+
+def test_the_chart_says_how_long_a_column_is() -> None:
+    days = [SeriesPoint(start=NOW - timedelta(days=7 - i), observed=i, expected=1.0, upper=4) for i in range(7)]
+    assert "Mỗi cột là 6 giờ" in body(mail_of(alert()), "html")
+    assert "Mỗi cột là 1 ngày" in body(mail_of(alert(points=days)), "html")
+
+
+def test_who_is_to_answer_is_told_what_happens_otherwise() -> None:
+    step = "Nếu 30 phút nữa chưa ai trả lời, cảnh báo được chuyển cho người tiếp theo."
+    html = body(mail_of(alert(), token="t.x", next_step=step), "html")
+    assert step in html
+    assert html.count("/alerts/answer/t.x?v=taken") == 2
+    assert body(mail_of(alert(), token="t.x"), "html").count("?v=taken") == 1
+
+
 def test_styles_are_at_the_elements_and_dark_mode_stays() -> None:
     html = body(mail_of(alert()), "html")
     assert 'class="button"' in html

@@ -104,7 +104,7 @@ def test_a_search_becomes_a_rule_that_is_tried_before_it_is_kept(staff: Staff) -
     assert page.select_one("button[value=save]") is None
     tried = staff.send(staff.fields(page) | {"label": "Sạt lở", "people": ["a@example.vn", "phone"]}, do="try")
     shown = BeautifulSoup(tried.text, "lxml")
-    assert "Đã báo 1 lần trong 90 ngày qua" in shown.get_text()
+    assert "quy tắc đã báo 1 lần trong 90 ngày qua" in shown.get_text()
     assert "Sạt lở bờ sông Tiền nuốt thêm ba căn nhà trong đêm" in str(shown.select_one("#trial"))
     assert staff.tables() == {}
     kept = staff.send(staff.fields(shown), do="save")
