@@ -58,22 +58,23 @@ def _print_round(result: dict[str, object], as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def schedule(settings: Settings, every: int, port: int, as_json: bool) -> None:
-    """Serve every scheduled flow until Ctrl-C: monitor, the morning briefing at 06:30, retag at 01:00.
+    """Serve every scheduled flow until Ctrl-C: monitor, briefing, reports, source-health, retrain, retag.
 
-    A Prefect server with its page is started beside it, unless PREFECT_API_URL names one.
+    What was missed while nothing was served goes out late, once. The times of the briefing stand in office.toml. A Prefect server with its
+    page is started beside it, unless PREFECT_API_URL names one.
     """
     from flows.local_prefect import server
 
     with server(settings.home, port) as address:
         from flows.schedule import deployments, schedule_in_words, serve_all
 
-        planned = [{"name": one.name, "schedule": schedule_in_words(one)} for one in deployments(timedelta(seconds=every))]
+        planned = [{"name": one.name, "schedule": schedule_in_words(one)} for one in deployments(timedelta(seconds=every), settings.office)]
         if as_json:
             emit({"prefect": address, "deployments": planned})
         for entry in planned:
             say(f"{entry['name']}: {entry['schedule']}")
         say(f"Prefect: {address}  (Ctrl-C)")
-        serve_all(timedelta(seconds=every))
+        serve_all(timedelta(seconds=every), settings.office)
 
 
 @click.command()

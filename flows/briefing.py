@@ -1,4 +1,4 @@
-"""The Prefect flow `digest`: the morning briefing is written and sent."""
+"""The Prefect flows `digest-draft` and `digest`: the morning briefing is compiled for staff, and sent as they left it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,35 @@ from prefect import flow
 
 from diembao.clock import utc_now
 from diembao.settings import read_settings
-from diembao.state import State
 from flows import stages
-from index import open_engine
+from flows.running import alone, opened, tell_why
 
 
-@flow(name="digest", description="điểm báo buổi sáng", retries=2, retry_delay_seconds=60)
+@flow(
+    name="digest-draft",
+    description="soạn điểm báo để cán bộ biên tập",
+    retries=1,
+    retry_delay_seconds=60,
+    on_failure=[tell_why],
+    on_crashed=[tell_why],
+)
+def briefing_draft(at: datetime | None = None) -> dict[str, Any]:
+    """Compile today's briefing, so that staff can edit it before it goes out. Edits stay.
+
+    Args:
+        at: the moment of the briefing, aware; default: now.
+
+    Returns:
+        `{"day", "chosen", "kept", "edited"}`.
+    """
+    settings, now = read_settings(), at or utc_now()
+    with alone(settings, "digest"), opened(settings) as (state, engine):
+        return stages.draft(settings, state, engine, now)
+
+
+@flow(name="digest", description="điểm báo buổi sáng", retries=2, retry_delay_seconds=120, on_failure=[tell_why], on_crashed=[tell_why])
 def morning_briefing(at: datetime | None = None) -> dict[str, Any]:
-    """Write the briefing of the last day and send it to the office's recipients; the second time on a day sends nothing.
+    """Send today's briefing, as staff left it, to everybody who wants it; the second time on a day sends nothing.
 
     Args:
         at: the moment of the briefing, aware; default: now.
@@ -25,10 +46,5 @@ def morning_briefing(at: datetime | None = None) -> dict[str, Any]:
         `{"queued", "sent", "waiting"}`, counts of mails.
     """
     settings, now = read_settings(), at or utc_now()
-    state, engine = State(settings.database), open_engine(settings)
-    try:
-        engine.prepare()
+    with alone(settings, "digest"), opened(settings) as (state, engine):
         return stages.brief(settings, state, engine, now)
-    finally:
-        engine.close()
-        state.close()

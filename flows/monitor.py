@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from filelock import FileLock, Timeout
-from prefect import flow, task
-from prefect.client.schemas.objects import FlowRun, TaskRun
-from prefect.client.schemas.objects import State as RunState
-from prefect.flows import Flow
-from prefect.tasks import Task
+from prefect import flow, get_run_logger, task
 
 from diembao.clock import utc_now
-from diembao.errors import ConfigError, DiembaoError, EngineError, EngineUnusableError, UsageError
+from diembao.errors import DiembaoError, EngineError
 from diembao.settings import Settings, read_settings
 from diembao.state import State
-from flows import stages
+from flows import backoff, stages
+from flows.running import alone, is_scheduled, opened, tell_why, worth_a_retry
 from index import open_engine
 from nlp.tagging import Tagger
 
-_WAIT = 20
-"""Seconds: the same lock is held for moments while other work writes the engine (`flows.retagging`)."""
-
-
-async def worth_a_retry(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
-    """False where the next try must fail in the same way: a wrong configuration or call, a damaged index."""
-    outcome = await state.aresult(raise_on_failure=False)
-    return not isinstance(outcome, ConfigError | UsageError | EngineUnusableError)
-
-
-def tell_why(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:
-    """One line on stderr for a scheduled run that failed; one that a command started is told by the command."""
-    if flow_run.deployment_id is None:
-        return
-    print(f"{flow.name} {flow_run.name}: {' '.join((state.message or 'failed').split())}", file=sys.stderr, flush=True)  # noqa: T201
+Done = TypeVar("Done")
 
 
 @task(name="crawl", retries=2, retry_delay_seconds=[5, 30], retry_condition_fn=worth_a_retry)
@@ -66,61 +48,73 @@ def index_runs(settings: Settings, now: datetime) -> list[stages.IndexedRun]:
 @task(name="alerts", retries=2, retry_delay_seconds=[2, 15], retry_condition_fn=worth_a_retry)
 def alert(settings: Settings, now: datetime) -> stages.AlertsReport:
     """Evaluate the rules, log alerts, send mail."""
-    state, engine = State(settings.database), open_engine(settings)
-    try:
-        engine.prepare()
+    with opened(settings) as (state, engine):
         return stages.alert(settings, state, engine, now)
-    finally:
-        engine.close()
-        state.close()
 
 
-@flow(name="monitor", description="crawl → tag → link → index → alerts", on_failure=[tell_why])
+@flow(name="monitor", description="crawl → tag → link → index → alerts", on_failure=[tell_why], on_crashed=[tell_why])
 def monitor(sources: list[str] | None = None, at: datetime | None = None) -> dict[str, Any]:
     """One round over the chosen sources (default: every enabled one).
 
     Settings come from the environment, as for every command. A crawl that fails does not keep what earlier crawls left from
     being indexed, nor alerts from being evaluated; the flow then fails at its end, with the crawl's line.
 
+    A part of a scheduled round that fails again and again is left out for a while (`flows.backoff`); what a command starts is always
+    tried.
+
     Args:
         sources: ids of sources.
         at: the moment of the round, aware; default: now. The demo's press day stands still.
 
     Returns:
-        `{"fates", "revised", "quarantined", "problems", "alerts", "queued", "sent", "waiting"}`.
+        `{"fates", "revised", "quarantined", "problems", "left_out", "alerts", "queued", "sent", "waiting"}`.
 
     Raises:
         DiembaoError: when a stage failed also after its retries, or another round is still going on.
     """
     settings, now = read_settings(), at or utc_now()
-    try:
-        with FileLock(settings.home / "monitor.lock", timeout=_WAIT):
-            State(settings.database).close()  # every stage needs it: a damaged one fails now, not after the retries of each
-            return _round(settings, sources or [], now)
-    except Timeout as error:
-        raise DiembaoError("another round of monitor is still going on", "Wait until it has ended") from error
+    with alone(settings, "monitor"):  # the same lock is held for moments while other work writes the engine (`flows.retagging`)
+        state = State(settings.database)  # every stage needs it: a damaged one fails now, not after the retries of each
+        try:
+            return _round(settings, state, sources or [], now, is_patient=is_scheduled())
+        finally:
+            state.close()
 
 
-def _round(settings: Settings, sources: list[str], now: datetime) -> dict[str, Any]:
-    crawled = crawl(settings, sources, return_state=True)
-    try:
-        runs = index_runs(settings, now)
-    except EngineError as error:
-        raise type(error)(f"{error.message}; {_waiting(settings, now)}", error.hint) from error
-    alerts = alert(settings, now)
-    crawled.result(raise_on_failure=True)
+def _round(settings: Settings, state: State, sources: list[str], now: datetime, *, is_patient: bool) -> dict[str, Any]:
+    left_out: list[str] = []
+    problems: list[DiembaoError] = []
+
+    def part(name: str, work: Callable[[], Done], instead: Done) -> Done:
+        """What `work` gives; `instead`, when it failed or is left out. Whatever fails keeps the other parts from nothing."""
+        if is_patient and (wait := backoff.waiting(state, name, now)):
+            left_out.append(str(wait))
+            return instead
+        try:
+            done = work()
+        except DiembaoError as error:
+            backoff.failed(state, name, now, error)
+            if isinstance(error, EngineError):
+                error = type(error)(f"{error.message}; {stages.backlog(settings, state, now)}", error.hint)
+            problems.append(error)
+            return instead
+        backoff.worked(state, name)
+        return done
+
+    part("crawl", lambda: crawl(settings, sources), "")
+    runs = part("index", lambda: index_runs(settings, now), list[stages.IndexedRun]())
+    if any(isinstance(problem, EngineError) for problem in problems):
+        raise problems[-1]  # alerts would ask the same engine
+    alerts = part("alerts", lambda: alert(settings, now), stages.AlertsReport([], 0, 0, 0))
+    if left_out and is_patient:
+        get_run_logger().warning("; ".join(left_out))
+    if problems:
+        raise problems[0]
     return {
         "fates": stages.total_fates(runs),
         "revised": sum(run.revised for run in runs),
         "quarantined": sum(run.quarantined for run in runs),
         "problems": [problem for run in runs for problem in run.problems],
+        "left_out": left_out,
         **asdict(alerts),
     }
-
-
-def _waiting(settings: Settings, now: datetime) -> stages.Backlog:
-    state = State(settings.database)
-    try:
-        return stages.backlog(settings, state, now)
-    finally:
-        state.close()

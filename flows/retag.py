@@ -11,12 +11,12 @@ from diembao.clock import utc_now
 from diembao.settings import read_settings
 from diembao.state import State
 from flows import retagging
-from flows.monitor import tell_why
+from flows.running import tell_why
 from index import open_engine
 from nlp.tagging import Tagger
 
 
-@flow(name="retag", description="gán nhãn lại những bài do phiên bản cũ gán", on_failure=[tell_why])
+@flow(name="retag", description="gán nhãn lại những bài do phiên bản cũ gán", on_failure=[tell_why], on_crashed=[tell_why])
 def retag(step: str | None = None, limit: int | None = None) -> dict[str, Any]:
     """Tag anew what is old; nothing is read when a run before has looked through everything for the same versions.
 

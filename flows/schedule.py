@@ -12,21 +12,43 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
 
-from flows.briefing import morning_briefing
+from diembao.settings import Office
+from flows.briefing import briefing_draft, morning_briefing
+from flows.catch_up import REPORT_TIMES, catch_up
 from flows.monitor import monitor
+from flows.report import monthly_report, weekly_report
 from flows.retag import retag
+from flows.retrain import retrain
+from flows.source_health import source_health
 
+CATCH_UP = timedelta(minutes=15)
 ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 """A round that is due while the last one is going on is left out, not queued: the next one does its work."""
 
 
-def deployments(every: timedelta) -> list[RunnerDeployment]:
-    """The deployments: `monitor` every so often, and by Vietnam's clock the morning briefing at 06:30 and `retag` at 01:00."""
+_ZONE = "Asia/Ho_Chi_Minh"
+
+
+def deployments(every: timedelta, office: Office) -> list[RunnerDeployment]:
+    """The deployments: `monitor` every so often, the others by Vietnam's clock; `catch-up` looks for what was missed."""
+    times = office.briefing
+    days = ",".join(str(day % 7) for day in times.days) if len(times.days) < 7 else "*"  # cron's Sunday is 0
     return [
         deployment(monitor, "monitor", Interval(every)),
-        deployment(morning_briefing, "digest", Cron("30 6 * * *", timezone="Asia/Ho_Chi_Minh")),
-        deployment(retag, "retag", Cron("0 1 * * *", timezone="Asia/Ho_Chi_Minh")),
+        deployment(briefing_draft, "digest-draft", _daily(times.draft_at, days)),
+        deployment(morning_briefing, "digest", _daily(times.at, days)),
+        deployment(weekly_report, "weekly-report", _daily(f"{REPORT_TIMES['weekly']:%H:%M}", "1")),
+        deployment(monthly_report, "monthly-report", _daily(f"{REPORT_TIMES['monthly']:%H:%M}", "*", "1")),
+        deployment(source_health, "source-health", _daily("07:30", "*")),
+        deployment(retrain, "retrain", _daily("02:00", "0")),
+        deployment(retag, "retag", _daily("01:00", "*")),
+        deployment(catch_up, "catch-up", Interval(CATCH_UP)),
     ]
+
+
+def _daily(at: str, weekdays: str, day_of_month: str = "*") -> Schedule:
+    hour, minute = at.split(":")
+    return Cron(f"{int(minute)} {int(hour)} {day_of_month} * {weekdays}", timezone=_ZONE)
 
 
 def schedule_in_words(made: RunnerDeployment) -> str:
@@ -45,9 +67,9 @@ def deployment(flow: Flow[..., Any], name: str, schedule: Schedule, parameters: 
     return cast(RunnerDeployment, made)  # a coroutine only inside an event loop
 
 
-def serve_all(every: timedelta) -> None:
+def serve_all(every: timedelta, office: Office) -> None:
     """Serve the deployments until interrupted."""
-    serve(*deployments(every), print_starting_message=False)
+    serve(*deployments(every, office), print_starting_message=False)
 
 
 def serve_monitor(every: timedelta, sources: list[str]) -> None:

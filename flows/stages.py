@@ -23,7 +23,13 @@ from alerts.briefing.sending import queue_briefing
 from alerts.evaluation import evaluate
 from alerts.log import record
 from alerts.outbox import send_due
+from alerts.report.documents import template_in as report_template_in
+from alerts.report.figures import read_report
+from alerts.report.period import Kind, last_complete
+from alerts.report.sending import queue_report
 from alerts.rules_file import read_rules
+from alerts.source_mail import queue_changes
+from alerts.source_trouble import read_troubles
 from crawlers.registry import choose
 from crawlers.runs import PageFate, RunWriter, new_run_id, read_run
 from diembao.article import Article
@@ -32,7 +38,7 @@ from diembao.errors import DiembaoError
 from diembao.fates import KEPT, Fate, FateLedger, summarise
 from diembao.settings import Settings
 from diembao.source import source_names
-from diembao.state import Run, State
+from diembao.state import Progress, Run, State
 from flows.quarantine import QUARANTINE, Quarantined, read_quarantine, write_quarantine
 from index.ingest import ingest
 from nlp.linking import link
@@ -343,3 +349,53 @@ def brief(settings: Settings, state: State, engine: SearchEngine, now: datetime)
     queued = queue_briefing(state, settings.office, settings.taxonomy, made.day, now, template_in(settings.alerts_folder))
     sent = send_due(state, settings.office.mail, now)
     return {"queued": queued, "sent": sent.sent, "waiting": sent.waiting}
+
+
+def report_work(kind: Kind) -> str:
+    """Under this name the state keeps which report was sent last."""
+    return f"done:{kind}-report"
+
+
+def report(settings: Settings, state: State, engine: SearchEngine, kind: Kind, now: datetime) -> dict[str, Any]:
+    """Mail the report of the last complete week or month, and note that it is done; one without any article is not mailed.
+
+    Returns:
+        `{"period", "articles", "queued", "sent", "waiting"}`; the second time nothing is queued.
+    """
+    period = last_complete(kind, now)
+    names = source_names(settings.sources_folder)
+    found = read_report(engine, state, settings.office, settings.taxonomy, period, now, names)
+    queued = 0
+    if found.everything.total:
+        queued = queue_report(state, found, settings.office, settings.taxonomy, now, report_template_in(settings.alerts_folder))
+    with state.session() as session:
+        session.merge(Progress(work=report_work(kind), target=period.key, cursor={"queued": queued}, updated_at=now))
+    sent = send_due(state, settings.office.mail, now)
+    return {"period": period.key, "articles": found.everything.total, "queued": queued, "sent": sent.sent, "waiting": sent.waiting}
+
+
+def source_health(settings: Settings, state: State, now: datetime) -> dict[str, Any]:
+    """Tell the operators which sources fell silent or broke, or are well again.
+
+    Returns:
+        `{"troubles", "new", "over", "queued", "sent", "waiting"}`: one line each, names of sources, counts of mails.
+    """
+    troubles = read_troubles(state, now, source_names(settings.sources_folder), last_problems(settings))
+    change = queue_changes(state, troubles, settings.office, now)
+    sent = send_due(state, settings.office.mail, now)
+    return {"troubles": [one.line("en") for one in troubles], "new": [one.source for one in change.new], "over": list(change.over),
+            "queued": change.queued, "sent": sent.sent, "waiting": sent.waiting}  # fmt: skip
+
+
+_LATEST_RUNS = 20
+
+
+def last_problems(settings: Settings) -> dict[str, str]:
+    """What the last crawl that asked each source said was wrong with it, by source."""
+    found: dict[str, str] = {}
+    folders = sorted((path.parent for path in settings.runs_folder.glob("*/summary.json")), reverse=True)[:_LATEST_RUNS]
+    for folder in folders:
+        for line in read_run(folder).problems:
+            source, _, problem = line.partition(": ")
+            found.setdefault(source, problem)
+    return found

@@ -128,3 +128,25 @@ def queue_for(
             row.status, row.error = "failed", str(error)
         session.add(row)
     return queued
+
+
+def queue_notice(session: Session, office: Office, stem: str, content: Content, now: datetime) -> int:
+    """Queue a mail to who runs the system: the operators of office.toml, or all recipients; at most once for each `stem`.
+
+    Returns:
+        How many messages wait newly.
+    """
+    queued = 0
+    for address in dict.fromkeys(office.mail.operators or office.mail.recipients):
+        key = f"{stem}:{address}"[:200]
+        if session.get(OutboxMessage, key) is not None:
+            continue
+        row = OutboxMessage(key=key, recipient=address[:320], attempts=0, created_at=now, next_attempt_at=now)
+        try:
+            mail = compose(office, address, key, now, content.subject, content.text, content.html, content.files)
+            row.message_id, row.message, row.status = mail.message_id, mail.content, "waiting"
+            queued += 1
+        except DeliveryError as error:
+            row.message_id, row.message, row.status, row.error = message_id(key, office.mail.sender)[:200], b"", "failed", str(error)
+        session.add(row)
+    return queued

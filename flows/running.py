@@ -1,0 +1,69 @@
+"""What every flow does alike: open what it works with, one at a time, and say in one line why it failed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from filelock import FileLock, Timeout
+from prefect.client.schemas.objects import FlowRun, TaskRun
+from prefect.client.schemas.objects import State as RunState
+from prefect.flows import Flow
+from prefect.runtime import deployment
+from prefect.tasks import Task
+
+from diembao.engine import SearchEngine
+from diembao.errors import ConfigError, DiembaoError, EngineUnusableError, UsageError
+from diembao.settings import Settings
+from diembao.state import State
+from index import open_engine
+
+
+async def worth_a_retry(_task: Task[Any, Any], _run: TaskRun, state: RunState[Any]) -> bool:
+    """False where the next try must fail in the same way: a wrong configuration or call, a damaged index."""
+    outcome = await state.aresult(raise_on_failure=False)
+    return not isinstance(outcome, ConfigError | UsageError | EngineUnusableError)
+
+
+def tell_why(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> None:
+    """One line on stderr for a scheduled run that failed or was killed; one that a command started is told by the command."""
+    if flow_run.deployment_id is None:
+        return
+    print(f"{flow.name} {flow_run.name}: {' '.join((state.message or 'failed').split())}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def is_scheduled() -> bool:
+    """Whether this run was started by a schedule (or from Prefect's page), not by a command."""
+    return bool(deployment.id)
+
+
+@contextmanager
+def alone(settings: Settings, what: str, wait_seconds: float = 20.0) -> Iterator[None]:
+    """No other run of `what` on this machine goes on while the block runs.
+
+    Raises:
+        DiembaoError: when another one still goes on after `wait_seconds`.
+    """
+    lock = FileLock(settings.home / f"{what}.lock", timeout=wait_seconds)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise DiembaoError(f"another run of {what} is still going on", "Wait until it has ended") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[tuple[State, SearchEngine]]:
+    """The state and the engine, prepared, while the block runs."""
+    state, engine = State(settings.database), open_engine(settings)
+    try:
+        engine.prepare()
+        yield state, engine
+    finally:
+        engine.close()
+        state.close()
