@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from datetime import datetime
 
 import click
 
@@ -18,15 +19,32 @@ from diembao.settings import Settings
 @click.command()
 @click.option("--source", "names", multiple=True, help="Only this source, also a disabled one; may be given again.")
 @click.option("--once", is_flag=True, help="Ten minutes a source at most; what is left waits. Without it: until all pages are fetched.")
+@click.option(
+    "--backfill", is_flag=True, help="What was published from --since to --until, through sitemaps and archives; goes on where it stopped."
+)
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="First day of a backfill, such as 2026-01-31 (Vietnam's time).")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day of a backfill (default: today).")
 @json_option
 @click.pass_obj
-def crawl(settings: Settings, names: tuple[str, ...], once: bool, as_json: bool) -> None:
+def crawl(
+    settings: Settings,
+    names: tuple[str, ...],
+    once: bool,
+    backfill: bool,
+    since: datetime | None,
+    until: datetime | None,
+    as_json: bool,
+) -> None:
     """Fetch and extract what the sources published into a run folder."""
+    if backfill != (since is not None) or (until is not None and not backfill):
+        raise UsageError("--backfill needs --since, and only it takes --since and --until", "diembao crawl --backfill --since 2026-01-01")
     from crawlers.runs import new_run_id, read_run
 
     run_id = new_run_id(utc_now())
     say(f"Crawling into {settings.runs_folder / run_id}")
     arguments = ["--run", run_id, *named(names), *([] if once else ["--minutes", "100000"])]
+    for name, day in (("--since", since), ("--until", until)):
+        arguments += [name, f"{day:%Y-%m-%d}"] if day is not None else []
     run_module(settings, "crawlers", *arguments)
     run = read_run(settings.runs_folder / run_id)
     if as_json:

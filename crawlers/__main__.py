@@ -6,6 +6,7 @@ import fcntl
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import click
@@ -13,12 +14,14 @@ from scrapy.crawler import CrawlerProcess
 from scrapy.settings import Settings as ScrapySettings
 
 from crawlers.archive import Archive
+from crawlers.backfill import BackfillProgress, Span
 from crawlers.memory import FetchMemory
 from crawlers.registry import choose
 from crawlers.runs import RunWriter, read_run
+from crawlers.spiders.backfill import BackfillSpider
 from crawlers.spiders.newspaper import NewspaperSpider
 from crawlers.spool import SPOOL, Spool
-from diembao.clock import utc_now
+from diembao.clock import VIETNAM, utc_now
 from diembao.errors import DiembaoError
 from diembao.settings import Settings, read_settings
 from diembao.source import Source
@@ -45,6 +48,7 @@ def crawl(
     overrides: dict[str, str] | None = None,
     page_limit: int | None = None,
     minutes: float | None = None,
+    span: Span | None = None,
 ) -> dict[str, Any]:
     """Crawl `sources` into the run folder `run_id`; blocks until the end, once per process.
 
@@ -56,6 +60,7 @@ def crawl(
         overrides: Scrapy settings by name.
         page_limit: pages per source.
         minutes: time per source.
+        span: the days of a backfill; None: what is new.
 
     Returns:
         What summary.json says.
@@ -76,9 +81,13 @@ def crawl(
                 settings.office.crawl.user_agent,
             )
             process = CrawlerProcess(scrapy_settings)
-            crawler = process.create_crawler(NewspaperSpider)
+            crawler = process.create_crawler(NewspaperSpider if span is None else BackfillSpider)
+            backfill: dict[str, Any] = {}
+            if span is not None:
+                backfill = {"span": span, "progress_of": {source.id: BackfillProgress(state, source, span) for source in sources}}
             process.crawl(
                 crawler,
+                **backfill,
                 sources=sources,
                 memory=_memory(settings, state, run_id),
                 run=run,
@@ -148,15 +157,26 @@ def _say(line: str) -> None:
 @click.option("--source", "names", multiple=True, help="Only this source; may be given again.")
 @click.option("--limit", type=click.IntRange(min=1), help="Pages per source.")
 @click.option("--minutes", type=click.FloatRange(min=0), help="Minutes per source.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Backfill: the first day.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Backfill: the last day.")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="Override a Scrapy setting.")
-def main(run_id: str, names: tuple[str, ...], limit: int | None, minutes: float | None, pairs: tuple[str, ...]) -> None:
+def main(
+    run_id: str,
+    names: tuple[str, ...],
+    limit: int | None,
+    minutes: float | None,
+    since: datetime | None,
+    until: datetime | None,
+    pairs: tuple[str, ...],
+) -> None:
     """Crawl once into DIEMBAO_HOME/runs/RUN_ID."""
+    span = Span(since.date(), (until or datetime.now(VIETNAM)).date()) if since is not None else None
     settings = read_settings()
     sources, broken = choose(settings.sources_folder, list(names))
     overrides = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
     # Reported with every run until the file is mended.
     problems = [] if names else [{"source": one.source, "url": f"{one.source}.toml", "problem": one.reasons[0]} for one in broken]
-    summary = crawl(settings, run_id, sources, problems=problems, overrides=overrides, page_limit=limit, minutes=minutes)
+    summary = crawl(settings, run_id, sources, problems=problems, overrides=overrides, page_limit=limit, minutes=minutes, span=span)
     for line in describe(summary):
         _say(line)
 

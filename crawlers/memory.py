@@ -41,16 +41,18 @@ class Schedule:
     failures: int
 
 
-def schedule(known: FetchState, fate: Fate | None, recrawl_hours: float, now: datetime) -> Schedule:
+def schedule(known: FetchState, fate: Fate | None, recrawl_hours: float, now: datetime, published: datetime | None = None) -> Schedule:
     """When the page `known` is due again after an attempt `now` that ended in `fate` (None: extracted).
 
-    New text: after `recrawl_hours`. The same text, or a lasting reason for dropping it: after twice the last interval. A passing
+    New text: after `recrawl_hours`, and not before an eighth of its age since `published` has passed: an old article that a backfill
+    brought is not watched like one of today. The same text, or a lasting reason for dropping it: after twice the last interval. A passing
     failure: in the next run, from the fourth in a row on after `recrawl_hours`, doubled each time. Never again when that would
     be more than 30 days away.
     """
     first = timedelta(hours=recrawl_hours)
     if fate is None:
-        return Schedule(now + first, 0)
+        age = (now - published) / 8 if published is not None else timedelta()
+        return Schedule(now + max(first, min(age, LONGEST)), 0)
     failures = 0 if fate is Fate.UNCHANGED else known.failures + 1
     if fate in TRANSIENT:
         interval = first * 2 ** min(failures - 4, 20) if failures >= 4 else timedelta()

@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ACCEPT_ENCODING = b"gzip, deflate, br"
 _HOSTS = "diembao_hosts"
+_SITEMAPS_NAMED = 100
+"""Sitemaps that are taken from one robots.txt."""
 LEFT_ALONE = "the host asked to be left alone (Retry-After)"
 
 
@@ -106,6 +108,7 @@ class RobotsMiddleware:
             if fate is Fate.PRIVATE_ADDRESS:
                 return _Rules(refusal=PageFailure(fate, detail))
             return _unreachable(detail)
+        hosts_of(self._crawler).sitemaps[host_of(root)] = list(parser.sitemaps)[:_SITEMAPS_NAMED]
         delay = parser.crawl_delay(self._name)
         if delay and delay > self._longest:
             detail = f"robots.txt asks for {delay:g} s between requests, more than {self._longest:g} s"
@@ -126,6 +129,8 @@ class Hosts:
         self._crawler = crawler
         self._delays: dict[str, float] = {}
         self._closed: dict[str, float] = {}
+        self.sitemaps: dict[str, list[str]] = {}
+        """What robots.txt of each host names."""
         self._concurrency = crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
 
     def ask_for(self, host: str, delay: float, *, by_robots: bool = True) -> None:

@@ -137,6 +137,10 @@ DIEMBAO_FAILURES_MAX = 5
 DIEMBAO_LINKS_MAX = 2000
 # Sitemaps followed from one index, newest first.
 DIEMBAO_SITEMAPS_MAX = 10
+# The same for a backfill, which reads years: links of one sitemap (the protocol's limit), sitemaps of one index, pages of one archive.
+DIEMBAO_BACKFILL_LINKS_MAX = 50_000
+DIEMBAO_BACKFILL_SITEMAPS_MAX = 2000
+DIEMBAO_BACKFILL_PAGES_MAX = 5000
 # Bytes of a feed, sitemap or listing that are read at once (a second or two at worst). A larger one is read in a process of its own, so
 # that it does not hold up the other hosts; two of them run at a time.
 DIEMBAO_ENTRANCE_AT_ONCE = 256 * 1024

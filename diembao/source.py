@@ -33,6 +33,23 @@ class Listing(_Table):
     links: Selector = Field(default="a[href]", description="selector of the links to articles")
 
 
+class Archive(_Table):
+    """Pages that list older articles, for `crawl --backfill`."""
+
+    url: str = Field(description="address with {page}, or with {day} or {month}, or with both", pattern=r"^https?://[^\s/{}]+/\S*$")
+    links: Selector = Field(default="a[href]", description="selector of the links to articles")
+    first_page: int = Field(default=1, ge=0, description="number of the newest page")
+    date_format: str = Field(default="%Y-%m-%d", description="how {day} or {month} is written (strftime)")
+
+    @field_validator("url")
+    @classmethod
+    def _has_a_place(cls, value: str) -> str:
+        places = re.findall(r"{([^{}]*)}", value)
+        if not places or set(places) - {"page", "day", "month"} or {"day", "month"} <= set(places):
+            raise ValueError("write {page}, {day} or {month} where the number or the date stands")
+        return value
+
+
 class Layout(_Table):
     """The selectors of one design of the outlet's pages. A redesign adds a layout; the old one stays."""
 
@@ -68,6 +85,7 @@ class Source(_Table):
     feeds: list[HttpUrl] = Field(default_factory=list, description="RSS or Atom")
     sitemaps: list[HttpUrl] = Field(default_factory=list, description="news sitemaps or sitemap indexes")
     listings: list[Listing] = Field(default_factory=list)
+    archives: list[Archive] = Field(default_factory=list)
     article_pattern: str = Field(default="", description="regular expression that the path of an article's address matches; empty: any")
 
     delay: float = Field(default=1.0, ge=0, le=120, description="seconds between two requests to a host; robots.txt may ask for more")

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -27,6 +25,7 @@ from crawlers.reading import Readers, Reading
 from crawlers.runs import PageFate, RunWriter, read_run
 from crawlers.sites import is_front_page, is_on_site
 from crawlers.spool import Spool, Spooled, left_over, waiting_pages
+from crawlers.visits import LeftOver, SourceCrawl, Visit
 from diembao.article import ArchiveRecord, Article
 from diembao.clock import Clock
 from diembao.errors import ArchiveError, DiembaoError
@@ -55,48 +54,6 @@ _CHECKPOINT_SECONDS = 5.0
 _PROGRESS_SECONDS = 10.0
 
 _SITEMAP_DEPTH = 3
-
-
-@dataclass
-class Visit:
-    """One page on its way."""
-
-    source: Source
-    entry: FetchState
-    page: str
-    url: str
-    settled: bool = False
-
-
-@dataclass
-class LeftOver:
-    """A file of pages that a killed crawl left; `is_needed`: also pages of sources that this crawl does not have."""
-
-    path: Path
-    pages: list[tuple[SourceCrawl, Visit, FetchedPage, Spooled]] = field(default_factory=list)
-    is_needed: bool = False
-
-
-@dataclass
-class SourceCrawl:
-    """What happens to one source in this run."""
-
-    source: Source
-    deadline: float
-    fresh: deque[FetchState] = field(default_factory=deque)
-    due: deque[FetchState] = field(default_factory=deque)
-    queued: set[str] = field(default_factory=set)
-    in_flight: int = 0
-    taken: int = 0
-    known: int = 0
-    failures: int = 0
-    last: asyncio.Future[None] | None = None
-    entrances: list[dict[str, Any]] = field(default_factory=list)
-    problems: list[dict[str, str]] = field(default_factory=list)
-
-    def report(self, url: str, problem: str) -> None:
-        """Note something that a person should look at."""
-        self.problems.append({"source": self.source.id, "url": url, "problem": problem})
 
 
 class NewspaperSpider(Spider):
@@ -184,8 +141,8 @@ class NewspaperSpider(Spider):
                 if entry.url not in crawl.queued:
                     crawl.due.append(entry)
                     crawl.queued.add(entry.url)
-            for role, address, links in _entrances(crawl.source):
-                yield self._entrance_request(crawl, role, address, links, depth=0)
+            for request in self._ways_in(crawl):
+                yield request
         await self._read_left_over(files)
         for crawl in self.crawls:
             for request in self._next_pages(crawl):
@@ -193,11 +150,34 @@ class NewspaperSpider(Spider):
 
     # --- feeds, sitemaps, listings ---
 
-    def _entrance_request(self, crawl: SourceCrawl, role: Role, address: str, links: str, depth: int) -> Request:
+    def _ways_in(self, crawl: SourceCrawl) -> Iterator[Request]:
+        """The first requests for feeds, sitemaps and listings."""
+        for role, address, links in _entrances(crawl.source):
+            yield self._entrance_request(crawl, role, address, links, depth=0)
+
+    def _known_entrance(self, crawl: SourceCrawl, role: Role, address: str) -> FetchState:
+        """What is remembered of a feed, sitemap or listing."""
         normal = normalise_url(address)
         entry = self.memory.look_up([normal]).get(normal)
-        if entry is None or entry.role != role:
-            entry = new_entry(address, crawl.source.id, role, self.clock())
+        return entry if entry is not None and entry.role == role else new_entry(address, crawl.source.id, role, self.clock())
+
+    def _remember_entrance(self, entry: FetchState) -> None:
+        self.memory.remember(entry)
+
+    def _wanted(self, crawl: SourceCrawl, pages: list[Link]) -> list[Link]:
+        """The links of a feed, sitemap or listing that are taken up, in the order in which they are fetched."""
+        return candidates(pages, crawl.source)[: self._links_max]
+
+    def _further(self, sitemaps: list[Link]) -> list[Link]:
+        """The sitemaps of an index that are asked for."""
+        return [link for link in sitemaps[: self._sitemaps_max] if self._is_newer(link)]
+
+    def _taken_up(self, crawl: SourceCrawl, address: str, wanted: list[Link]) -> list[Request]:
+        """What else is asked for when the links of `address` are taken up."""
+        return []
+
+    def _entrance_request(self, crawl: SourceCrawl, role: Role, address: str, links: str, depth: int) -> Request:
+        entry = self._known_entrance(crawl, role, address)
         report: dict[str, Any] = {"url": address, "role": role, "outcome": "", "links": 0, "new": 0}
         crawl.entrances.append(report)
         return Request(
@@ -223,7 +203,7 @@ class NewspaperSpider(Spider):
             if fate is Fate.UNCHANGED or (fate is None and digest == entry.content_hash):
                 report["outcome"] = "unchanged"
                 entry.fetched_at, entry.failures = self.clock(), 0
-                self.memory.remember(entry)
+                self._remember_entrance(entry)
             elif fate is not None:
                 self._entrance_problem(crawl, entry, report, f"the {role} answers HTTP {response.status}")
             else:
@@ -255,27 +235,30 @@ class NewspaperSpider(Spider):
         role: Role = response.meta["role"]
         further: list[Request] = []
         sitemaps = [link for link in found.sitemaps if is_on_site(link.url, crawl.source.domain)]
-        wanted = candidates(found.pages, crawl.source)[: self._links_max]
+        wanted = self._wanted(crawl, found.pages)
         report["outcome"], report["links"] = "read", len(wanted)
         report["new"] = self._queue(crawl, wanted)
         entry.fetched_at = self.clock()
         if sitemaps and depth < _SITEMAP_DEPTH:
             # An index is never asked for conditionally: it may stay the same while its sitemaps change.
-            newer = [link for link in sitemaps[: self._sitemaps_max] if self._is_newer(link)]
+            newer = self._further(sitemaps)
             report["sitemaps"] = len(newer)
             further = [self._entrance_request(crawl, "sitemap", link.url, "", depth + 1) for link in newer]
         elif not wanted:
-            count = len(found.pages)
-            what = f"has {count} links, none of them an article of {crawl.source.domain}" if count else "is empty"
-            if count or not crawl.source.may_be_empty:
-                self._entrance_problem(crawl, entry, report, f"the {role} {what}")
+            self._nothing_found(crawl, entry, report, role, len(found.pages))
         else:
             entry.failures = 0
             entry.etag = _header(response, "ETag", 500)
             entry.last_modified = _header(response, "Last-Modified", 100)
             entry.content_hash = digest
-        self.memory.remember(entry)
-        return further
+        self._remember_entrance(entry)
+        return further + self._taken_up(crawl, report["url"], wanted)
+
+    def _nothing_found(self, crawl: SourceCrawl, entry: FetchState, report: dict[str, Any], role: Role, links: int) -> None:
+        """No result is a problem, never silence."""
+        what = f"has {links} links, none of them an article of {crawl.source.domain}" if links else "is empty"
+        if links or not crawl.source.may_be_empty:
+            self._entrance_problem(crawl, entry, report, f"the {role} {what}")
 
     def _is_newer(self, sitemap: Link) -> bool:
         """Whether a sitemap changed since it was read; one without a date may have."""
@@ -297,7 +280,7 @@ class NewspaperSpider(Spider):
         entry.fetched_at = self.clock()
         entry.failures += 1
         entry.etag = entry.last_modified = entry.content_hash = None
-        self.memory.remember(entry)
+        self._remember_entrance(entry)
 
     def _queue(self, crawl: SourceCrawl, links: list[Link]) -> int:
         """Queue the links that are unknown or due; the number of unknown ones."""
@@ -461,7 +444,7 @@ class NewspaperSpider(Spider):
             entry.first_seen_at = page.first_seen_at
         entry.content_hash = article.content_hash
         entry.article_id = article.id
-        self._settle(visit, None)
+        self._settle(visit, None, published=article.published_at)
 
     def _find_left_over(self) -> list[LeftOver]:
         """The pages that killed crawls fetched and could not read any more."""
@@ -535,8 +518,23 @@ class NewspaperSpider(Spider):
         crawl.in_flight -= 1
         yield from self._next_pages(crawl)
 
-    def _settle(self, visit: Visit, fate: Fate | None, detail: str = "", answer: ArchiveRecord | None = None) -> None:
-        """Give a page its fate. `answer`: where the answer is archived that did not hold the article."""
+    def _settle(
+        self,
+        visit: Visit,
+        fate: Fate | None,
+        detail: str = "",
+        answer: ArchiveRecord | None = None,
+        published: datetime | None = None,
+    ) -> None:
+        """Give a page its fate.
+
+        Args:
+            visit: the page.
+            fate: what became of it; None: its Article is in the run.
+            detail: a line about it.
+            answer: where the answer is archived that did not hold the article any more.
+            published: when its Article says that it was published.
+        """
         if visit.settled:
             self._stop(DiembaoError(f"a second fate ({fate}) for {visit.url}", "This is a defect; please report it"))
             return
@@ -548,7 +546,7 @@ class NewspaperSpider(Spider):
             self.memory.is_away(entry, fate, detail, answer, now)
         elif entry.article_id is not None and fate in (None, Fate.UNCHANGED) and entry.fate in ABSENT:
             self.memory.is_back(entry.article_id, now)
-        plan = schedule(entry, fate, visit.source.recrawl_hours, now)
+        plan = schedule(entry, fate, visit.source.recrawl_hours, now, published)
         entry.fate = str(fate) if fate is not None else EXTRACTED
         entry.fetched_at, entry.next_fetch_at, entry.failures = now, plan.next_fetch_at, plan.failures
         try:
@@ -559,10 +557,14 @@ class NewspaperSpider(Spider):
                 self.checkpoint()
             if monotonic() - self._told_at > _PROGRESS_SECONDS:
                 self._told_at = monotonic()
-                counts = self.run.counts()
-                self.progress(f"{counts['fetched']} pages, {counts['extracted']} articles so far")
+                self.progress(self._said())
         except (OSError, DiembaoError) as error:
             self._stop(error)
+
+    def _said(self) -> str:
+        """How far the crawl has come, for a person."""
+        counts = self.run.counts()
+        return f"{counts['fetched']} pages, {counts['extracted']} articles so far"
 
     def checkpoint(self) -> None:
         """Make everything so far safe: first the pages and articles, then the memory of having fetched them."""
