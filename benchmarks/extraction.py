@@ -1,8 +1,8 @@
 r"""How well and how fast articles are extracted, beside trafilatura on the same pages in the same run.
 
 Usage:
-    python benchmarks/extraction.py --pages FOLDER              saved pages NAME.html.gz with gold answers NAME.json
-    python benchmarks/extraction.py --composed ARTICLES.jsonl.gz [--count 20]
+    python -m benchmarks.extraction --pages FOLDER              saved pages NAME.html.gz with gold answers NAME.json
+    python -m benchmarks.extraction --composed ARTICLES.jsonl.gz [--count 20]
                                                                 composed pages in designs no profile knows, with texts of the file
 
 Body: F1 of the words (bags of `\\w+` in lower case), the mean over pages. Title, lead: equal to the gold answer but for white space.
@@ -26,8 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import composed_pages
-
+from benchmarks import composed_pages
 from crawlers.extraction import extract
 from diembao.clock import to_utc
 
@@ -170,6 +169,11 @@ def composed(path: Path, count: int, designs: tuple[Callable[[composed_pages.Tex
     return cases
 
 
+def known_systems(path: Path, count: int) -> list[Case]:
+    """Pages that carry the class names of content systems which public crawlers describe; only the words are composed."""
+    return composed(path, count, composed_pages.SYSTEMS)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pages", type=Path)
@@ -190,6 +194,8 @@ def main() -> None:
         if options.held_out != "no":
             sets.append(("composed, held-out designs", composed(options.composed, options.count, composed_pages.HELD_OUT)))
             sets.append(("composed, second held-out designs", composed(options.composed, options.count, composed_pages.SECOND_HELD_OUT)))
+            sets.append(("composed, third held-out designs", composed(options.composed, options.count, composed_pages.THIRD_HELD_OUT)))
+        sets.append(("composed, in the marks of known content systems", known_systems(options.composed, options.count)))
     if not sets:
         parser.error("give --pages or --composed")
     rivals: dict[str, Callable[[bytes, str], Answer]] = {

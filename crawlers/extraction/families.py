@@ -88,7 +88,7 @@ FAMILIES: tuple[Family, ...] = (
             published="[data-role=publishdate], .detail-time, .publishDate",
             section="[data-role=cate-name], .detail-cate, .breadcrumb",
         ),
-        "hint: selectors of tuoitre.vn, thanhnien.vn, baochinhphu.vn, cafef.vn in public crawlers; not seen on a saved page",
+        "hint: tuoitre.vn, thanhnien.vn, nld.com.vn, soha.vn, suckhoedoisong.vn, baochinhphu.vn in public crawlers; not on a saved page",
     ),
     Family(
         "vccorp-2012-dantri",
@@ -152,7 +152,7 @@ FAMILIES: tuple[Family, ...] = (
             published=".article__meta time, time.time, .cms-date, time",
             section=".breadcrumbs, .breadcrumb",
         ),
-        "hint: nhandan.vn, vietnamplus.vn, sggp.org.vn in public crawlers; sapo unverified",
+        "hint: nhandan.vn, vietnamplus.vn, sggp.org.vn, tienphong.vn, baogialai.com.vn, baohatinh.vn, plo.vn in public crawlers",
     ),
     Family(
         "vietnamnet",
@@ -420,6 +420,93 @@ FAMILIES: tuple[Family, ...] = (
         (".post-title", ".post-subinfo"),
         Layout(title="h1.post-title", lead=".post-summary", body=".articleBody, [itemprop=articleBody]", published=".post-subinfo"),
         "hint: qdnd.vn in public crawlers",
+    ),
+    Family(
+        "hemera",
+        (".b-maincontent",),
+        Layout(
+            title="h1.sc-longform-header-title, .block-sc-title, h1",
+            lead=".sc-longform-header-sapo, .block-sc-sapo",
+            body=".b-maincontent",
+            remove=[".sc-longform-header", ".sc-empty-layer", ".c-box"],
+        ),
+        "hint: hanoimoi.vn, baohaiphong.vn, baonghean.vn, baodanang.vn, congly.vn in tammuoichanhoa/crawl_lastest_news and "
+        "giapham123/crawl-news-python (2025)",
+    ),
+    Family(
+        "newscontents",
+        ("#newscontents",),
+        Layout(title="h1, .detail-title", lead=".detail-desc, .sapo", body="#newscontents"),
+        "hint: baocantho.com.vn, baoangiang.com.vn, dongkhoi.baovinhlong.vn in public crawlers (2025); baothuathienhue.vn in docbao (2019)",
+    ),
+    Family(
+        "dcontent",
+        ("#dcontent",),
+        Layout(title="h1", lead=".article__sapo, .sapo", body="#dcontent"),
+        "hint: baophutho.vn, baothanhhoa.vn in a public crawler (2026)",
+    ),
+    Family(
+        "mastercms",
+        (".__MASTERCMS_CONTENT",),
+        Layout(
+            title="h1.article-detail-title, h1",
+            lead=".article-detail-desc",
+            body=".__MASTERCMS_CONTENT",
+            remove=[".article-detail-source"],
+        ),
+        "hint: suckhoeviet.org.vn in a public crawler (2026); baoquocte.vn has .article-detail-title in giapham123/crawl-news-python",
+    ),
+    Family(
+        "laodong",
+        (".chappeau", "#gallery-ctt"),
+        Layout(title="h1", lead=".chappeau", body="#gallery-ctt", remove=[".tin-lien-quan"]),
+        "hint: laodong.vn in a public crawler (2026)",
+    ),
+    Family(
+        "article-content-id",
+        (".article_content", "#content"),
+        Layout(
+            title="h1.media-heading, h1",
+            body=".article_content #content",
+            remove=["h1.media-heading", ".date", "ul.social", ".bd02"],
+        ),
+        "hint: baodaklak.vn in tammuoichanhoa/crawl_lastest_news (2025); baoquangbinh.vn, baonamdinh.com.vn (#content) in docbao (2019)",
+    ),
+    Family(
+        "content-detail",
+        ("#content-detail",),
+        Layout(title="h1", body="#content-detail"),
+        "hint: baocaobang.vn in tammuoichanhoa/crawl_lastest_news (2025)",
+    ),
+    Family(
+        "bbg",
+        (".news-details__content",),
+        Layout(title="h1", lead=".news_detail_sapo", body=".news-details__content", remove=[".news-related__list"]),
+        "hint: baobacninhtv.vn in tammuoichanhoa/crawl_lastest_news (2025)",
+    ),
+    Family(
+        "bnews",
+        (".post-ct-entry",),
+        Layout(title=".post-top-entry h1, h1", body=".post-ct-entry"),
+        "hint: bnews.vn in giapham123/crawl-news-python (2025)",
+    ),
+    Family(
+        "singular-content-id",
+        ("#contentNews",),
+        Layout(title="h1.title, h1", body="#contentNews"),
+        "hint: baobinhduong.vn in tammuoichanhoa/crawl_lastest_news (2025)",
+    ),
+    Family(
+        "editor-content",
+        (".editor-content",),
+        Layout(title="h1", body=".editor-content"),
+        "hint: baodienbienphu.vn in tammuoichanhoa/crawl_lastest_news (2025)",
+    ),
+    Family(
+        "explus",
+        ("#explus-editor",),
+        Layout(title="h1", lead="h2.intro", body="#explus-editor"),
+        "hint: giadinhonline.vn in a public crawler (2026)",
     ),
     Family(
         "itemprop",

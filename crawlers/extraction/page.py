@@ -174,6 +174,7 @@ class Page:
         content_type: the HTTP header; None when unknown.
 
     Attributes:
+        source: the decoded page.
         players: films that it shows.
         amp: it says of itself that it is an AMP page.
 
@@ -183,7 +184,7 @@ class Page:
 
     def __init__(self, html: bytes, url: str, content_type: str | None = None) -> None:
         self.url = url
-        text = decode(html, content_type)
+        self.source = text = decode(html, content_type)
         # huge_tree: libxml2 otherwise stops at a depth of 256, and hostile or broken pages go deeper.
         parser = lxml.html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
         try:

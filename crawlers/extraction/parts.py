@@ -27,6 +27,9 @@ _NEXT_TEXT = re.compile(
     r"đọc tiếp|xem tiếp|tiếp(?: theo)?|sau|next(?: page)?|›|»|>)\W*$",
     re.IGNORECASE,
 )
+_MAY_BE_NEXT = re.compile(r"[?&][a-z]{1,9}=\d{1,2}(?:&|#|$)|\d{1,2}(?:\.\w{3,5})?/?(?:[?#].*)?$", re.IGNORECASE)
+"""Addresses that end in a small number or ask for one; all others are passed over at once."""
+
 _COMMENTS = re.compile(r"comment|binh-?luan|phan-?hoi|y-?kien|cpage|reply", re.IGNORECASE)
 _MOBILE_HOST = re.compile(r"^(?:m|mobile|wap|mob|touch)\.(?=[^.]+\.)")
 
@@ -81,10 +84,10 @@ def next_page(page: Page, body: Sequence[Element]) -> str:
     if number >= MOST_PAGES or urlsplit(page.url).path.strip("/") == "":
         return ""
     for element in page.root.iter("link", "a"):
-        relation = (element.get("rel") or "").lower().split()
         href = element.get("href") or ""
-        if not href or href.startswith(("#", "javascript:")):
+        if not _MAY_BE_NEXT.search(href) or href.startswith(("#", "javascript:")):
             continue
+        relation = (element.get("rel") or "").lower().split()
         text = text_of(element) if element.tag == "a" and "next" not in relation else ""
         if "next" not in relation and not (len(text) < 25 and _NEXT_TEXT.match(text)):
             continue
