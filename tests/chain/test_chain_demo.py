@@ -174,6 +174,8 @@ def test_one_field_jumped_and_one_mail_came(demonstration: Demonstration) -> Non
     mail = message_from_bytes(path.read_bytes(), policy=policy.default)
     assert isinstance(mail, EmailMessage)
     assert "môi trường" in str(mail["Subject"]).lower()
+    assert b"\nList-Unsubscribe: <http://127.0.0.1:" in path.read_bytes().replace(b"\r\n", b"\n")
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     text, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert text is not None
     assert html is not None
