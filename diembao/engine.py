@@ -235,6 +235,15 @@ class SearchEngine(CandidateFinder, Protocol):
         """
         ...
 
+    def story_outlets(self, query: str, filters: Filters, least: int, limit: int = 500) -> dict[str, dict[str, datetime]]:
+        """The stories of the matching articles that have at least `least` outlets among these: when each outlet wrote first.
+
+        At most `limit` stories, those with the most articles. Articles without a date, a source or a story are left out; copies count.
+
+        Raises QueryError for a query that cannot be understood.
+        """
+        ...
+
     def sample(self, query: str, filters: Filters, limit: int, fold_copies: bool = True) -> tuple[int, list[Article]]:
         """How many articles match, and at most `limit` (to 10,000) of them: those with the smallest ids.
 

@@ -395,6 +395,12 @@ class SqliteEngine:
         with self._reading() as connection:
             return Reader(connection, self._memory.snapshot(connection), self._abbreviations).published_by_source(filters, interval)
 
+    def story_outlets(self, query: str, filters: Filters, least: int, limit: int = 500) -> dict[str, dict[str, datetime]]:
+        """When each outlet of the widest stories wrote first; see SearchEngine."""
+        with self._reading() as connection:
+            reader = Reader(connection, self._memory.snapshot(connection), self._abbreviations)
+            return reader.story_outlets(query, filters, least, limit)
+
     def sample(self, query: str, filters: Filters, limit: int, fold_copies: bool = True) -> tuple[int, list[Article]]:
         """How many articles match, and those with the smallest ids; see SearchEngine."""
         with self._reading() as connection:

@@ -25,11 +25,11 @@ from index.counting import buckets, check_span, start_of
 from index.document import FACETS, milliseconds, moment
 from index.highlighting import Highlighter
 from index.paging import Cursor, bad_cursor, differences, from_differences, is_number, read_cursor, write_cursor
-from index.query import Node, Pattern, Phrase, Prefix, Term, leaves, parse_query
+from index.query import Node, Pattern, Phrase, Prefix, Term, has_accents, leaves, parse_query
 from index.ranking import as_of, order_of, recencies, text_scores
 from index.sqlite_memory import Snapshot
 from index.sqlite_query import Evaluator, record_in
-from index.suggestions import FEW, corrected, nearest_of, wider, without_accents
+from index.suggestions import FEW, corrected, nearest_of, slips, wider, without_accents
 
 _HOUR = 3_600_000
 _UTC_OFFSET = 7 * _HOUR
@@ -103,7 +103,7 @@ class Reader:
         matching = self._matching(query, request.filters)
         if request.group_by == "story":
             numbers = np.flatnonzero(matching)
-            total = len(np.unique(self._columns.subject[numbers]))
+            total = self._columns.stories_of(numbers)
             page, place = self._stories(numbers, self._keys(numbers, scores, cursor), cursor, limit)
             facets = self._story_facets(numbers) if request.facets else {}
         else:
@@ -143,10 +143,12 @@ class Reader:
         def nearest(token: str) -> str | None:
             if self._connection.execute("SELECT 1 FROM vocabulary WHERE term = ?", (token,)).fetchone():
                 return None
-            words = self._connection.execute(
-                "SELECT term, doc FROM vocabulary WHERE term >= ? AND term < ? AND length(term) BETWEEN ? AND ?",
-                (token[0], token[0] + "\U0010ffff", len(token) - 1, len(token) + 1),
+            # Looking for each possible slip takes a tenth of the time of reading all words that begin alike.
+            lookup = "SELECT term, doc FROM vocabulary WHERE term = ?"
+            near = (
+                self._connection.execute(lookup, (word,)).fetchone() for word in slips(token) if has_accents(word) == has_accents(token)
             )
+            words = [found for found in near if found]
             return nearest_of(token, words)
 
         offered = []
@@ -228,16 +230,26 @@ class Reader:
     def _story_facets(self, numbers: Numbers) -> dict[str, list[FacetCount]]:
         """How many stories have an article with each value."""
         counts: dict[str, Counter[str]] = {}
-        _, stories = np.unique(self._columns.subject[numbers], return_inverse=True)
+        stories = self._columns.story[numbers]
+        # Most articles are alone in their story, and are simply counted; of the others each story counts once for a value.
+        alone = np.bincount(stories, minlength=1)[stories] == 1
+        single, numbers, stories = numbers[alone], numbers[~alone], stories[~alone]
         for name, codes in zip(FACETS, self._columns.values, strict=True):
+            of_single = np.bincount(codes[single])
             pairs = np.unique(codes[numbers].astype(np.int64) << 32 | stories)
             of_code, bounds = np.unique(pairs >> 32, return_index=True)
-            values = columns.values_of(self._connection, of_code.tolist())
+            used = np.flatnonzero(of_single).tolist()
+            values = columns.values_of(self._connection, [*used, *of_code.tolist()])
+            counted: Counter[str] = Counter()
+            for code in used:
+                for value in _parts(name, values[code]):
+                    counted[value] += int(of_single[code])
             together: dict[str, list[Numbers]] = defaultdict(list)
             for code, of_it in zip(of_code.tolist(), np.split(pairs & 0xFFFFFFFF, bounds[1:]), strict=False):
                 for value in _parts(name, values[code]):
                     together[value].append(of_it)
-            counts[name] = Counter({value: len(np.unique(np.concatenate(found))) for value, found in together.items()})
+            counted.update({value: len(np.unique(np.concatenate(found))) for value, found in together.items()})
+            counts[name] = counted
         return _sorted(counts)
 
     # -- pages --------------------------------------------------------------------------------------------------------------------
@@ -273,20 +285,20 @@ class Reader:
         """The first article of each of the next stories, and the place behind them."""
         shown = self._shown(cursor)
         there = np.array([number for number in shown if number < len(self._columns) and self._columns.live[number]], np.int64)
-        left = ~np.isin(self._columns.subject[numbers], self._columns.subject[there])
+        left = ~np.isin(self._columns.story[numbers], self._columns.story[there])
         numbers, keys = numbers[left], keys[left]
-        less = self._less(numbers)
-        order = np.lexsort((less, keys))
-        _, first = np.unique(self._columns.subject[numbers[order]], return_index=True)
-        stories = len(first)
+        stories = self._columns.stories_of(numbers)
         if not limit or not stories:
             return [], None
-        # Up to the last story of the page everything that is as good: among equals the id decides.
-        last = order[np.sort(first)[min(limit, stories) - 1]]
-        near = np.flatnonzero((keys < keys[last]) | ((keys == keys[last]) & (less <= less[last])))
+        less = self._less(numbers)
+        wanted, room = min(limit, stories), 4 * limit
+        near = _best(keys, less, room)
+        while self._columns.stories_of(numbers[near]) < wanted:
+            room *= 4
+            near = _best(keys, less, room)
         best: dict[int, _Place] = {}
         for place in self._placed(numbers[near], keys[near], less[near]):
-            best.setdefault(int(self._columns.subject[place.number]), place)
+            best.setdefault(int(self._columns.story[place.number]), place)
         page = list(best.values())[:limit]
         return page, self._place_behind(shown, page) if stories > len(page) else None
 
@@ -297,14 +309,7 @@ class Reader:
 
     def _first(self, numbers: Numbers, keys: NDArray[np.float64], less: NDArray[np.float64], limit: int) -> list[_Place]:
         """The first `limit` of `numbers`."""
-        if not limit or not len(numbers):
-            return []
-        last = min(limit, len(numbers)) - 1
-        bound = np.partition(keys, last)[last]
-        better = int((keys < bound).sum())
-        equal = np.flatnonzero(keys == bound)
-        oldest = np.partition(less[equal], last - better)[last - better]
-        near = np.concatenate([np.flatnonzero(keys < bound), equal[less[equal] <= oldest]])
+        near = _best(keys, less, limit)
         return self._placed(numbers[near], keys[near], less[near])[:limit]
 
     def _placed(self, numbers: Numbers, keys: NDArray[np.float64], less: NDArray[np.float64]) -> list[_Place]:
@@ -336,18 +341,18 @@ class Reader:
     def _sizes(self, numbers: Sequence[int], matching: Mask) -> dict[int, tuple[int, int]]:
         """By article: how many of its story were found, and from how many sources."""
         found = np.flatnonzero(matching)
-        subjects, sources = self._columns.subject[found], self._columns.values[FACETS.index("source")][found]
+        stories, sources = self._columns.story[found], self._columns.values[FACETS.index("source")][found]
         sizes = {}
         for number in numbers:
-            of_story = sources[subjects == self._columns.subject[number]]
+            of_story = sources[stories == self._columns.story[number]]
             sizes[number] = (len(of_story), len(np.unique(of_story)))
         return sizes
 
     def _origins(self, numbers: Sequence[int], matching: Mask) -> list[int]:
         """`numbers` with each copy whose origin was found too, and is of its story, replaced by that origin."""
-        rows, subjects = self._columns.origin_rows, self._columns.subject
+        rows, stories = self._columns.origin_rows, self._columns.story
         return [
-            int(rows[number]) if rows[number] >= 0 and matching[rows[number]] and subjects[rows[number]] == subjects[number] else number
+            int(rows[number]) if rows[number] >= 0 and matching[rows[number]] and stories[rows[number]] == stories[number] else number
             for number in numbers
         ]
 
@@ -377,16 +382,56 @@ class Reader:
         step = _HOUR if interval == "hour" else 24 * _HOUR
         intervals = (published[dated] + _UTC_OFFSET) // step
         codes = self._columns.values[FACETS.index("source")][numbers[dated]]
-        pairs, counts = np.unique(np.stack([codes.astype(np.int64), intervals]), axis=1, return_counts=True)
+        first = int(intervals.min()) if len(intervals) else 0
+        pairs, counts = np.unique(codes.astype(np.int64) << 32 | (intervals - first), return_counts=True)
         names = columns.values_of(self._connection, np.unique(codes).tolist())
         found: dict[str, dict[datetime, int]] = {}
-        for code, part, count in zip(*pairs.tolist(), counts.tolist(), strict=True):
-            at = moment(part * step - _UTC_OFFSET)
-            assert at is not None
-            start = start_of(at, interval)
-            by_start = found.setdefault(names[code], {})
+        starts: dict[int, datetime] = {}
+        for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
+            part = (pair & 0xFFFFFFFF) + first
+            if part not in starts:
+                at = moment(part * step - _UTC_OFFSET)
+                assert at is not None
+                starts[part] = start_of(at, interval)
+            start = starts[part]
+            by_start = found.setdefault(names[pair >> 32], {})
             by_start[start] = by_start.get(start, 0) + count
         return found
+
+    def story_outlets(self, query: str, filters: Filters, least: int, limit: int) -> dict[str, dict[str, datetime]]:
+        """When each outlet of the widest stories wrote first; see SearchEngine."""
+        numbers = np.flatnonzero(self._matching(parse_query(query, self._abbreviations), filters))
+        numbers = numbers[self._columns.published[numbers] != UNDATED]
+        _, first, counts = np.unique(self._columns.subject[numbers], return_index=True, return_counts=True)
+        wide = counts >= least
+        names = self._story_names(numbers[first[wide]])
+        sized = zip(numbers[first[wide]].tolist(), counts[wide].tolist(), strict=True)
+        ranked = sorted((-count, names[number], int(self._columns.subject[number])) for number, count in sized if number in names)[:limit]
+        by_subject = {subject: name for _, name, subject in ranked}
+        members = numbers[np.isin(self._columns.subject[numbers], np.array(list(by_subject), np.int64))]
+        codes = self._columns.values[FACETS.index("source")][members]
+        sources = columns.values_of(self._connection, np.unique(codes).tolist())
+        found: dict[str, dict[str, datetime]] = {name: {} for _, name, _ in ranked}
+        order = np.argsort(self._columns.published[members], kind="stable")
+        of = zip(
+            self._columns.subject[members][order].tolist(),
+            codes[order].tolist(),
+            self._columns.published[members][order].tolist(),
+            strict=True,
+        )
+        for subject, code, published in of:
+            at = moment(published)
+            if sources[code] and at is not None:
+                found[by_subject[subject]].setdefault(sources[code], at)
+        return {story: outlets for story, outlets in found.items() if len(outlets) >= least}
+
+    def _story_names(self, numbers: Numbers) -> dict[int, str]:
+        """The story of each article, of those that have one."""
+        wanted = json.dumps(numbers.tolist())
+        rows = self._connection.execute(
+            "SELECT number, story FROM article WHERE story IS NOT NULL AND number IN (SELECT value FROM json_each(?))", (wanted,)
+        )
+        return dict(rows.fetchall())
 
     def sample(self, query: str, filters: Filters, limit: int, *, fold_copies: bool) -> tuple[int, list[Article]]:
         """How many articles match, and those with the smallest ids; see SearchEngine."""
@@ -430,6 +475,18 @@ def articles_of(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[
 def article_of(content: bytes) -> Article:
     """The article that is stored as `content`."""
     return Article.model_validate(json.loads(record_in(content)))
+
+
+def _best(keys: NDArray[np.float64], less: NDArray[np.float64], count: int) -> Numbers:
+    """Which places hold the `count` smallest (key, less), and all that are equal to the last of them; in no order."""
+    if not count or not len(keys):
+        return np.zeros(0, np.int64)
+    last = min(count, len(keys)) - 1
+    bound = np.partition(keys, last)[last]
+    better = np.flatnonzero(keys < bound)
+    equal = np.flatnonzero(keys == bound)
+    latest = np.partition(less[equal], last - len(better))[last - len(better)]
+    return np.concatenate([better, equal[less[equal] <= latest]])
 
 
 def _time_place(place: object) -> tuple[int | None, str]:

@@ -133,6 +133,29 @@ def test_months_and_years_long_ago_are_counted_at_their_place(engine: SearchEngi
         engine.delete(["co-1", "co-2"])
 
 
+def test_when_the_outlets_of_a_story_first_wrote(engine: SearchEngine) -> None:
+    def told(number: int, source: str, hours: float, story: str | None, **fields: Any) -> Article:
+        return made(number, source, day(20) + timedelta(hours=hours), "Cháy chợ", story_id=story, **fields)
+
+    new = [
+        told(1, "a1", 0, "chay"), told(2, "a2", 3, "chay"), told(3, "a2", 1, "chay", copy_of="a1-1"), told(4, "a3", 5, "chay"),
+        told(5, "a1", 0, "hai"), told(6, "a2", 1, "hai"), told(7, "a1", 2, "mot"), told(8, "a1", 3, "mot"), told(9, "a1", 4, "mot"),
+        told(10, "a3", 0, None), told(11, "a4", 1, "chay").model_copy(update={"published_at": None}),
+    ]  # fmt: skip
+    engine.upsert(new)
+    try:
+        period = days(20, 21)
+        chay = {"a1": day(20), "a2": day(20) + timedelta(hours=1), "a3": day(20) + timedelta(hours=5)}
+        hai = {"a1": day(20), "a2": day(20) + timedelta(hours=1)}
+        assert engine.story_outlets("", period, 2) == {"chay": chay, "hai": hai}
+        assert list(engine.story_outlets("", Filters(), 3)) == ["chay"]
+        assert engine.story_outlets("", period, 2, limit=1) == {"chay": chay}
+        assert engine.story_outlets("cháy", Filters(sources=("a2", "a3")), 2) == {"chay": {"a2": chay["a2"], "a3": chay["a3"]}}
+        assert engine.story_outlets("", days(21, 22), 1) == {}
+    finally:
+        engine.delete([article.id for article in new])
+
+
 def test_words_that_a_period_has_and_the_period_before_had_not(engine: SearchEngine) -> None:
     new = [
         made(at, "moi", day(50) + timedelta(hours=at), f"Sạt lở đèo Prenn, xe số {at}", body="Đèo Prenn tắc. Mưa lớn, xe dừng.")
