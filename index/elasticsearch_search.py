@@ -296,8 +296,9 @@ class Reader:
             parts["distinct"] = distinct
         over_time = {"field": "published_at", "calendar_interval": interval, "time_zone": _ZONE, "min_doc_count": 1}
         dated = {"bool": {"filter": [narrowed, {"exists": {"field": "published_at"}}]}}
+        ends: Body = {end: {end: {"field": "published_at"}} for end in ("min", "max")}
         try:
-            answer = self._ask(query=dated, size=0, aggs={"over_time": {"date_histogram": over_time, "aggs": parts}})
+            answer = self._ask(query=dated, size=0, aggs={"over_time": {"date_histogram": over_time, "aggs": parts}, **ends})
         except EngineError as error:
             if isinstance(error.__cause__, ApiError) and _TOO_MANY in str(error.__cause__.body):
                 raise UsageError(f"more than {MAX_BUCKETS} intervals", "Name a shorter time, or count by a longer interval") from error
@@ -312,8 +313,9 @@ class Reader:
             found[bucket["key"]] = numbers
         if not found and (filters.published_from is None or filters.published_to is None):
             return []
-        first = filters.published_from or moment(min(found))
-        last = filters.published_to or moment(max(found) + 1)
+        earliest, latest = (answer["aggregations"][end]["value"] for end in ("min", "max"))
+        first = filters.published_from or moment(int(earliest))
+        last = filters.published_to or moment(int(latest) + 1)
         assert first is not None
         assert last is not None
         return [CountBucket(start, *found.get(milliseconds(start) or 0, (0, 0))) for start in spread(interval, first, last)]
@@ -333,30 +335,6 @@ class Reader:
             if len(pages["buckets"]) < _TERMS:
                 return found
             pairs["after"] = pages["after_key"]
-
-    def story_outlets(self, query: str, filters: Filters, least: int, limit: int) -> dict[str, dict[str, datetime]]:
-        """When each outlet of the widest stories wrote first; see SearchEngine."""
-        dated = _with_filter(self._narrowed(parse_query(query, self._abbreviations), filters), {"exists": {"field": "published_at"}})
-        # First which stories, then their outlets: buckets within buckets for every story would be the whole index.
-        widest = {"terms": {"field": "story_id", "size": limit, "min_doc_count": least, "order": [{"_count": "desc"}, {"_key": "asc"}]}}
-        answer = self._ask(query=dated, size=0, aggs={"stories": widest})
-        stories = [bucket["key"] for bucket in answer["aggregations"]["stories"]["buckets"]]
-        found: dict[str, dict[str, datetime]] = {story: {} for story in stories}
-        pairs: Body = {"size": _TERMS, "sources": [{"story": {"terms": {"field": "story_id"}}}, {"source": {"terms": {"field": "source"}}}]}
-        first = {"first": {"min": {"field": "published_at"}}}
-        while stories:
-            answer = self._ask(
-                query=_with_filter(dated, {"terms": {"story_id": stories}}), size=0, aggs={"pairs": {"composite": pairs, "aggs": first}}
-            )
-            page = answer["aggregations"]["pairs"]
-            for bucket in page["buckets"]:
-                at = moment(int(bucket["first"]["value"]))
-                assert at is not None
-                found[bucket["key"]["story"]][bucket["key"]["source"]] = at
-            if len(page["buckets"]) < _TERMS:
-                break
-            pairs["after"] = page["after_key"]
-        return {story: outlets for story, outlets in found.items() if len(outlets) >= least}
 
     def sample(self, query: str, filters: Filters, limit: int, *, fold_copies: bool) -> tuple[int, list[Article]]:
         """How many articles match, and those with the smallest ids; see SearchEngine."""

@@ -17,7 +17,7 @@ from diembao.state import Revision, State
 from index.corrections import Corrections, corrected_since, dependants, newest, renew
 from index.document import refusal
 
-CHUNK = 500
+CHUNK = 2000
 """Articles that are decided and written together."""
 
 _PER_FETCH = {"fetched_at", "first_seen_at", "revision", "archive", "modified_at"}
