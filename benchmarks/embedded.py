@@ -21,15 +21,13 @@ import sqlite3
 import tempfile
 import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.search import QUERIES, article_of, quantiles, sentences
+from benchmarks.search import NOW, QUERIES, article_of, quantiles, sentences
 from diembao.engine import Filters, SearchRequest
 from index.sqlite_engine import SqliteEngine
 
 _BATCH = 500
-_NOW = datetime(2026, 11, 17, tzinfo=UTC)
 
 
 def write(path: Path, said: Path, corpus: Path | None, count: int) -> None:
@@ -68,7 +66,7 @@ class Reader(threading.Thread):
             query = QUERIES[len(self.times) % len(QUERIES)]
             try:
                 began = time.perf_counter()
-                self.engine.search(SearchRequest(query, now=_NOW))
+                self.engine.search(SearchRequest(query, now=NOW))
                 self.engine.count(query, Filters(), "day")
                 self.times.append(time.perf_counter() - began)
                 total = self.engine.search(SearchRequest(limit=0, fold_copies=False, facets=False)).total
@@ -82,7 +80,7 @@ class Reader(threading.Thread):
 
 def back_up(engine: SqliteEngine, folder: Path) -> str:
     began = time.perf_counter()
-    copy = Path(engine.backup(folder, _NOW))
+    copy = Path(engine.backup(folder, NOW))
     seconds = time.perf_counter() - began
     restored = SqliteEngine(copy)
     found = restored.search(SearchRequest(limit=0, fold_copies=False, facets=False)).total
@@ -153,9 +151,9 @@ def check(engine: SqliteEngine, path: Path, count: int) -> None:
     different = []
     for query in QUERIES * 3:
         began = time.perf_counter()
-        old = engine.search(SearchRequest(query, now=_NOW))
+        old = engine.search(SearchRequest(query, now=NOW))
         times.append(time.perf_counter() - began)
-        new = fresh.search(SearchRequest(query, now=_NOW))
+        new = fresh.search(SearchRequest(query, now=NOW))
         same = [(hit.article.id, hit.score) for hit in old.hits] == [(hit.article.id, hit.score) for hit in new.hits]
         if not same or (old.total, old.facets) != (new.total, new.facets):
             different.append(query)

@@ -147,8 +147,20 @@ class Columns:
 
     @cached_property
     def subject(self) -> Numbers:
-        """A number for what coverage counts the article as."""
+        """A number for what coverage counts the article as: its story, or its group of copies."""
         return self._column("subject")
+
+    @cached_property
+    def story(self) -> Numbers:
+        """`subject` numbered from 0."""
+        _, numbered = np.unique(self.subject, return_inverse=True)
+        return numbered.astype(np.int64)
+
+    def stories_of(self, numbers: Numbers) -> int:
+        """How many stories the articles of these rows make."""
+        there = np.zeros(int(self.story.max(initial=0)) + 1, bool)
+        there[self.story[numbers]] = True
+        return int(there.sum())
 
     @cached_property
     def origin(self) -> Numbers:

@@ -54,6 +54,8 @@ _COLUMNS = 2 * len(TEXT_COLUMNS)
 _MOST = 4095
 """Frequencies above are counted as that."""
 _BATCH = 200
+_SHORT = 3
+"""Letters of a beginning from which on it is counted how often it stands; shorter ones stand everywhere."""
 
 Words = Term | Prefix | Pattern | Phrase
 
@@ -194,6 +196,9 @@ class Evaluator:
         tokens = leaf.tokens if isinstance(leaf, Phrase) else (leaf.token,)
         prefix = isinstance(leaf, Prefix) or (isinstance(leaf, Phrase) and leaf.prefix)
         expression = _literal(leaf.fields, tokens, prefix=prefix)
+        if prefix and tokens[-1:] == tokens and len(tokens[0]) < _SHORT:
+            each = [_literal([field], tokens, prefix=True) for field in leaf.fields]
+            return expression, partial(self._present, leaf.fields, each), partial(self._matching, expression)
         return expression, partial(self._frequencies, leaf.fields, tokens, prefix), partial(self._matching, expression)
 
     def _matching(self, expression: str, first: int, last: int) -> Postings:
@@ -257,14 +262,25 @@ class Evaluator:
     def _looked_at(self, leaf: Phrase, first: int, last: int) -> Postings:
         """The articles with a phrase that FTS5 cannot decide: of accented and plain words, or within some distance."""
         accented = [has_accents(token) for token in leaf.tokens]
-        # Word for word as typed it is sure; only what else folds to it, or stands further apart, must be looked at.
+        # As typed, and near enough in any order, it is sure; only what else folds to it, or stands further apart, must be looked at.
         sure = self._frequencies(leaf.fields, leaf.tokens, leaf.prefix, first, last)
-        candidates = _near(leaf) if leaf.slop else _literal(leaf.fields, tuple(map(fold_token, leaf.tokens)), prefix=leaf.prefix)
+        literal = _literal(leaf.fields, leaf.tokens, prefix=leaf.prefix)
+        size = len(leaf.tokens)
+        if leaf.slop >= size and len(set(leaf.tokens)) == size:
+            # Of `size` different words within a stretch of slop + 1 places none must be moved further than slop.
+            close = self._present(leaf.fields, [_near([field], leaf.tokens, leaf.slop - size) for field in leaf.fields], first, last)
+            sure = _either(sure, close)
+            literal = _near(leaf.fields, leaf.tokens, leaf.slop - size)
+        if leaf.slop:
+            exact = leaf.tokens if all(accented) else tuple(map(fold_token, leaf.tokens))
+            candidates = _near(leaf.fields, exact, leaf.slop + size)
+        else:
+            candidates = _literal(leaf.fields, tuple(map(fold_token, leaf.tokens)), prefix=leaf.prefix)
         for token in () if all(accented) else dict.fromkeys(token for token, exact in zip(leaf.tokens, accented, strict=True) if exact):
             last_one = leaf.prefix and token == leaf.tokens[-1]
             candidates = f"({candidates}) AND ({_literal(leaf.fields, (token,), prefix=last_one)})"
-        literal = _literal(leaf.fields, leaf.tokens, prefix=leaf.prefix)
         unsure = self._matching(f"({candidates}) NOT ({literal})", first, last).numbers
+        unsure = np.setdiff1d(unsure, sure.numbers, assume_unique=True)
         places = [TEXT_COLUMNS.index(field) for field in leaf.fields]
         weights = [WEIGHTS[field] for field in leaf.fields]
         look = _look_near if leaf.slop else _look_literally
@@ -275,11 +291,8 @@ class Evaluator:
                 found.append((number, weight))
         if not found:
             return sure
-        assert sure.counts is not None
-        numbers = np.concatenate([sure.numbers, np.array([number for number, _ in found], np.int32)])
-        counts = np.concatenate([sure.counts, np.array([weight for _, weight in found], np.float32)])
-        order = np.argsort(numbers)
-        return Postings(numbers[order], counts[order])
+        more = Postings(np.array([number for number, _ in found], np.int32), np.array([weight for _, weight in found], np.float32))
+        return _either(sure, more)
 
     def _texts(self, numbers: Sequence[int]) -> Iterator[tuple[int, list[str]]]:
         """The exact words of articles, a text for each of TEXT_COLUMNS."""
@@ -318,6 +331,14 @@ def _nothing() -> Postings:
     return Postings(np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
+def _either(one: Postings, other: Postings) -> Postings:
+    """What is in either list; the count of what is in both is that of the first."""
+    assert one.counts is not None
+    assert other.counts is not None
+    numbers, first = np.unique(np.concatenate([one.numbers, other.numbers]), return_index=True)
+    return Postings(numbers, np.concatenate([one.counts, other.counts])[first])
+
+
 def _varints(block: bytes) -> list[int]:
     """The numbers of a block in SQLite's variable-length form.
 
@@ -348,11 +369,11 @@ def _literal(fields: Sequence[str], tokens: Sequence[str], *, prefix: bool) -> s
     return f'{{{_columns(fields, form)}}} : "{" ".join(tokens)}"{" *" if prefix else ""}'
 
 
-def _near(leaf: Phrase) -> str:
-    """What contains every sloppy match of `leaf`, and little else."""
-    form, tokens = ("x", leaf.tokens) if all(map(has_accents, leaf.tokens)) else ("f", tuple(map(fold_token, leaf.tokens)))
+def _near(fields: Sequence[str], tokens: Sequence[str], between: int) -> str:
+    """What finds the tokens in any order with at most `between` others from the first to the last."""
+    form = "x" if any(map(has_accents, tokens)) else "f"
     words = " ".join(f'"{token}"' for token in tokens)
-    return f"{{{_columns(leaf.fields, form)}}} : NEAR({words}, {leaf.slop + len(tokens)})"
+    return f"{{{_columns(fields, form)}}} : NEAR({words}, {between})"
 
 
 def _columns(fields: Sequence[str], form: str) -> str:

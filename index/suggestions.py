@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable, Iterable, Iterator
 
 from index.abbreviations import Abbreviations
@@ -11,6 +12,7 @@ from index.query import fold_token
 
 _OPERATORS = ("AND", "OR", "NOT", "TO")
 MOST_WORDS = 12
+_LETTERS = string.ascii_lowercase + string.digits + "àáảãạăằắẳẵặâầấẩẫậđèéẻẽẹêềếểễệìíỉĩịòóỏõọôồốổỗộơờớởỡợùúủũụưừứửữựỳýỷỹỵ"
 MIN_LENGTH = 3
 """Letters of a word that is worth correcting."""
 
@@ -84,6 +86,19 @@ def nearest_of(token: str, words: Iterable[tuple[str, int]]) -> str | None:
     accented = fold_token(token) != token
     near = [(count, word) for word, count in words if (fold_token(word) != word) == accented and one_slip(token, word)]
     return max(near)[1] if near else None
+
+
+def slips(token: str) -> set[str]:
+    """The words of Vietnamese letters and digits that are one slip away from `token` and begin like it.
+
+    >>> "thông" in slips("thôgn"), "thôn" in slips("thông"), "không" in slips("thông")
+    (True, True, False)
+    """
+    places = range(1, len(token) + 1)
+    found = {token[:at] + letter + token[at + kept :] for at in places for kept in (0, 1) for letter in _LETTERS}
+    found |= {token[:at] + token[at + 1 :] for at in places}
+    found |= {token[:at] + token[at + 1 : at + 2] + token[at] + token[at + 2 :] for at in places[:-1]}
+    return found - {token}
 
 
 def one_slip(one: str, other: str) -> bool:
