@@ -240,6 +240,10 @@ class ElasticsearchEngine:
         """How many articles each source published in each interval; see SearchEngine."""
         return self._reader.published_by_source(filters, interval)
 
+    def story_outlets(self, query: str, filters: Filters, least: int, limit: int = 500) -> dict[str, dict[str, datetime]]:
+        """When each outlet of the widest stories wrote first; see SearchEngine."""
+        return self._reader.story_outlets(query, filters, least, limit)
+
     def sample(self, query: str, filters: Filters, limit: int, fold_copies: bool = True) -> tuple[int, list[Article]]:
         """How many articles match, and those with the smallest ids; see SearchEngine."""
         return self._reader.sample(query, filters, limit, fold_copies=fold_copies)

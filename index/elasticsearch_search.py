@@ -336,6 +336,30 @@ class Reader:
                 return found
             pairs["after"] = pages["after_key"]
 
+    def story_outlets(self, query: str, filters: Filters, least: int, limit: int) -> dict[str, dict[str, datetime]]:
+        """When each outlet of the widest stories wrote first; see SearchEngine."""
+        dated = _with_filter(self._narrowed(parse_query(query, self._abbreviations), filters), {"exists": {"field": "published_at"}})
+        # First which stories, then their outlets: buckets within buckets for every story would be the whole index.
+        widest = {"terms": {"field": "story_id", "size": limit, "min_doc_count": least, "order": [{"_count": "desc"}, {"_key": "asc"}]}}
+        answer = self._ask(query=dated, size=0, aggs={"stories": widest})
+        stories = [bucket["key"] for bucket in answer["aggregations"]["stories"]["buckets"]]
+        found: dict[str, dict[str, datetime]] = {story: {} for story in stories}
+        pairs: Body = {"size": _TERMS, "sources": [{"story": {"terms": {"field": "story_id"}}}, {"source": {"terms": {"field": "source"}}}]}
+        first = {"first": {"min": {"field": "published_at"}}}
+        while stories:
+            answer = self._ask(
+                query=_with_filter(dated, {"terms": {"story_id": stories}}), size=0, aggs={"pairs": {"composite": pairs, "aggs": first}}
+            )
+            page = answer["aggregations"]["pairs"]
+            for bucket in page["buckets"]:
+                at = moment(int(bucket["first"]["value"]))
+                assert at is not None
+                found[bucket["key"]["story"]][bucket["key"]["source"]] = at
+            if len(page["buckets"]) < _TERMS:
+                break
+            pairs["after"] = page["after_key"]
+        return {story: outlets for story, outlets in found.items() if len(outlets) >= least}
+
     def sample(self, query: str, filters: Filters, limit: int, *, fold_copies: bool) -> tuple[int, list[Article]]:
         """How many articles match, and those with the smallest ids; see SearchEngine."""
         narrowed = self._narrowed(parse_query(query, self._abbreviations), filters)
