@@ -1,7 +1,7 @@
 """Article pages in designs that no profile describes, composed to see how the general extractor does where it was not tuned.
 
-The designs are ours; the texts come from a file of articles. Extraction was tuned on DEVELOPMENT; HELD_OUT was
-written beforehand and measured once before anything was changed for it.
+The designs are ours; the texts come from a file of articles. Extraction was tuned on DEVELOPMENT; each held-out set was written
+beforehand and measured once before anything was changed for it. SYSTEMS carry the marks of content systems that profiles describe.
 """
 # ruff: noqa: E501 - pages are readable as the lines that they are
 
@@ -450,7 +450,9 @@ THIRD_HELD_OUT: tuple[Callable[[Text], Composed], ...] = (
     amp,
     commune_2008,
 )
-"""Written on 23 November 2026 after all tuning; looked at once."""
+"""Written before they were looked at, when all tuning for the others was done. First look: body F1 0.991 (lowest 0.891), 70 of 80 titles and
+minutes; then `amp` (captions, fallbacks) and `commune_2008` (a headline that only the date behind it tells) were mended, so they are
+development designs now."""
 
 
 @dataclass(frozen=True)

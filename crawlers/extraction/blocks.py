@@ -25,7 +25,13 @@ _BLOCK_TAGS = frozenset(
         "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul", "details", "summary", "caption", "legend",
     }
 )  # fmt: skip
-_NEVER = frozenset({"script", "style", "noscript", "iframe", "select", "button", "textarea", "input", "label", "nav", "head", "title"})
+_NEVER = frozenset(
+    {
+        "script", "style", "noscript", "iframe", "select", "button", "textarea", "input", "label", "nav", "head", "title",
+        # What AMP puts around an article: https://amp.dev/documentation/components
+        "amp-sidebar", "amp-list", "amp-social-share", "amp-ad", "amp-embed", "amp-sticky-ad", "amp-consent", "amp-user-notification",
+    }
+)  # fmt: skip
 _DEEPEST = 200
 _MOST_NODES = 60_000
 """Nodes taken over at most: a 10 MB page is cut, not waited for."""

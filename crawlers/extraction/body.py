@@ -120,13 +120,18 @@ def _after_title(blocks: list[Block], title: str) -> list[Block]:
     """What follows the headline when it stands inside: above it are breadcrumbs, dates and tools."""
     if not title:
         return blocks
-    places = [place for place, block in enumerate(blocks) if block.text and len(block.text) < 300 and _same(block.text, title)]
+    places = [place for place, block in enumerate(blocks) if block.text and len(block.text) < 300 and _is_title(block.text, title)]
     total = sum(len(block.text) for block in blocks)
     for place in reversed(places):
         if sum(len(block.text) for block in blocks[:place]) * 3 < total:
             blocks = blocks[place + 1 :]
             break
     return [block for block in blocks if not (block.text and block.tag in ("h1", "h2", "h3") and _same(block.text, title))]
+
+
+def _is_title(text: str, title: str) -> bool:
+    """Whether a line is the headline, alone or with the date behind it."""
+    return _same(text, title) or (text.startswith(title) and is_stamp(text[len(title) :].strip("()[] -–|")))
 
 
 def _mark_captions(blocks: list[Block]) -> None:
@@ -214,7 +219,8 @@ def _drop_related(blocks: list[Block], body: Body, lead: str) -> list[Block]:
             or (size < 600 and IMPRINT.search(block.text) is not None and CONTACT.search(block.text) is not None)
             or bool(
                 re.fullmatch(
-                    r"(?:\d+\s*)?(?:bình luận|like|share|chia sẻ|thích|tweet|in trang|print|email|aa|quay lại|\[quay lại\])\W*",
+                    r"(?:\d+\s*)?(?:bình luận|like|share|chia sẻ|thích|tweet|in trang|print|email|aa|quay lại|\[quay lại\]"
+                    r"|(?:\[\s*(?:trở về|quay lại|về đầu trang|in trang|in bài|gửi (?:email|bạn bè))\s*\]\s*)+)\W*",
                     block.text,
                     re.IGNORECASE,
                 )

@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from crawlers.extraction.dates import Printed, all_printed, has_day, read_machine, read_printed
+from crawlers.extraction.dates import Printed, all_printed, has_day, is_stamp, read_machine, read_printed
 from crawlers.extraction.page import Element, Page, cues, fold, text_of
 from crawlers.extraction.wording import BOILERPLATE, CAPTION, LEAD_CUE
 
@@ -121,7 +121,7 @@ def nearest_heading(page: Page, body: list[Element]) -> Headline | None:
         if any(_squeeze(text) in title for title in known) and element.tag == "h1" and len(text) < 40:
             continue
         return Headline(text, element)
-    return _first_named_title(page)
+    return _first_named_title(page) or _line_with_date(page, start)
 
 
 def _first_named_title(page: Page) -> Headline | None:
@@ -138,6 +138,20 @@ def _first_named_title(page: Page) -> Headline | None:
         for later in page.elements[place + 1 : place + 30]:
             if later.tag in ("p", "div", "span", "font", "td") and len((later.text or "").strip()) > 80 and later not in page.cards:
                 return Headline(text, element)
+    return None
+
+
+def _line_with_date(page: Page, start: int) -> Headline | None:
+    """The part that stands just before a date at the beginning of the body, as old portals set it: "Headline (12/10/2024, 8 giờ 15)"."""
+    for element in page.elements[start : start + 12]:
+        before = element.getprevious()
+        if before is None or element.tag not in ("i", "em", "span", "font", "small", "b") or (before.tail or "").strip():
+            continue
+        if not is_stamp(text_of(element).strip("()[] ")) or before.tag in ("a", "table", "img", "br", "ul"):
+            continue
+        text = text_of(before)
+        if 12 <= len(text) <= 250 and not _linked(before) and not has_day(text):
+            return Headline(text, before)
     return None
 
 

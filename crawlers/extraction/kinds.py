@@ -42,8 +42,8 @@ _LIVE_ENTRIES = 3
 """Entries with a time of day in front that a page of this name must have; a text that mentions two times is none."""
 
 _PAID = re.compile(
-    r"đăng nhập|đăng ký|trả phí|thu phí|miễn phí|thành viên|hội viên|thuê bao|mua (?:gói|báo|quyền)|nâng cấp|premium|subscri|sign in|log in|"
-    r"paywall|content-lock|isaccessibleforfree|content_tier",
+    r"đăng nhập|đăng ký|trả phí|thu phí|miễn phí|thành viên|hội viên|thuê bao|mua (?:gói|báo|quyền)|nâng cấp|premium|subscri|"
+    r"sign in|log in|paywall|content-lock|isaccessibleforfree|content_tier",
     re.IGNORECASE,
 )
 """Without any of these words somewhere in it, no page is looked through for an invitation to pay."""

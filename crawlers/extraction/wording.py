@@ -31,7 +31,7 @@ CAPTION = re.compile(
     r"photocms\w*|img-?note|photo-?credit|"
     r"desc-?(?:img|image|photo)|note-?img|image|imgcaption|news-?image|expnoedit|img-?info|pic-?desc|photonote|text-?img|image-?note|"
     r"picture-?note|thumb-?desc|desc_?image|desc_cation|avatar-?desc|psaboxfooterimage|expedit|fig|photo__caption|"
-    r"star-?name-?caption|cap-?img|plugin-?photo|vcsortableinpreviewmode|notebox-image|tplcaption)(?=$|[\s_-])"
+    r"star-?name-?caption|cap-?img|(?:amp|img|image|photo|pic|anh|hinh)-?cap|plugin-?photo|vcsortableinpreviewmode|notebox-image|tplcaption)(?=$|[\s_-])"
 )
 LEAD_CUE = re.compile(
     r"(?:^|[\s_-])(?:\w*sapo\w*|\w*lead|lead-?\w*|summary|\w*-summary|tom-?tat\w*|tomtat\w*|trich|trich-?dan|intro|"

@@ -126,3 +126,27 @@ def _with(root: str, head: str) -> str:
     text = "".join(f"<p>{paragraph}</p>" for paragraph in PARAGRAPHS[:5])
     title = "<meta charset=utf-8><title>Nước sông Tiền lên nhanh</title>"
     return f"<!doctype html>{root}<head>{title}{head}</head><body><h1>Nước sông Tiền lên nhanh</h1><div>{text}</div></body></html>"
+
+
+def test_what_amp_puts_around_an_article_is_not_its_text() -> None:
+    around = (
+        "<amp-img src=/a.jpg width=800 height=500></amp-img><p class=amp-cap>Bờ sông sáng nay</p>"
+        "<amp-list><div fallback>Không tải được tin liên quan</div></amp-list>"
+    )
+    found = extract(_with("<html amp>", "").replace("<div>", f"<div>{around}").encode(), "https://bao.example/amp/lu-4567.html")
+    assert found.article.body.split("\n") == PARAGRAPHS[:5]
+
+
+def test_a_headline_that_only_the_date_behind_it_tells() -> None:
+    text = "<br><br>".join(PARAGRAPHS)
+    html = (
+        "<html><head><title>:: TRANG THÔNG TIN ::</title></head><body><table><tr><td><a href=/>Trang chủ</a></td><td>"
+        f"<span class=s1>Nước sông Tiền lên nhanh</span> <i>(Ngày 12/10/2024, 8 giờ 15)</i><br><br><b>{LEAD}</b><br><br>{text}"
+        "<br><br>[Trở về] [In trang]</td></tr></table></body></html>"
+    )
+    article = extract(html.encode(), "https://xa.example/tin.asp?id=5").article
+    assert article.title == "Nước sông Tiền lên nhanh"
+    assert article.published_at is not None
+    assert article.published_at.isoformat() == "2024-10-12T01:15:00+00:00"
+    assert article.lead == LEAD
+    assert article.body.split("\n") == PARAGRAPHS
