@@ -53,6 +53,7 @@ class Wanted:
         action: exactly this action, or all of a kind ("user").
         subject: part of the subject.
         since, until: from the one moment to before the other, aware UTC.
+        logins: whether rows of logins, which change nothing, are wanted too.
     """
 
     who: str = ""
@@ -60,6 +61,7 @@ class Wanted:
     subject: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    logins: bool = True
 
 
 def record(session: Session, at: datetime, who: str, action: str, subject: str, before: Any = None, after: Any = None) -> None:
@@ -91,6 +93,8 @@ def entries(state: State, wanted: Wanted, limit: int, below: int | None = None) 
         query = query.where((AuditRecord.action == wanted.action) | is_kind)
     if wanted.subject:
         query = query.where(AuditRecord.subject.contains(wanted.subject, autoescape=True))
+    if not wanted.logins:
+        query = query.where(~AuditRecord.action.startswith("login."))
     if wanted.since is not None:
         query = query.where(AuditRecord.at >= wanted.since)
     if wanted.until is not None:

@@ -118,6 +118,10 @@ def test_the_log_is_read_page_by_page_and_filtered(office: Office) -> None:
     assert [row[3] for row in rows(admin.get("/admin/audit?who=user1&subject=rule-11").text)] == ["rule-118", "rule-115", "rule-112"]
     assert rows(admin.get("/admin/audit?action=rule.save&since=2026-11-21").text) == []
     assert len(rows(admin.get("/admin/audit?action=user&until=2026-11-20").text)) == 3
+    office.visitor().log_in("reader")
+    assert "đăng nhập: thành công" not in [row[2] for row in rows(admin.get("/admin/audit").text)]
+    for asking in ("logins=1", "action=login", "action=login.done"):
+        assert rows(admin.get(f"/admin/audit?{asking}").text)[0][1:4] == ["reader", "đăng nhập: thành công", "reader"]
     assert admin.get("/admin/audit?since=yesterday").status_code == 422
     assert admin.get("/admin/audit?until=9999-12-31").status_code in (200, 422)
     assert admin.get("/admin/audit?below=9999999999999999999999").status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,16 @@ LONGEST: Final = timedelta(days=7)
 """No session lasts longer, however busy."""
 _NOTED: Final = timedelta(minutes=1)
 _LONGEST_ID = 100
+# In this order: each browser also names those behind it.
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("coc_coc_browser", "Cốc Cốc"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Version", "Safari"),
+)
+_SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux"))
 _LONGEST_AGENT = 300
 
 
@@ -97,6 +108,20 @@ def sessions_of(state: State, name: str, now: datetime) -> list[OpenSession]:
         return [
             OpenSession(session_key(row.id_hash), row.created_at, row.seen_at, row.address, row.agent) for row in session.scalars(wanted)
         ]
+
+
+def browser_name(agent: str) -> str:
+    """What people call the browser that calls itself `agent`; its own words when it is none of the well-known ones.
+
+    >>> browser_name("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36")
+    'Chrome 140 · Windows'
+    """
+    for mark, name in _BROWSERS:
+        found = re.search(rf"{mark}/(\d+)", agent)
+        if found:
+            system = next((shown for part, shown in _SYSTEMS if part in agent), "")
+            return f"{name} {found[1]}" + (f" · {system}" if system else "")
+    return agent
 
 
 def session_key(id_hash: str) -> str:

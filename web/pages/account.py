@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from diembao.errors import UsageError
 from web.accounts.feeds import feed_token
 from web.accounts.login import TooManyTriesError, proved_user
-from web.accounts.sessions import begin_session, key_of_id, sessions_of, user_of_session
+from web.accounts.sessions import begin_session, browser_name, key_of_id, sessions_of, user_of_session
 from web.accounts.users import User, end_sessions, set_password
 from web.desk import desk_of
 from web.security import client_address
@@ -76,6 +76,7 @@ def _page(request: Request, problem: str = "", seconds: int = 0) -> HTMLResponse
         422 if problem else 200,
         user=user,
         sessions=sessions_of(desk.state, user.name, desk.clock()),
+        browser_name=browser_name,
         here=key_of_id(request.cookies.get(desk.cookie("session"), "")),
         feed=f"{base}/alerts.atom?token={feed_token(desk.state, user)}",
         problem=problem,

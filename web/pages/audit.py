@@ -18,6 +18,7 @@ from diembao.audit import Entry, Wanted, actions, all_entries, entries
 from diembao.clock import VIETNAM, start_of_day
 from index.export import harmless
 from web.desk import desk_of
+from web.texts import Texts, read_texts
 
 router = APIRouter(include_in_schema=False)
 
@@ -27,11 +28,18 @@ Text = Annotated[str, Query(max_length=600)]
 
 @router.get("/admin/audit")
 def audit(
-    request: Request, who: Text = "", action: Text = "", subject: Text = "", since: Text = "", until: Text = "", below: Text = ""
+    request: Request,
+    who: Text = "",
+    action: Text = "",
+    subject: Text = "",
+    since: Text = "",
+    until: Text = "",
+    logins: Text = "",
+    below: Text = "",
 ) -> HTMLResponse:
     """What was changed, the newest first."""
     desk = desk_of(request)
-    asked = {"who": who.strip(), "action": action.strip(), "subject": subject.strip(), "since": since, "until": until}
+    asked = {"who": who.strip(), "action": action.strip(), "subject": subject.strip(), "since": since, "until": until, "logins": logins}
     wanted, problem = _wanted(asked)
     found = entries(desk.state, wanted, ON_A_PAGE + 1, _number(below)) if not problem else []
     chosen = {name: value for name, value in asked.items() if value}
@@ -47,7 +55,8 @@ def audit(
         older=older,
         csv=urlencode(chosen),
         problem=problem,
-        as_text=value_as_text,
+        action_name=lambda code: action_name(code, desk.texts(request)),
+        as_text=value_for_people,
     )
     page.headers["Cache-Control"] = "no-store"
     return page
@@ -55,10 +64,11 @@ def audit(
 
 @router.get("/admin/audit.csv")
 def export(
-    request: Request, who: Text = "", action: Text = "", subject: Text = "", since: Text = "", until: Text = ""
+    request: Request, who: Text = "", action: Text = "", subject: Text = "", since: Text = "", until: Text = "", logins: Text = ""
 ) -> StreamingResponse:
     """The same rows, all of them, as CSV; no cell can be a formula."""
-    wanted, _ = _wanted({"who": who.strip(), "action": action.strip(), "subject": subject.strip(), "since": since, "until": until})
+    asked = {"who": who.strip(), "action": action.strip(), "subject": subject.strip(), "since": since, "until": until, "logins": logins}
+    wanted, _ = _wanted(asked)
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"', "Cache-Control": "no-store"}
     return StreamingResponse(_csv(all_entries(desk_of(request).state, wanted)), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -68,6 +78,31 @@ def value_as_text(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def value_for_people(value: Any) -> str:
+    """A value of the log as the page shows it: an object by its parts.
+
+    >>> value_for_people({"role": "reader", "scopes": ["search"]})
+    'role: reader; scopes: ["search"]'
+    """
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {value_as_text(part) or '–'}" for name, part in value.items())
+    return value_as_text(value)
+
+
+def action_name(code: str, texts: Texts) -> str:
+    """The words for an action; the code itself for one that has none.
+
+    >>> from diembao.clock import utc_now
+    >>> action_name("user.role", Texts("en", utc_now())), action_name("new.thing", Texts("en", utc_now()))
+    ('user: role', 'new.thing')
+    """
+    kind, _, deed = code.partition(".")
+    known = read_texts()
+    if f"audit.kind.{kind}" not in known or (deed and f"audit.deed.{deed}" not in known):
+        return code
+    return f"{texts(f'audit.kind.{kind}')}: {texts(f'audit.deed.{deed}')}" if deed else texts(f"audit.kind.{kind}")
 
 
 def _csv(found: Iterator[Entry]) -> Iterator[bytes]:
@@ -92,13 +127,18 @@ def _number(text: str) -> int | None:
 def _wanted(asked: dict[str, str]) -> tuple[Wanted, str]:
     """What is asked for, and the key of the text that says what is wrong with it."""
     problem = ""
-    moments: list[datetime | None] = []
-    for name in ("since", "until"):
-        moment = None
-        if asked[name]:
-            try:
-                moment = start_of_day(date.fromisoformat(asked[name]) + timedelta(days=name == "until"))
-            except (ValueError, OverflowError):
-                problem = "audit.bad_day"
-        moments.append(moment)
-    return Wanted(asked["who"], asked["action"], asked["subject"], *moments), problem
+
+    def midnight(name: str, later: int) -> datetime | None:
+        nonlocal problem
+        if not asked[name]:
+            return None
+        try:
+            return start_of_day(date.fromisoformat(asked[name]) + timedelta(days=later))
+        except (ValueError, OverflowError):
+            problem = "audit.bad_day"
+            return None
+
+    since, until = midnight("since", 0), midnight("until", 1)
+    # Logins are many and change nothing: shown when they are asked for.
+    logins = bool(asked["logins"]) or asked["action"].partition(".")[0] == "login"
+    return Wanted(asked["who"], asked["action"], asked["subject"], since, until, logins), problem
