@@ -4,7 +4,8 @@
 
 The articles are made by mixing sentences: of the corpus where one is given (JSON lines with `title` and `body`), else of
 the composed sentences below. Each has a fresh id, date and tags; one in ten is a copy of an earlier original. Ten queries run with
-facets and a histogram by day; the figures are the median and the 95th percentile over all of them, after one warm-up round.
+facets and a histogram by day; the figures are the median and the 95th percentile over all of them, after one warm-up round. Of the
+embedded engine also without one: in a process that asks for the first time, and when an article has been written before each query.
 """
 
 from __future__ import annotations
@@ -168,6 +169,33 @@ def ask(name: str, engine: SearchEngine, rounds: int) -> None:
         print(f"    {seconds * 1000:6.0f} ms  {found[query]:7}  {query}")
 
 
+def ask_first(path: Path, rounds: int) -> None:
+    """What the embedded engine takes when its memory knows nothing of a query yet, and when all it knows has just been outdated."""
+    first: list[float] = []
+    for _ in range(rounds):
+        for query in QUERIES:
+            engine = SqliteEngine(path)
+            engine.prepare()
+            start = time.perf_counter()
+            engine.search(SearchRequest(query, now=NOW))
+            first.append(time.perf_counter() - start)
+            engine.close()
+    print(f"embedded: search with facets in a new process {quantiles(first)}")
+    reader, writer = SqliteEngine(path), SqliteEngine(path)
+    behind: list[float] = []
+    for turn in range(rounds + 1):
+        for query in QUERIES:
+            known = next(writer.scan(query))
+            writer.upsert([known.model_copy(update={"revision": known.revision + 1})])
+            start = time.perf_counter()
+            reader.search(SearchRequest(query, now=NOW))
+            if turn:
+                behind.append(time.perf_counter() - start)
+    print(f"embedded: search with facets after another process wrote {quantiles(behind)}")
+    reader.close()
+    writer.close()
+
+
 def measure_plain(folder: Path, count: int, parts: list[str], rounds: int) -> None:
     connection = sqlite3.connect(folder / "plain.sqlite")
     connection.execute("PRAGMA journal_mode = WAL")
@@ -213,6 +241,7 @@ def main() -> None:
             engine = SqliteEngine(folder / "index.sqlite")
             measure("embedded", engine, chosen.articles, parts, chosen.rounds)
             engine.close()
+            ask_first(folder / "index.sqlite", chosen.rounds)
             print(f"embedded: {(folder / 'index.sqlite').stat().st_size / chosen.articles:.0f} bytes/article")
         if chosen.elasticsearch:
             elastic = ElasticsearchEngine(f"{chosen.elasticsearch}/bench-{random.SystemRandom().randrange(10**9)}")
