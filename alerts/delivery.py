@@ -78,6 +78,27 @@ def receivers(office: Office, others: Iterable[str] = ()) -> dict[str, Receiver]
     return found
 
 
+def strange_names(office: Office, rules: Mapping[str, Sequence[str]]) -> list[str]:
+    """What in office.toml names a rule that there is not, and which rules name nobody who can be told: one line each.
+
+    Args:
+        office: who gets what.
+        rules: by name of a rule its own people; rules that are switched off too.
+    """
+    wishes = [(f"people {person.address}", person.rules) for person in office.people]
+    wishes += [(f"services {service.name}", service.rules) for service in office.services]
+    wishes += [(f"webhooks {hook.name}", hook.rules) for hook in office.webhooks]
+    wishes += [(f"escalation {chain.chain[0]}", chain.rules) for chain in office.escalation]
+    found = [f"office.toml: {who}: there is no rule {name!r}" for who, names in wishes for name in names if name not in rules]
+    known = receivers(office)
+    return found + [
+        f"rule {rule}: people: {name!r} is neither a mail address nor the name of a service"
+        for rule, own in rules.items()
+        for name in own
+        if "@" not in name and name not in known
+    ]
+
+
 def quiet_until(person: Subscriber, now: datetime) -> datetime | None:
     """When the quiet hours of `person` that hold at `now` end, aware UTC; None: it is not quiet.
 

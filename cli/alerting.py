@@ -34,11 +34,17 @@ def list_(settings: Settings, limit: int, as_json: bool) -> None:
     """The rules, and the alert log: open alerts first, then newest first."""
     from sqlalchemy import select
 
+    from alerts.delivery import strange_names
     from alerts.grading import precision_by_rule
+    from alerts.rules_editing import every_rule
     from alerts.rules_file import read_rules
     from diembao.state import AlertRecord, OutboxMessage, State
 
     rules = read_rules(settings.alerts_folder)
+    for line in strange_names(
+        settings.office, {kept.rule.name: kept.rule.people for kept in every_rule(settings.alerts_folder) if kept.rule}
+    ):
+        say(line)
     state = State(settings.database)
     order = select(AlertRecord).order_by((AlertRecord.state == "open").desc(), AlertRecord.started_at.desc(), AlertRecord.id).limit(limit)
     with state.session() as session:

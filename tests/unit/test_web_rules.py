@@ -273,6 +273,24 @@ def test_a_broken_and_a_hand_written_rule_are_shown_and_not_touched(staff: Staff
     assert "Alert rules" in english
 
 
+def test_names_that_lead_nowhere_are_told_on_the_page_and_by_the_command(staff: Staff) -> None:
+    from cli.alerting import alerts
+
+    office = staff.folder.parent / "office.toml"
+    office.write_text(office.read_text(encoding="utf-8") + '[[people]]\naddress = "c@d.vn"\nrules = ["lu", "lũ-cũ"]\n', encoding="utf-8")
+    staff.settings.__dict__.pop("office", None)
+    staff.make(label="Lũ")
+    path = staff.folder / "lu.toml"
+    path.write_text(path.read_text(encoding="utf-8") + 'people = ["phone", "c@d.vn", "fone"]\n', encoding="utf-8")
+    told = (
+        "office.toml: people c@d.vn: there is no rule 'lũ-cũ'",
+        "rule lu: people: 'fone' is neither a mail address nor the name of a service",
+    )
+    page = [problem.get_text() for problem in staff.page("/alerts/rules").select(".problem")]
+    assert page == list(told)
+    assert all(line in CliRunner().invoke(alerts, ["list"], obj=staff.settings).stderr for line in told)
+
+
 def test_a_search_is_kept_as_the_query_language_says_it(staff: Staff) -> None:
     blamed = ("none", "authority")
     address = SearchAddress(

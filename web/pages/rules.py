@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import func, select
 from starlette.concurrency import run_in_threadpool
 
-from alerts.delivery import receivers
+from alerts.delivery import receivers, strange_names
 from alerts.grading import Precision, Ticket, mute, mutes_by_rule, precision_by_rule, unmute
 from alerts.rule import Rule
 from alerts.rules_editing import (
@@ -273,5 +273,6 @@ def _list(request: Request, problem: str = "", status: int = 200) -> HTMLRespons
         just_removed=next((one for one in removed if one.key == just), None),
         saved=next((row.kept for row in rows if row.kept.file == request.query_params.get("saved", "")), None),
         problem=problem,
+        strange=strange_names(desk.settings.office, {row.kept.rule.name: row.kept.rule.people for row in rows if row.kept.rule}),
         days=DAYS,
     )
