@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
+from diembao import audit
 from diembao.article import Article
 from diembao.corrections import Correction, corrected, reference_of, uncorrected, value_of
 from diembao.engine import Filters, SearchEngine, SearchRequest
@@ -169,6 +170,16 @@ def _in_force_at_once(state: State, engine: SearchEngine, given: Correction) -> 
     try:
         with state.session() as session:
             renew(session, engine, [given.article_id])
+            action, before_it, after_it = ("undo", given.value, None) if given.undoes else ("give", given.old_value, given.value)
+            audit.record(
+                session,
+                given.given_at,
+                given.given_by,
+                f"correction.{action}",
+                given.article_id,
+                {given.field: before_it},
+                {given.field: after_it},
+            )
     except EngineError:
         with state.session() as session:
             session.execute(delete(CorrectionRecord).where(CorrectionRecord.key == key, CorrectionRecord.number > before))
