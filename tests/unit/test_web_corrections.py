@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup, Tag
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from diembao.audit import Wanted, entries
 from diembao.corrections import Correction
 from diembao.engine import SearchEngine
 from diembao.state import State
@@ -105,6 +106,16 @@ def test_a_correction_can_be_taken_back_on_the_page(desk: Desk) -> None:
     assert desk.send(path=f"{PATH}/corrections/undo", key=str(button["value"])).status_code == 303
     assert desk.engine.get(LANDSLIDE_ID) == before
     assert desk.send(path=f"{PATH}/corrections/undo", key=str(button["value"])).status_code == 422
+
+
+def test_the_audit_log_tells_of_a_correction_and_of_taking_it_back(desk: Desk) -> None:
+    desk.send(sentiment="neutral", by="Lan")
+    desk.send(path=f"{PATH}/corrections/undo", key=desk.rows()[0].key, by="Minh")
+    told = [(entry.who, entry.action, entry.subject, entry.before, entry.after) for entry in entries(desk.state, Wanted(), 10)]
+    assert told == [
+        ("Minh", "correction.undo", LANDSLIDE_ID, {"sentiment": "neutral"}, {"sentiment": None}),
+        ("Lan", "correction.give", LANDSLIDE_ID, {"sentiment": "negative"}, {"sentiment": "neutral"}),
+    ]
 
 
 def test_places_copies_and_stories(desk: Desk) -> None:

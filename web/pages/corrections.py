@@ -10,7 +10,6 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from diembao.article import Article
-from diembao.audit import record
 from diembao.corrections import Correction, as_text, read_value, value_of
 from diembao.errors import UsageError
 from index.corrections import correct, history, undo
@@ -88,8 +87,7 @@ def give(
     try:
         wanted = _confirmed(article) if confirm else _changed(desk, sent, shown)
         for field, value in wanted.items():
-            row = correct(desk.state, desk.engine, article.id, field, value, desk.clock(), _who(request, by), note.strip())
-            _tell(request, "correction.give", row)
+            correct(desk.state, desk.engine, article.id, field, value, desk.clock(), _who(request, by), note.strip())
     except UsageError as error:
         return show_article(request, _article(desk, article_id), 422, str(error))
     return _back(article_id)
@@ -102,7 +100,7 @@ def take_back(request: Request, article_id: str, key: Text = "", by: Text = "") 
 
     desk = desk_of(request)
     try:
-        _tell(request, "correction.undo", undo(desk.state, desk.engine, key, desk.clock(), _who(request, by)))
+        undo(desk.state, desk.engine, key, desk.clock(), _who(request, by))
     except UsageError as error:
         return show_article(request, _article(desk, article_id), 422, str(error))
     return _back(article_id)
@@ -111,13 +109,6 @@ def take_back(request: Request, article_id: str, key: Text = "", by: Text = "") 
 def _who(request: Request, by: str) -> str:
     """The user who is logged in; only where nobody has to log in, what was typed."""
     return actor_of(request).who or by.strip()
-
-
-def _tell(request: Request, action: str, row: Correction) -> None:
-    desk = desk_of(request)
-    before, after = (row.value, None) if row.undoes else (row.old_value, row.value)
-    with desk.state.session() as session:
-        record(session, desk.clock(), row.given_by, action, row.article_id, {row.field: before}, {row.field: after})
 
 
 def _values(article: Article) -> dict[str, str]:
