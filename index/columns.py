@@ -2,8 +2,8 @@
 
 A search that matches half of the articles orders, folds and counts all of them. Read row by row that is most of its time; as arrays
 it is little. The blobs stand in the same file and are written in the same transaction as everything else, so a kill or a rollback
-leaves them right. Each carries the number of the transaction that wrote it: a process that has read all of them once reads only
-those again that were written since, by itself or by another process.
+leaves them right. Each blob, and each entry in it, carries the number of the transaction that wrote it: a process that has read all
+of them once reads only those again that were written since, by itself or by another process.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _IRRELEVANT, _NEGATIVE, _LIVE = 1, 2, 4
 _TEXT = {field: 8 << place for place, field in enumerate(TEXT_COLUMNS)}
 _ENTRY = np.dtype(
     [("published", "<i8"), ("own", "<i8"), ("origin", "<i8"), ("subject", "<i8"), ("values", "<i4", (len(FACETS),)), ("words", "<i4"),
-     ("flags", "<i4")]
+     ("flags", "<i4"), ("written", "<i4")]
 )  # fmt: skip
 
 Numbers = NDArray[np.int64]
@@ -80,7 +80,7 @@ def write(connection: sqlite3.Connection, entries: Mapping[int, Entry]) -> None:
                 UNDATED if entry.published is None else entry.published, _hash(entry.article_id), _hash(entry.copy_of),
                 _hash(entry.subject), tuple(codes[value] for value in entry.values), sum(entry.words[field] for field in DEFAULT_FIELDS),
                 _LIVE + _IRRELEVANT * entry.irrelevant + _NEGATIVE * entry.negative
-                + sum(_TEXT[field] for field, count in entry.words.items() if count),
+                + sum(_TEXT[field] for field, count in entry.words.items() if count), 0,
             )
             for number, entry in entries.items()
         },
@@ -102,6 +102,7 @@ def _change(connection: sqlite3.Connection, entries: Mapping[int, Any]) -> None:
         table = np.frombuffer(known[0], _ENTRY).copy() if known else np.zeros(PART, _ENTRY)
         for number in numbers:
             table[number % PART] = entries[number]
+            table[number % PART]["written"] = written
         connection.execute("INSERT OR REPLACE INTO packed (part, written, entries) VALUES (?, ?, ?)", (part, written, table.tobytes()))
 
 
@@ -206,6 +207,10 @@ class Columns:
         """Whose tone is negative."""
         return self._flagged(_NEGATIVE)
 
+    def written_since(self, transaction: int) -> Numbers:
+        """The rows that were written, or whose article was erased, after that transaction."""
+        return np.flatnonzero(self._entries["written"] > transaction)
+
     def has_text(self, field: str) -> Mask:
         """Where the text field has any word."""
         return self._flagged(_TEXT[field])
@@ -244,11 +249,6 @@ def read(connection: sqlite3.Connection, before: Columns | None = None) -> Colum
     for part, packed in connection.execute("SELECT part, entries FROM packed WHERE written > ?", (since,)):
         entries[part * PART : (part + 1) * PART] = np.frombuffer(packed, _ENTRY)
     return Columns(written, entries)
-
-
-def changed_parts(connection: sqlite3.Connection, since: int) -> list[int]:
-    """Which parts were written after transaction `since`."""
-    return [row[0] for row in connection.execute("SELECT part FROM packed WHERE written > ? ORDER BY part", (since,))]
 
 
 def values_of(connection: sqlite3.Connection, codes: Sequence[int]) -> dict[int, str]:

@@ -45,7 +45,7 @@ from index.sqlite_memory import Memory
 from index.sqlite_query import packed_content, words_in
 from index.sqlite_search import Reader, article_of, articles_of
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _VERSIONS = {"schema": str(SCHEMA_VERSION), "analyser": str(ANALYSER_VERSION)}
 _RESTORE = "Put the file aside and restore the last copy of it, or index the run folders again (docs/production.md)"
 _BATCH = 500

@@ -1,7 +1,7 @@
 """What the readers of one file remember between searches: the columns, and where the words of earlier queries stand.
 
 All of it is true of one moment of the file, the transaction that is named with it. A search on a later moment keeps what it finds
-here and reads again only those parts that were written since; a search on an earlier one (its transaction began before another
+here and reads again only what was written since; a search on an earlier one (its transaction began before another
 thread's) reads for itself. So a memory is never wrong, only empty: another process may write, and a kill loses nothing.
 """
 
@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import columns
-from index.columns import PART, Columns
+from index.columns import Columns
 
 ROOM = 64 * 1024 * 1024
 """Bytes of the lists that are kept; the columns take another 64 to 130 for each article."""
-_MANY_PARTS = 12
-"""When more were written since, a list is read anew as a whole."""
+_GAP = 64
+"""Rows that were written since with fewer others between them are read again together."""
+_MANY_RANGES = 48
+"""When there are more such stretches of rows, a list is read anew as a whole."""
 LAST = 2**62
 """Above the number of every row."""
 
@@ -140,13 +142,17 @@ class Snapshot:
         return self._memory.known(self._epoch, key) is not None
 
     def _renewed(self, since: int, before: Postings, find: Find) -> Postings:
-        parts = columns.changed_parts(self._connection, since)
-        if len(parts) > _MANY_PARTS:
+        rows = self.columns.written_since(since)
+        ranges = [(int(part[0]), int(part[-1])) for part in np.split(rows, np.flatnonzero(np.diff(rows) > _GAP) + 1) if len(part)]
+        if len(ranges) > _MANY_RANGES:
             return find(0, LAST)
-        kept = ~np.isin(before.numbers // PART, parts)
-        pieces = [Postings(before.numbers[kept], None if before.counts is None else before.counts[kept])]
-        pieces += [find(part * PART, part * PART + PART - 1) for part in parts]
+        bounds = np.searchsorted(before.numbers, [edge for first, last in ranges for edge in (first, last + 1)])
+        # What stands between two stretches is kept, and each stretch is read again.
+        kept = np.split(np.arange(len(before.numbers)), bounds)[::2]
+        pieces = [Postings(before.numbers[places], None if before.counts is None else before.counts[places]) for places in kept]
+        for number, (first, last) in enumerate(ranges):
+            pieces.insert(2 * number + 1, find(first, last))
         numbers = np.concatenate([piece.numbers for piece in pieces])
-        order = np.argsort(numbers, kind="stable")
-        counted = [piece.counts for piece in pieces if piece.counts is not None]
-        return Postings(numbers[order], np.concatenate(counted)[order] if before.counts is not None else None)
+        if before.counts is None:
+            return Postings(numbers)
+        return Postings(numbers, np.concatenate([piece.counts for piece in pieces if piece.counts is not None]))
