@@ -1,21 +1,16 @@
 """From elements to a row of blocks: paragraphs, lines, table rows and images, each with what its markup says of it.
 
-The page is parsed once, by lxml. The chosen elements are handed over to BeautifulSoup without writing and reading them again
-(building BeautifulSoup's tree for the whole page would cost ten times the parsing) and cut there with the layout's `remove`
-selectors.
+The page's own tree is read, none is built or changed: what the layout's `remove` selectors match is passed over.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 
-from bs4 import BeautifulSoup, Tag
-from bs4.element import NavigableString
-from soupsieve.util import SelectorSyntaxError
-
-from crawlers.extraction.page import Element, fold
+from crawlers.extraction.page import Element, fold, matching
 from crawlers.extraction.wording import BOILERPLATE, CAPTION
 
 _BLOCK_TAGS = frozenset(
@@ -32,9 +27,11 @@ _NEVER = frozenset(
         "amp-sidebar", "amp-list", "amp-social-share", "amp-ad", "amp-embed", "amp-sticky-ad", "amp-consent", "amp-user-notification",
     }
 )  # fmt: skip
+_TABLE_TAGS = frozenset({"table", "tbody", "thead", "tfoot", "tr", "td", "th"})
 _DEEPEST = 200
+"""Elements around a piece of text whose names count; what lies deeper is read as a part of the last of them."""
 _MOST_NODES = 60_000
-"""Nodes taken over at most: a 10 MB page is cut, not waited for."""
+"""Nodes read at most: a 10 MB page is cut, not waited for."""
 
 
 @dataclass
@@ -64,69 +61,18 @@ class Block:
 
 def read_blocks(elements: Sequence[Element], *, remove: Sequence[str] = (), without: Collection[Element] = ()) -> list[Block]:
     """The blocks of `elements`, one after the other, without what the selectors of `remove` match and without the elements `without`."""
-    root = graft(elements, without)
-    for tag in _matching(root, remove):
-        tag.decompose()
-    return list(_blocks(root))
-
-
-def graft(elements: Sequence[Element], without: Collection[Element] = ()) -> Tag:
-    """BeautifulSoup's tree of lxml elements, one after the other under one `div`; very deep parts are flattened.
-
-    Args:
-        elements: what is taken over.
-        without: elements in them that are left out.
-    """
-    soup = BeautifulSoup("", "lxml")
-    root = soup.new_tag("div")
-    soup.append(root)
-    count = 0
-    # A depth-first walk that keeps document order: what follows waits on the stack.
-    waiting: list[tuple[Element | str, Tag, int]] = [(element, root, 0) for element in reversed(elements)]
-    while waiting and count < _MOST_NODES:
-        item, parent, depth = waiting.pop()
-        count += 1
-        if isinstance(item, str):
-            parent.append(NavigableString(item))
-            continue
-        if not isinstance(item.tag, str) or item.tag in _NEVER or item in without:
-            continue
-        while (
-            len(item) == 1
-            and not item.attrib
-            and not (item.text or "").strip()
-            and not (item[0].tail or "").strip()
-            and item[0].tag in _BLOCK_TAGS
-        ):
-            item = item[0]  # a wrapper without a meaning of its own
-        if depth < _DEEPEST:
-            tag = soup.new_tag(item.tag, attrs={str(key): str(value) for key, value in item.attrib.items()})
-            parent.append(tag)
-        else:
-            tag = parent
-        children: list[tuple[Element | str, Tag, int]] = []
-        if item.text:
-            children.append((item.text, tag, depth))
-        for child in item:
-            children.append((child, tag, depth + 1))
-            if child.tail:
-                children.append((child.tail, tag, depth))
-        waiting.extend(reversed(children))
-    return root
-
-
-def _matching(root: Tag, selectors: Sequence[str]) -> list[Tag]:
-    """The elements that any of `selectors` matches; all at once, which is quicker, unless one of them cannot be read."""
-    if not selectors:
-        return []
-    try:
-        return list(root.select(", ".join(selectors)))
-    except (SelectorSyntaxError, NotImplementedError):
-        return [tag for selector in selectors for tag in _matching(root, [selector])] if len(selectors) > 1 else []
+    removed = {found for element in elements for found in matching(element, remove)} if remove else set()
+    reader = _Reader(elements, removed.union(without))
+    for element in elements:
+        reader.walk(element)
+    reader.flush()
+    return reader.blocks
 
 
 @dataclass
 class _Context:
+    """What the elements around a piece of text say of it. `depth` counts them; wrappers that say nothing are left out."""
+
     tag: str = "div"
     cues: str = ""
     align: str = ""
@@ -139,18 +85,207 @@ class _Context:
     table: int = 0
     in_list: bool = False
     part: int = 0
+    depth: int = 0
+    table_element: Element | None = None
+    row_element: Element | None = None
+    in_data: bool = False
 
 
 class _Reader:
-    """Collects inline text into blocks."""
+    """Reads elements in document order and collects inline text into blocks.
 
-    def __init__(self, total: int) -> None:
-        self.total = total
+    Args:
+        elements: what is read.
+        without: elements in them that are passed over.
+    """
+
+    def __init__(self, elements: Sequence[Element], without: Collection[Element]) -> None:
+        self.without = without
         self.blocks: list[Block] = []
         self.pieces: list[tuple[str, _Context]] = []
         self.tables = 0
         self.parts = 0
         self.images = 0
+        self._left = _MOST_NODES
+        self._sizes = self._measure(elements)
+        self.total = sum(self._sizes.get(element, 0) for element in elements)
+
+    def _measure(self, elements: Sequence[Element]) -> dict[Element, int]:
+        """Characters of text in each element, without what is passed over."""
+        sizes: dict[Element, int] = {}
+        for root in elements:
+            for element in reversed([node for node in root.iter() if isinstance(node.tag, str)]):
+                if self.is_outside(element):
+                    continue
+                size = len(element.text) if element.text else 0
+                for child in element:
+                    size += sizes.get(child, 0) + (len(child.tail) if child.tail else 0)
+                sizes[element] = size
+        return sizes
+
+    def is_outside(self, element: Element) -> bool:
+        """Whether `element` is passed over."""
+        return not isinstance(element.tag, str) or element.tag in _NEVER or element in self.without
+
+    def size(self, element: Element) -> int:
+        """Characters of text in `element`."""
+        return self._sizes.get(element, 0)
+
+    def within(self, element: Element, *tags: str) -> Iterator[Element]:
+        """The elements of these kinds below `element`."""
+        return (node for node in element.iter(*tags) if node is not element and node in self._sizes)
+
+    def is_blank(self, element: Element) -> bool:
+        """Whether nothing can be read in `element`."""
+        for node in element.iter():
+            if node in self._sizes and node.text and not node.text.isspace():
+                return False
+            if node is not element and node.tail and not node.tail.isspace():
+                return False
+        return True
+
+    def walk(self, root: Element) -> None:
+        """Read `root`. What waits to be read stands on a stack: however deep a page is, it costs no recursion."""
+        # An element to be read, a piece of text, or the end of a block (None).
+        waiting: list[tuple[Element | str | None, _Context]] = [(root, _Context())]
+        while waiting and self._left > 0:
+            item, context = waiting.pop()
+            self._left -= 1
+            if item is None:
+                self.flush()
+            elif isinstance(item, str):
+                self.pieces.append((item, context))
+            elif not self.is_outside(item):
+                self._open(item, context, waiting)
+
+    def _open(self, element: Element, context: _Context, waiting: list[tuple[Element | str | None, _Context]]) -> None:
+        while (
+            len(element) == 1
+            and not element.attrib
+            and not (element.text or "").strip()
+            and not (element[0].tail or "").strip()
+            and element[0].tag in _BLOCK_TAGS
+            and element.tag not in _TABLE_TAGS
+            and not self.is_outside(element[0])
+        ):
+            element = element[0]  # a wrapper without a meaning of its own
+        name = element.tag
+        if name == "br":
+            self.flush()
+            return
+        if name in ("img", "amp-img", "figure-img"):
+            if source := image_source(element):
+                self.image(source, context)
+            return
+        if element.get("hidden") is not None:
+            return
+        style = (element.get("style") or "").lower().replace(" ", "")
+        if "display:none" in style or "visibility:hidden" in style:
+            return
+        inner, ends = context, False
+        if context.depth < _DEEPEST:
+            inner = self._inside(element, context, style)
+            block = name in _BLOCK_TAGS
+            if block and name in ("td", "th") and self._is_data_row(inner):
+                inner.in_data = True
+                if self.pieces:
+                    self.pieces.append((" | ", context))
+            elif block and inner.in_data and name not in ("tr", "table"):
+                self.pieces.append((" ", context))
+            elif block:
+                self.flush()
+                ends = True
+        if ends:
+            waiting.append((None, context))
+        children: list[tuple[Element | str | None, _Context]] = [(element.text, inner)] if element.text else []
+        for child in element:
+            children.append((child, inner))
+            if child.tail:
+                children.append((child.tail, inner))
+        waiting.extend(reversed(children))
+
+    def _is_data_row(self, context: _Context) -> bool:
+        """Whether a cell belongs to a table of data: its row becomes one line. A table of layout or pictures does not."""
+        table, row = context.table_element, context.row_element
+        if table is None or row is None or next(self.within(table, "img", "table", "ul", "div"), None) is not None:
+            return False
+        cells = list(self.within(row, "td", "th"))
+        return (
+            len(cells) > 1 and sum(1 for _ in self.within(table, "tr")) > 1 and all(sum(1 for _ in self.within(c, "p")) < 3 for c in cells)
+        )
+
+    def _inside(self, child: Element, context: _Context, style: str) -> _Context:
+        name = child.tag
+        words = f"{child.get('class') or ''} {child.get('id') or ''}".lower().strip()
+        inner = copy(context)
+        inner.depth += 1
+        if name in _BLOCK_TAGS:
+            inner.tag = name
+            self.parts += 1
+            inner.part = self.parts
+        if words:
+            words = " ".join(words.split())
+            inner.cues = f"{context.cues} {words}"[-300:]
+            if not context.boilerplate and BOILERPLATE.search(words) and self.size(child) * 2 < self.total:
+                inner.boilerplate = True
+            if not context.caption and CAPTION.search(words) and self.size(child) < 700:
+                inner.caption = True
+        if name in ("figure", "figcaption", "caption") or (name == "div" and self._is_picture_box(child)):
+            inner.caption = True
+        elif name in ("aside", "footer") and self.size(child) * 2 < self.total:
+            inner.boilerplate = True
+        align = (child.get("align") or "").lower()
+        if "text-align:" in style:
+            align = style.split("text-align:", 1)[1].split(";")[0].split("!")[0]
+        if name == "center":
+            align = "center"
+        if align in ("left", "right", "center", "justify", "start", "end", "middle"):
+            inner.align = {"start": "left", "end": "right", "middle": "center"}.get(align, align)
+        if name in ("b", "strong") or "font-weight:bold" in style or (style and re.search(r"font-weight:[6-9]00", style)):
+            inner.bold = True
+        if name in ("i", "em", "cite") or "font-style:italic" in style:
+            inner.italic = True
+        if name == "a" and child.get("href"):
+            inner.href = child.get("href") or ""
+        if (
+            style
+            and name in ("font", "span", "small", "p", "div", "em", "i", "td")
+            and re.search(r"(?:^|;)color:|font-size:(?:[0-9]|1[01])(?:\.\d+)?(?:pt|px)", style)
+        ):
+            inner.styled = True
+        if name == "small":
+            inner.styled = True
+        if name == "table":
+            self.tables += 1
+            inner.table = self.tables
+            inner.table_element = child
+            inner.in_data = False
+            pictures = sum(1 for _ in self.within(child, "img", "amp-img"))
+            if pictures and self.size(child) < 600 * pictures and not self._is_frame(child):
+                inner.caption = True
+        elif name == "tr":
+            inner.row_element = child
+            inner.in_data = False
+        elif name in ("ul", "ol"):
+            inner.in_list = True
+        return inner
+
+    def _is_picture_box(self, box: Element) -> bool:
+        """A picture and below it, in an element of its own, one short text."""
+        if self.size(box) > 260 or not 2 <= len(box) <= 4 or next(self.within(box, "img", "amp-img"), None) is None:
+            return False
+        if (box.text or "").strip() or any((child.tail or "").strip() for child in box):
+            return False
+        parts = [part for part in box if part in self._sizes]
+        if not 2 <= len(parts) <= 4:
+            return False
+        first, rest = parts[0], [part for part in parts[1:] if not self.is_blank(part)]
+        shown = first.tag in ("img", "amp-img") or next(self.within(first, "img"), None) is not None
+        return shown and self.is_blank(first) and len(rest) == 1
+
+    def _is_frame(self, table: Element) -> bool:
+        """Whether this table is the frame of the text rather than of a picture."""
+        return self.size(table) * 2 > self.total and self.size(table) > 1200
 
     def flush(self) -> None:
         pieces, self.pieces = self.pieces, []
@@ -188,137 +323,7 @@ class _Reader:
         )
 
 
-def _blocks(root: Tag) -> Iterator[Block]:
-    reader = _Reader(len(root.get_text()))
-    _walk(root, _Context(), reader, 0)
-    reader.flush()
-    yield from reader.blocks
-
-
-def _style(tag: Tag) -> str:
-    return str(tag.get("style") or "").lower().replace(" ", "")
-
-
-def _walk(tag: Tag, context: _Context, reader: _Reader, depth: int) -> None:
-    for child in tag.children:
-        if isinstance(child, NavigableString):
-            if type(child) is NavigableString:
-                reader.pieces.append((str(child), context))
-            continue
-        if not isinstance(child, Tag):
-            continue
-        name = child.name
-        if name == "br":
-            reader.flush()
-            continue
-        if name in ("img", "amp-img", "figure-img"):
-            source = image_source(child)
-            if source:
-                reader.image(source, context)
-            continue
-        if name in _NEVER or child.has_attr("hidden"):
-            continue
-        style = _style(child)
-        if "display:none" in style or "visibility:hidden" in style:
-            continue
-        inner = _inside(child, context, style, reader)
-        block = name in _BLOCK_TAGS
-        if block and not (name in ("td", "th") and _is_data_row(child)):
-            reader.flush()
-        elif block and reader.pieces:
-            reader.pieces.append((" | ", context))
-        _walk(child, inner, reader, depth + 1)
-        if block and not (name in ("td", "th") and _is_data_row(child)):
-            reader.flush()
-
-
-def _is_data_row(cell: Tag) -> bool:
-    """Whether `cell` belongs to a table of data: its row becomes one line. A table of layout or pictures does not."""
-    table = cell.find_parent("table")
-    row = cell.find_parent("tr")
-    if table is None or row is None or table.find(["img", "table", "ul", "div"]) is not None:
-        return False
-    return (
-        len(row.find_all(["td", "th"])) > 1
-        and len(table.find_all("tr")) > 1
-        and all(len(c.find_all("p")) < 3 for c in row.find_all(["td", "th"]))
-    )
-
-
-def _inside(child: Tag, context: _Context, style: str, reader: _Reader) -> _Context:
-    name = child.name
-    classes = child.get("class")
-    words = f"{' '.join(classes) if isinstance(classes, list) else classes or ''} {child.get('id') or ''}".lower().strip()
-    inner = _Context(**vars(context))
-    if name in _BLOCK_TAGS:
-        inner.tag = name
-        reader.parts += 1
-        inner.part = reader.parts
-    if words:
-        inner.cues = f"{context.cues} {words}"[-300:]
-        if not context.boilerplate and BOILERPLATE.search(words) and len(child.get_text()) * 2 < reader.total:
-            inner.boilerplate = True
-        if not context.caption and CAPTION.search(words) and len(child.get_text()) < 700:
-            inner.caption = True
-    if name in ("figure", "figcaption", "caption") or (name == "div" and _is_picture_box(child)):
-        inner.caption = True
-    elif name in ("aside", "footer") and len(child.get_text()) * 2 < reader.total:
-        inner.boilerplate = True
-    align = str(child.get("align") or "").lower()
-    if "text-align:" in style:
-        align = style.split("text-align:", 1)[1].split(";")[0].split("!")[0]
-    if name == "center":
-        align = "center"
-    if align in ("left", "right", "center", "justify", "start", "end", "middle"):
-        inner.align = {"start": "left", "end": "right", "middle": "center"}.get(align, align)
-    if name in ("b", "strong") or "font-weight:bold" in style or re.search(r"font-weight:[6-9]00", style):
-        inner.bold = True
-    if name in ("i", "em", "cite") or "font-style:italic" in style:
-        inner.italic = True
-    if name == "a" and child.get("href"):
-        inner.href = str(child.get("href"))
-    if name in ("font", "span", "small", "p", "div", "em", "i", "td") and re.search(
-        r"(?:^|;)color:|font-size:(?:[0-9]|1[01])(?:\.\d+)?(?:pt|px)", style
-    ):
-        inner.styled = True
-    if name == "small":
-        inner.styled = True
-    if name == "table":
-        reader.tables += 1
-        inner.table = reader.tables
-        if (
-            child.find(["img", "amp-img"]) is not None
-            and len(child.get_text()) < 600 * max(1, len(child.find_all("img")))
-            and not _is_wrapper(child, reader)
-        ):
-            inner.caption = True
-    if name in ("ul", "ol"):
-        inner.in_list = True
-    return inner
-
-
-def _is_picture_box(box: Tag) -> bool:
-    """A picture and below it, in an element of its own, one short text."""
-    if len(box.get_text()) > 260 or box.find(["img", "amp-img"]) is None:
-        return False
-    parts = [part for part in box.children if isinstance(part, Tag) or str(part).strip()]
-    if not 2 <= len(parts) <= 4 or not all(isinstance(part, Tag) for part in parts):
-        return False
-    first, rest = parts[0], [part for part in parts[1:] if part.get_text(strip=True)]
-    return (
-        isinstance(first, Tag)
-        and not first.get_text(strip=True)
-        and len(rest) == 1
-        and (first.name in ("img", "amp-img") or first.find("img") is not None)
-    )
-
-
-def _is_wrapper(table: Tag, reader: _Reader) -> bool:
-    """Whether this table is the frame of the text rather than of a picture."""
-    return len(table.get_text()) * 2 > reader.total and len(table.get_text()) > 1200
-
-
-def image_source(tag: Tag) -> str:
+def image_source(tag: Element) -> str:
     """The address of an image: the attribute of a lazy loader before `src`; empty for icons, data and counting pixels."""
     for size in (tag.get("width"), tag.get("height")):
         if isinstance(size, str) and size.strip().rstrip("px").isdigit() and int(size.strip().rstrip("px")) < 40:

@@ -41,11 +41,10 @@ _LIVE_STAMP = re.compile(r"^\W{0,3}(?:lúc\s+)?(?:[01]?\d|2[0-3])\s?(?:[:hg]|gi�
 _LIVE_ENTRIES = 3
 """Entries with a time of day in front that a page of this name must have; a text that mentions two times is none."""
 
-_PAID = re.compile(
-    r"đăng nhập|đăng ký|trả phí|thu phí|miễn phí|thành viên|hội viên|thuê bao|mua (?:gói|báo|quyền)|nâng cấp|premium|subscri|"
-    r"sign in|log in|paywall|content-lock|isaccessibleforfree|content_tier",
-    re.IGNORECASE,
-)
+_PAID = (
+    "đăng nhập", "đăng ký", "trả phí", "thu phí", "miễn phí", "thành viên", "hội viên", "thuê bao", "mua gói", "mua báo", "mua quyền",
+    "nâng cấp", "premium", "subscri", "sign in", "log in", "paywall", "content-lock", "isaccessibleforfree", "content_tier",
+)  # fmt: skip
 """Without any of these words somewhere in it, no page is looked through for an invitation to pay."""
 
 _PAYWALL_CUE = re.compile(r"(?:^|[\s_-])(?:\w*paywall\w*|premium-?(?:content|box|lock)\w*|subscriber-?only|content-?lock\w*)(?=$|[\s_-])")
@@ -128,7 +127,10 @@ def _is_live(page: Page, article: Article, body: Body, types: set[str]) -> bool:
 
 
 def _is_teaser(page: Page, article: Article) -> bool:
-    if not article.body or len(article.body) > _TEASER_LONGEST or not _PAID.search(page.source):
+    if not article.body or len(article.body) > _TEASER_LONGEST:
+        return False
+    source = page.source.lower()
+    if not any(word in source for word in _PAID):
         return False
     paid = any(str(item.get("isAccessibleForFree", "")).lower() in ("false", "http://schema.org/false") for item in page.metadata.objects)
     tier = page.metadata.first("article:content_tier").lower() in ("locked", "metered")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -140,6 +140,15 @@ def _compiled(selector: str) -> etree.XPath:
     return etree.XPath(GenericTranslator().css_to_xpath(selector))
 
 
+def matching(root: Element, selectors: Sequence[str]) -> list[Element]:
+    """The elements in `root` that any of `selectors` matches; one that cannot be read is passed over."""
+    try:
+        found = _compiled(", ".join(selectors))(root)
+    except (SelectorError, etree.XPathError, SyntaxError):
+        return [element for selector in selectors for element in matching(root, [selector])] if len(selectors) > 1 else []
+    return [item for item in found if isinstance(item, lxml.html.HtmlElement)] if isinstance(found, list) else []
+
+
 @dataclass(frozen=True)
 class Metadata:
     """What the head of the page says: `meta` by name in lower case (first value wins), and the JSON-LD objects."""
@@ -232,11 +241,7 @@ class Page:
 
     def select(self, selector: str) -> list[Element]:
         """The elements that a CSS selector matches, in document order; none for a selector that cannot be read."""
-        try:
-            found = _compiled(selector)(self.root)
-        except (SelectorError, etree.XPathError, SyntaxError):
-            return []
-        return [item for item in found if isinstance(item, lxml.html.HtmlElement)] if isinstance(found, list) else []
+        return matching(self.root, [selector])
 
     def check_selector(self, selector: str) -> None:
         """Raise when `selector` cannot be read; `select` passes such a one over.
