@@ -45,6 +45,7 @@ class Entry:
         department: who is to answer; empty when it is that of the section.
         before: that an earlier briefing had it.
         status, is_open: the response in words; whether somebody still has to answer.
+        is_touched: whether staff said anything about the response.
         answer_link, note: where the answer is, and what staff noted about it.
         sentence, lead: what `text` was compiled from, for templates of offices that name them.
         weight: importance in points.
@@ -65,6 +66,7 @@ class Entry:
     before: str
     status: str
     is_open: bool
+    is_touched: bool
     answer_link: str
     note: str
     sentence: str
@@ -275,6 +277,7 @@ def _entry(item: Item, office: Office, t: Labels, of_section: str) -> Entry:
         before=t("before", day="/".join(reversed(story.before[5:].split("-")))) if story.before else "",
         status=t(f"status.{item.answer.status}"),
         is_open=item.answer.status in ("new", "assigned"),
+        is_touched=item.answer_version > 0,
         answer_link=item.answer.link,
         note=item.answer.note,
         sentence=story.sentence,

@@ -91,8 +91,9 @@ def shares_chart(rows: Sequence[tuple[str, FieldRow]], t: ReportLabels, width: i
             axes.plot([row.usual_share] * 2, [place - 0.26, place + 0.26], color=_QUIET, linewidth=1.4, zorder=3)
         if row.share is not None:
             colour = _NEGATIVE if row.verdict == "higher" else _INK
-            axes.plot(row.share, place, "o", markersize=8, color=colour, zorder=4)
-            axes.annotate(t.percent(row.share), (row.share, place), (9, 0), textcoords="offset points", va="center", fontsize=11,
+            axes.plot(row.share, place, "o", markersize=8, color=colour, zorder=4, clip_on=False)
+            right = max(row.share, row.range[1] if row.range else 0.0, row.usual_share or 0.0)
+            axes.annotate(t.percent(row.share), (right, place), (9, 0), textcoords="offset points", va="center", fontsize=11,
                           color=colour, fontweight="bold" if row.verdict == "higher" else "normal", zorder=5)  # fmt: skip
             top = max(top, row.share)
     axes.set_yticks(range(len(rows)), [name for name, _ in reversed(rows)], fontsize=11, color=_INK)
@@ -126,7 +127,7 @@ def _finish(figure: Figure, axes: Axes, title: str, keys: Sequence[Artist]) -> N
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color("#b5c0ca")
-    axes.tick_params(axis="both", length=0, labelsize=11, colors=_INK)
+    axes.tick_params(axis="both", length=0, pad=9, labelsize=11, colors=_INK)
     axes.set_title(title, loc="left", fontsize=12.5, fontweight="bold", color=_INK)
     figure.legend(handles=keys, loc="outside upper right", ncols=len(keys), frameon=False, fontsize=10.5)
 

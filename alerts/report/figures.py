@@ -166,7 +166,7 @@ class Report:
         fields: each field in the taxonomy's order, then what is in none.
         days: each day of the period.
         stories: how many there were.
-        biggest: the stories with the most articles.
+        biggest: the stories with the most articles, at least two.
         critical: the most important stories that criticise an authority in the office's province; all where no province is set.
         critical_count: how many there were.
         outlets: those with the most articles.
@@ -261,7 +261,7 @@ def read_report(
             for start in (period.start + timedelta(days=number) for number in range(len(period.days)))
         ),
         stories=len(compiled.stories),
-        biggest=tuple(sorted(compiled.stories, key=lambda story: (-story.articles, -len(story.outlets), story.story))[:MOST_STORIES]),
+        biggest=tuple(_biggest(compiled.stories)[:MOST_STORIES]),
         critical=tuple(here[:MOST_STORIES]),
         critical_count=len(here),
         outlets=_outlets(engine, span, compiled.stories, names),
@@ -299,6 +299,12 @@ def _row(
 def _only(row: FieldRow, collected: list[int]) -> FieldRow:
     """Without the periods in which nothing at all was collected: they were not quiet."""
     return FieldRow(row.code, row.total, row.negative, tuple(row.before[index] for index in collected))
+
+
+def _biggest(stories: Sequence[Story]) -> list[Story]:
+    """The stories with more than one article, the largest first."""
+    large = [story for story in stories if story.articles > 1]
+    return sorted(large, key=lambda story: (-story.articles, -len(story.outlets), -story.weight, story.story))
 
 
 def _is_here(story: Story, office: Office) -> bool:

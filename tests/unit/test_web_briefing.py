@@ -73,7 +73,7 @@ def test_a_day_without_a_briefing_offers_to_compile_it(desk: Desk) -> None:
     page = desk.page()
     assert [LANDSLIDE in title.get_text() for title in page.select(".field h3")].count(True) == 1
     assert LANDSLIDE in page.get_text()
-    assert "Sẽ gửi" in page.get_text() or "Đáng lẽ gửi" in page.get_text()
+    assert "Sẽ gửi" in page.get_text() or "Đã quá giờ gửi" in page.get_text()
     assert not desk.page("/briefing/2026-11-18").select("form[action$=compile]")
     for path in ("/briefing/yesterday", "/briefing/2026-13-01", f"{DAY}/other.txt", "/briefing/2026-11-18/diem-bao.docx"):
         assert desk.client.get(path).status_code == 404
