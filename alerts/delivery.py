@@ -223,7 +223,9 @@ def limited_until(session: Session, receiver: Receiver, now: datetime) -> dateti
     if session.scalars(mine.where(OutboxMessage.status == "waiting", OutboxMessage.attempts > 0).limit(1)).first():
         return now
     gone = OutboxMessage.status.in_(("waiting", "sending", "sent", "unknown"))
-    lately = mine.where(gone, OutboxMessage.created_at > now - _HOUR, OutboxMessage.created_at <= now)
+    # No attempt is planned before its message is made; said so, the index of due messages serves an outbox of years.
+    fresh = OutboxMessage.next_attempt_at > now - _HOUR
+    lately = mine.where(gone, fresh, OutboxMessage.created_at > now - _HOUR, OutboxMessage.created_at <= now)
     moments = sorted(row.created_at for row in session.scalars(lately))
     most = receiver.wishes.most_per_hour
     return moments[-most] + _HOUR if len(moments) >= most else None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from datetime import datetime
 
 from pydantic import ValidationError
 from sqlalchemy import func, select
 
 from alerts.feed import Entry
 from diembao.alert import Alert
-from diembao.state import AlertRecord, State
+from diembao.state import AlertAnswer, AlertRecord, State
 from web.addresses import SearchAddress
 from web.chart import local_time
 
@@ -37,6 +38,13 @@ def find_alert(state: State, alert_id: str) -> Alert | None:
     with state.session() as session:
         record = session.get(AlertRecord, alert_id)
         return next(iter(_readable([record])), None) if record else None
+
+
+def answer_to(state: State, alert_id: str) -> tuple[str, datetime] | None:
+    """Who answered the alert first, and when (aware UTC); None: nobody so far. Raises StateError."""
+    with state.session() as session:
+        answer = session.get(AlertAnswer, alert_id)
+        return (answer.recipient, answer.answered_at) if answer else None
 
 
 def feed_entries(state: State, limit: int = 50) -> list[Entry]:

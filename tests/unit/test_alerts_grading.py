@@ -347,6 +347,16 @@ def test_opening_the_link_changes_nothing_and_the_button_does_once(client: TestC
     assert client.post(f"/alerts/answer/{token}", data={"say": "x" * 1000}).status_code == 422
 
 
+def test_who_takes_it_on_is_shown_to_everybody_and_the_first_one_stays(client: TestClient, state: State) -> None:
+    put(state, alert(1))
+    first, second = (write_token(signing_key(state), ticket_for(alert(1), who, NOW)) for who in ("a@example.vn", "b@example.vn"))
+    for _ in range(2):  # opening is no answer
+        assert "Đã trả lời" not in client.get(f"/alerts/answer/{first}?v=taken").text
+    assert "Đã trả lời: a@example.vn." in client.post(f"/alerts/answer/{first}", data={"say": "taken"}).text
+    assert "Đã trả lời: a@example.vn." in client.post(f"/alerts/answer/{second}", data={"say": "useful"}).text
+    assert "a@example.vn" in client.get(f"/alerts/{1:024x}").text
+
+
 def test_one_click_unsubscribes_from_the_rule(client: TestClient, state: State) -> None:
     put(state, alert(1))
     token = write_token(signing_key(state), ticket_for(alert(1), "a@example.vn", NOW))

@@ -15,7 +15,7 @@ from alerts.grading import VERDICTS, grade, mute, precision_by_rule, read_token,
 from diembao.alert import Alert
 from diembao.clock import VIETNAM
 from diembao.errors import UsageError
-from web.alert_log import all_alerts, feed_entries, find_alert, search_of
+from web.alert_log import all_alerts, answer_to, feed_entries, find_alert, search_of
 from web.chart import HEIGHT, MOST_BARS, Bar, Chart, pixels
 from web.desk import desk_of
 from web.texts import Texts
@@ -114,7 +114,14 @@ def alert(request: Request, alert_id: str) -> HTMLResponse:
     if found is None:
         raise HTTPException(404)
     texts = desk.texts(request)
-    return desk.page(request, "alert.html", alert=found, search_href=search_of(found).href(), chart=draw_series(found, texts))
+    return desk.page(
+        request,
+        "alert.html",
+        alert=found,
+        answer=answer_to(desk.state, found.id),
+        search_href=search_of(found).href(),
+        chart=draw_series(found, texts),
+    )
 
 
 def draw_series(alert: Alert, texts: Texts) -> Chart | None:
