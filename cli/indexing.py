@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -203,9 +203,13 @@ def search(
     as_json: bool,
     **narrowed: Any,
 ) -> None:
-    """Find articles. docs/query-language.md describes QUERY; without one everything is found."""
+    """Find articles. docs/query-language.md describes QUERY; without one everything is found.
+
+    Where fewer than ten have all the words, those with some of them follow, apart and in no count (`some_words` in the JSON).
+    """
     from diembao.engine import SearchRequest
     from index import open_engine
+    from index.some_words import some_of_the_words
 
     request = SearchRequest(
         " ".join(query),
@@ -226,6 +230,7 @@ def search(
             more = engine.search(replace(request, limit=min(limit - len(hits), 1000), after=cursor, facets=False))
             hits += more.hits
             cursor = more.cursor
+        apart = some_of_the_words(engine, request, result)
     finally:
         engine.close()
     if as_json:
@@ -237,10 +242,16 @@ def search(
                 "hits": [_hit_record(hit) for hit in hits],
                 "cursor": cursor,
                 "suggestions": list(result.suggestions),
+                "some_words": None
+                if apart is None
+                else {"query": apart.query, "total": apart.result.total, "hits": [_hit_record(hit) for hit in apart.result.hits]},
             }
         )
     else:
         _show(settings, result, hits)
+        if apart is not None:
+            click.echo(f"\n— Chỉ có một vài từ / only some of the words: {clean(apart.query)} ({apart.result.total}) —\n")
+            _show_hits(settings, apart.result.hits)
 
 
 def _hit_record(hit: Hit) -> dict[str, Any]:
@@ -265,6 +276,12 @@ def _marked(text: str, start: str, end: str) -> str:
 
 def _show(settings: Settings, result: SearchResult, hits: list[Hit]) -> None:
     say(f"{result.total} bài, {result.took_ms:.0f} ms")
+    _show_hits(settings, hits)
+    for suggestion in result.suggestions:
+        say(f"Thử tìm: {clean(suggestion)}")
+
+
+def _show_hits(settings: Settings, hits: Sequence[Hit]) -> None:
     for hit in hits:
         article = hit.article
         when = article.published_at.astimezone(VIETNAM).strftime("%d/%m/%Y %H:%M") if article.published_at else "không rõ ngày"
@@ -282,8 +299,6 @@ def _show(settings: Settings, result: SearchResult, hits: list[Hit]) -> None:
             click.echo(f"  {_for_terminal(excerpt)}")
         if article.url:
             click.echo(f"  {clean(article.url)}")
-    for suggestion in result.suggestions:
-        say(f"Thử tìm: {clean(suggestion)}")
 
 
 def _for_terminal(text: str) -> str:

@@ -242,6 +242,16 @@ def test_search_grouped_by_story(settings: Settings) -> None:
     assert "3 bài của 2 nguồn" in run(search, settings, "sập cầu", "--group-by", "story").stdout
 
 
+def test_search_shows_articles_with_some_of_the_words_apart(filled: Settings) -> None:
+    found = answer(search, filled, "lũ quét Huế", "--json")
+    assert (found["total"], found["hits"]) == (0, [])
+    assert found["some_words"]["query"] == "(lũ OR quét OR Huế) -(lũ quét Huế)"
+    assert [hit["id"] for hit in found["some_words"]["hits"]] == ["a"]
+    shown = run(search, filled, "lũ quét Huế").stdout
+    assert shown.index("only some of the words") < shown.index("Lũ quét ở Lào Cai")
+    assert answer(search, filled, '"lũ quét"', "--json")["some_words"] is None
+
+
 def test_coverage_and_words(settings: Settings) -> None:
     before = [
         {"id": f"b{number}", "title": "Lễ hội hoa", "source": "a", "published_at": f"2026-11-0{1 + number % 5}T02:00:00Z"}
