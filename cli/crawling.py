@@ -18,7 +18,8 @@ from diembao.settings import Settings
 
 @click.command()
 @click.option("--source", "names", multiple=True, help="Only this source, also a disabled one; may be given again.")
-@click.option("--once", is_flag=True, help="Ten minutes a source at most; what is left waits. Without it: until all pages are fetched.")
+@click.option("--part", help="Only a part of the sources, such as 1/2: two machines or processes share them.")
+@click.option("--once", is_flag=True, help="Three minutes a source at most; what is left waits. Without it: until all pages are fetched.")
 @click.option(
     "--backfill", is_flag=True, help="What was published from --since to --until, through sitemaps and archives; goes on where it stopped."
 )
@@ -29,6 +30,7 @@ from diembao.settings import Settings
 def crawl(
     settings: Settings,
     names: tuple[str, ...],
+    part: str | None,
     once: bool,
     backfill: bool,
     since: datetime | None,
@@ -43,6 +45,7 @@ def crawl(
     run_id = new_run_id(utc_now())
     say(f"Crawling into {settings.runs_folder / run_id}")
     arguments = ["--run", run_id, *named(names), *([] if once else ["--minutes", "100000"])]
+    arguments += ["--part", part] if part else []
     for name, day in (("--since", since), ("--until", until)):
         arguments += [name, f"{day:%Y-%m-%d}"] if day is not None else []
     run_module(settings, "crawlers", *arguments)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +13,9 @@ from scrapy.settings import Settings as ScrapySettings
 
 from crawlers.archive import Archive
 from crawlers.backfill import BackfillProgress, Span
+from crawlers.locks import alone, at_work, is_at_work, part_of
 from crawlers.memory import FetchMemory
+from crawlers.polling import Polling
 from crawlers.registry import choose
 from crawlers.runs import RunWriter, read_run
 from crawlers.spiders.backfill import BackfillSpider
@@ -49,6 +49,7 @@ def crawl(
     page_limit: int | None = None,
     minutes: float | None = None,
     span: Span | None = None,
+    is_paced: bool = True,
 ) -> dict[str, Any]:
     """Crawl `sources` into the run folder `run_id`; blocks until the end, once per process.
 
@@ -61,6 +62,7 @@ def crawl(
         page_limit: pages per source.
         minutes: time per source.
         span: the days of a backfill; None: what is new.
+        is_paced: feeds, sitemaps and listings are asked as often as they are worth; False: all of them, now.
 
     Returns:
         What summary.json says.
@@ -69,7 +71,7 @@ def crawl(
         DiembaoError: when another crawl runs with this home, or the run cannot be written.
     """
     scrapy_settings = project_settings(settings, overrides)
-    with _alone(settings):
+    with alone(settings.home, sources), at_work(settings.home / SPOOL, run_id):
         state = State(settings.database)
         try:
             run = RunWriter(settings.runs_folder / run_id)
@@ -81,6 +83,7 @@ def crawl(
                 settings.office.crawl.user_agent,
             )
             process = CrawlerProcess(scrapy_settings)
+            memory = _memory(settings, state, run_id)
             crawler = process.create_crawler(NewspaperSpider if span is None else BackfillSpider)
             backfill: dict[str, Any] = {}
             if span is not None:
@@ -89,7 +92,7 @@ def crawl(
                 crawler,
                 **backfill,
                 sources=sources,
-                memory=_memory(settings, state, run_id),
+                memory=memory,
                 run=run,
                 archive=archive,
                 spool=Spool(settings.home / SPOOL, run_id),
@@ -98,6 +101,7 @@ def crawl(
                 progress=_say,
                 page_limit=page_limit,
                 minutes=minutes,
+                polling=Polling(memory, settings.office.crawl.poll_minutes, is_paced and span is None),
             )
             process.start()
             spider = crawler.spider
@@ -118,23 +122,14 @@ def _memory(settings: Settings, state: State, run_id: str) -> FetchMemory:
     """What earlier crawls know, also those that were killed."""
     memory = FetchMemory(state, settings.home / SPOOL / f"{run_id}.journal")
     for journal in sorted((settings.home / SPOOL).glob("*.journal")):
+        if is_at_work(settings.home / SPOOL, journal.stem):
+            continue
         run = settings.runs_folder / journal.stem
         kept = {article.id for article in read_run(run).articles()} if run.is_dir() else set()
         memory.recover(journal, kept.__contains__)
         memory.commit()
         journal.unlink()
     return memory
-
-
-@contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    """One crawl at a time: two would ask the same hosts twice as often as agreed."""
-    with (settings.home / "crawl.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise DiembaoError(f"another crawl is at work in {settings.home}", "Wait for its end") from error
-        yield
 
 
 def describe(summary: dict[str, Any]) -> Iterator[str]:
@@ -155,6 +150,7 @@ def _say(line: str) -> None:
 @click.command()
 @click.option("--run", "run_id", required=True, help="Name of the run (crawlers.runs.new_run_id).")
 @click.option("--source", "names", multiple=True, help="Only this source; may be given again.")
+@click.option("--part", help="Only a part of the sources, such as 1/2: several crawls share them.")
 @click.option("--limit", type=click.IntRange(min=1), help="Pages per source.")
 @click.option("--minutes", type=click.FloatRange(min=0), help="Minutes per source.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Backfill: the first day.")
@@ -163,6 +159,7 @@ def _say(line: str) -> None:
 def main(
     run_id: str,
     names: tuple[str, ...],
+    part: str | None,
     limit: int | None,
     minutes: float | None,
     since: datetime | None,
@@ -173,10 +170,13 @@ def main(
     span = Span(since.date(), (until or datetime.now(VIETNAM)).date()) if since is not None else None
     settings = read_settings()
     sources, broken = choose(settings.sources_folder, list(names))
+    sources = part_of(sources, part) if part else sources
     overrides = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
     # Reported with every run until the file is mended.
     problems = [] if names else [{"source": one.source, "url": f"{one.source}.toml", "problem": one.reasons[0]} for one in broken]
-    summary = crawl(settings, run_id, sources, problems=problems, overrides=overrides, page_limit=limit, minutes=minutes, span=span)
+    summary = crawl(
+        settings, run_id, sources, problems=problems, overrides=overrides, page_limit=limit, minutes=minutes, span=span, is_paced=not names
+    )
     for line in describe(summary):
         _say(line)
 

@@ -18,7 +18,7 @@ from sqlalchemy import or_, select
 from crawlers.outcomes import TRANSIENT
 from diembao.article import ArchiveRecord
 from diembao.fates import Fate
-from diembao.state import FetchState, Removal, State
+from diembao.state import EntrancePace, FetchState, Removal, State
 from diembao.urls import normalise_url
 
 EXTRACTED = "extracted"
@@ -75,6 +75,7 @@ class FetchMemory:
         self._state = state
         self._changed: dict[str, FetchState] = {}
         self._away: dict[str, Removal] = {}
+        self._paces: dict[str, EntrancePace] = {}
         self._path = journal
         self._journal: BinaryIO | None = None
 
@@ -123,6 +124,19 @@ class FetchMemory:
                 url=f"host:{host}", address=host, source="", role="host", first_seen_at=now, fetched_at=now, next_fetch_at=until, failures=1
             )
         )
+
+    def pace_of(self, url: str) -> EntrancePace:
+        """What is known of the pace of the entrance at the normalised `url`; a new row when nothing is."""
+        if url in self._paces:
+            return self._paces[url]
+        with self._state.session() as session:
+            row = session.get(EntrancePace, url)
+            session.expunge_all()
+        return row or EntrancePace(url=url, links_hash=None, habit={})
+
+    def remember_pace(self, pace: EntrancePace) -> None:
+        """Keep `pace` with the next `commit`."""
+        self._paces[pace.url] = pace
 
     def is_away(self, known: FetchState, fate: Fate, detail: str, answer: ArchiveRecord | None, now: datetime) -> None:
         """Keep with the next `commit` that the article at `known` was not found `now`.
@@ -226,11 +240,13 @@ class FetchMemory:
         with self._state.session() as session:
             session.add_all(self._changed.values())
             session.add_all(self._away.values())
+            session.add_all(self._paces.values())
             session.flush()
             # Detached before the end of the transaction, which would empty them: they are used on.
             session.expunge_all()
         self._changed.clear()
         self._away.clear()
+        self._paces.clear()
         if self._journal is not None:
             self._journal.truncate(0)
 

@@ -46,6 +46,7 @@ class SourceCrawl:
     in_flight: int = 0
     taken: int = 0
     known: int = 0
+    not_due: int = 0
     failures: int = 0
     last: asyncio.Future[None] | None = None
     entrances: list[dict[str, Any]] = field(default_factory=list)

@@ -207,6 +207,16 @@ class Crawl(_Table):
 
     contact: str = ""
     allow_private_addresses: bool = False
+    poll_minutes: tuple[float, float] | None = Field(
+        default=None, description="shortest and longest time between two polls of a feed, sitemap or listing; none: in every round"
+    )
+
+    @field_validator("poll_minutes")
+    @classmethod
+    def _is_a_range(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not 1 <= value[0] <= value[1] <= 1440:
+            raise ValueError("write the shortest and the longest time in minutes, such as [5, 20]")
+        return value
 
     @property
     def user_agent(self) -> str:

@@ -89,6 +89,9 @@ class Source(_Table):
     article_pattern: str = Field(default="", description="regular expression that the path of an article's address matches; empty: any")
 
     delay: float = Field(default=1.0, ge=0, le=120, description="seconds between two requests to a host; robots.txt may ask for more")
+    poll_minutes: tuple[float, float] | None = Field(
+        default=None, description="shortest and longest time between two polls of an entrance; none: the office's crawl.poll_minutes"
+    )
     recrawl_hours: float = Field(default=6.0, ge=0, description="hours until a known article is asked for again; doubles each time")
     min_body: int = Field(default=200, ge=0, description="characters that a body must have")
     articles_per_day: tuple[int, int] | None = Field(default=None, description="expected minimum and maximum a day")

@@ -26,6 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
     create_engine,
     event,
+    inspect,
 )
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -77,6 +78,16 @@ class FetchState(Base):
     fetched_at: Mapped[datetime | None]
     next_fetch_at: Mapped[datetime | None] = mapped_column(index=True)
     failures: Mapped[int] = mapped_column(default=0, doc="failed fetches in a row")
+
+
+class EntrancePace(Base):
+    """How much a feed, sitemap or listing brings by hour of the day, so that it is asked as often as it is worth."""
+
+    __tablename__ = "entrance_paces"
+
+    url: Mapped[str] = mapped_column(String(2048), primary_key=True, doc="normalised address, as in fetch_state")
+    links_hash: Mapped[str | None] = mapped_column(String(64), doc="of the links that it named last")
+    habit: Mapped[dict[str, Any]] = mapped_column(doc="crawlers.pace.Habit: lists of 24 by hour, and until when it was watched")
 
 
 class Run(Base):
@@ -403,7 +414,7 @@ class State:
             self.engine: Engine = create_engine(_POSTGRES.sub("postgresql+psycopg://", url))
             if self.engine.dialect.name == "sqlite":
                 event.listen(self.engine, "connect", _prepare_sqlite)
-            Base.metadata.create_all(self.engine)
+            _create_tables(self.engine)
         except (SQLAlchemyError, ImportError) as error:
             raise StateError(f"the database {_without_password(url)} cannot be opened: {_first_line(error)}", _HINT) from error
 
@@ -443,6 +454,18 @@ class State:
 
 
 _HINT = "Check DIEMBAO_DATABASE and the disk; if a SQLite file is damaged, put it aside and restore the last copy (diembao doctor)"
+
+
+def _create_tables(engine: Engine) -> None:
+    """Create the tables that are missing; another process that does the same at the same time is waited for."""
+    if not set(Base.metadata.tables) - set(inspect(engine).get_table_names()):
+        return
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        elif engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20261120)")
+        Base.metadata.create_all(connection)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

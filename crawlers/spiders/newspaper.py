@@ -17,10 +17,12 @@ from crawlers.apart import TookTooMuch, read_apart
 from crawlers.archive import Archive
 from crawlers.compression import BadCompression, TooMuch
 from crawlers.entrances import EntranceError, Link, Role, Sitemap, candidates, read_entrance
+from crawlers.locks import is_at_work
 from crawlers.memory import EXTRACTED, FetchMemory, new_entry, schedule
 from crawlers.middlewares import hosts_of
 from crawlers.outcomes import ABSENT, NO_ANSWER, fate_of_failure, fate_of_status
 from crawlers.pages import FetchedPage, without_personal_numbers
+from crawlers.polling import Polling
 from crawlers.reading import Readers, Reading
 from crawlers.runs import PageFate, RunWriter, read_run
 from crawlers.sites import is_front_page, is_on_site
@@ -70,6 +72,7 @@ class NewspaperSpider(Spider):
         progress: gets a line for a person now and then.
         page_limit: pages per source, for a trial; None: no limit but the time.
         minutes: time per source; None: the setting.
+        polling: which entrances are asked; None: all.
     """
 
     name = "newspaper"
@@ -86,6 +89,7 @@ class NewspaperSpider(Spider):
         progress: Callable[[str], None],
         page_limit: int | None = None,
         minutes: float | None = None,
+        polling: Polling | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -99,6 +103,7 @@ class NewspaperSpider(Spider):
         self.progress = progress
         self.page_limit = page_limit
         self.minutes = minutes
+        self.polling = polling or Polling(memory, None, is_paced=False)
         self.fatal: Exception | None = None
         self.crawls: list[SourceCrawl] = []
         self.started_at = clock()
@@ -153,7 +158,10 @@ class NewspaperSpider(Spider):
     def _ways_in(self, crawl: SourceCrawl) -> Iterator[Request]:
         """The first requests for feeds, sitemaps and listings."""
         for role, address, links in _entrances(crawl.source):
-            yield self._entrance_request(crawl, role, address, links, depth=0)
+            if self.polling.is_due(self._known_entrance(crawl, role, address), crawl.source, self.clock()):
+                yield self._entrance_request(crawl, role, address, links, depth=0)
+            else:
+                crawl.not_due += 1
 
     def _known_entrance(self, crawl: SourceCrawl, role: Role, address: str) -> FetchState:
         """What is remembered of a feed, sitemap or listing."""
@@ -203,6 +211,7 @@ class NewspaperSpider(Spider):
             if fate is Fate.UNCHANGED or (fate is None and digest == entry.content_hash):
                 report["outcome"] = "unchanged"
                 entry.fetched_at, entry.failures = self.clock(), 0
+                self.polling.answered(entry, crawl.source, 0, None, self.clock())
                 self._remember_entrance(entry)
             elif fate is not None:
                 self._entrance_problem(crawl, entry, report, f"the {role} answers HTTP {response.status}")
@@ -239,6 +248,8 @@ class NewspaperSpider(Spider):
         report["outcome"], report["links"] = "read", len(wanted)
         report["new"] = self._queue(crawl, wanted)
         entry.fetched_at = self.clock()
+        if self.polling.answered(entry, crawl.source, report["new"], wanted, entry.fetched_at) and wanted:
+            report["outcome"] = "same links"
         if sitemaps and depth < _SITEMAP_DEPTH:
             # An index is never asked for conditionally: it may stay the same while its sitemaps change.
             newer = self._further(sitemaps)
@@ -280,6 +291,7 @@ class NewspaperSpider(Spider):
         entry.fetched_at = self.clock()
         entry.failures += 1
         entry.etag = entry.last_modified = entry.content_hash = None
+        self.polling.failed(entry, crawl.source, entry.fetched_at)
         self._remember_entrance(entry)
 
     def _queue(self, crawl: SourceCrawl, links: list[Link]) -> int:
@@ -452,6 +464,8 @@ class NewspaperSpider(Spider):
         found = []
         for path in left_over(self.spool.folder):
             run = self.run.folder.parent / path.name.rpartition("-")[0]
+            if is_at_work(self.spool.folder, run.name):
+                continue
             settled = {fate.page for fate in read_run(run).fates()} if run.is_dir() else set()
             file = LeftOver(path)
             for spooled, asked, page in waiting_pages(path):
@@ -621,6 +635,7 @@ class NewspaperSpider(Spider):
                 crawl.source.id: {
                     **self.run.counts(crawl.source.id),
                     "known": crawl.known,
+                    "not_due": crawl.not_due,
                     "waiting": len(crawl.fresh) + len(crawl.due),
                     "entrances": crawl.entrances,
                 }

@@ -261,6 +261,13 @@ def test_a_passing_failure_is_tried_in_the_next_run_and_a_lasting_one_seldom() -
     assert schedule(_known(), Fate.NOT_FOUND, 6.0, NOW).next_fetch_at == NOW + timedelta(hours=6)
 
 
+def test_an_old_article_is_not_watched_like_one_of_today() -> None:
+    today, old, ancient = NOW - timedelta(hours=2), NOW - timedelta(days=16), NOW - timedelta(days=3000)
+    assert schedule(_known(), None, 6.0, NOW, today).next_fetch_at == NOW + timedelta(hours=6)
+    assert schedule(_known(), None, 6.0, NOW, old).next_fetch_at == NOW + timedelta(days=2)
+    assert schedule(_known(), None, 6.0, NOW, ancient).next_fetch_at == NOW + timedelta(days=30)
+
+
 def test_memory_keeps_nothing_before_commit(tmp_path: Path) -> None:
     state = State(f"sqlite:///{tmp_path / 's.sqlite'}")
     memory = FetchMemory(state)
