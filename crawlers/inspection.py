@@ -173,10 +173,18 @@ def problems_of(source: Source, seen: Inspection, today: date) -> list[str]:
     working = [entrance for entrance in seen.entrances if entrance.works]
     listing = _front_page_listing(source, seen)
     if not working and not listing:
-        broken = [
-            f"{entrance.role} {entrance.url}: {entrance.problem}" for entrance in seen.entrances if entrance.known and entrance.problem
+        broken: dict[str, list[Entrance]] = {}
+        for entrance in seen.entrances:
+            if entrance.known and entrance.problem:
+                broken.setdefault(entrance.problem, []).append(entrance)
+        # What is the same for the whole host (no address, robots.txt) is said once.
+        said = {problem.partition(": ")[2] for problem in seen.problems}
+        listed = [
+            f"{same[0].role} {same[0].url}{f' and {len(same) - 1} more' if len(same) > 1 else ''}: {problem}"
+            for problem, same in broken.items()
+            if problem not in said
         ]
-        why = "; ".join([*seen.problems, *broken]) or "no feed, no sitemap, and no links on the front page that look like articles"
+        why = "; ".join([*seen.problems, *listed]) or "no feed, no sitemap, and no links on the front page that look like articles"
         return [f"nothing leads to articles: {why}"]
     found: list[str] = []
     if source.checked:

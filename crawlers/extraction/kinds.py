@@ -60,6 +60,8 @@ _GALLERY_CHARACTERS_PER_IMAGE = 260
 
 _LIST_TYPES = frozenset({"collectionpage", "itemlist", "searchresultspage", "profilepage"})
 _LISTING_CARDS = 8
+_LISTING_LONGEST = 600
+"""Characters that the introduction of a section may have."""
 
 
 def page_kind(page: Page, article: Article, body: Body, proper: bool) -> PageKind:
@@ -114,7 +116,9 @@ def is_listing(page: Page, article: Article, types: set[str], proper: bool) -> b
     if cards < _LISTING_CARDS or page.metadata.first("og:type").lower() == "article":
         return False
     announced = sum(len(text_of(card)) for card in page.cards)
-    return not proper or (article.published_at is None and announced > 2 * len(article.body))
+    # A notice without a date beside a column of headlines is still a notice.
+    few = article.published_at is None and not article.lead and len(article.body) < _LISTING_LONGEST
+    return not proper or (few and announced > 3 * len(article.body))
 
 
 def _is_live(page: Page, article: Article, body: Body, types: set[str]) -> bool:

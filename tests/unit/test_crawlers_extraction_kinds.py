@@ -148,3 +148,14 @@ def test_a_section_page_is_a_listing_and_no_article() -> None:
 def test_an_article_above_many_cards_stays_one() -> None:
     found = read(paragraphs() + cards(30) + "</div>")
     assert (found.page_kind, found.problem) == (PageKind.ARTICLE, None)
+
+
+def test_a_short_notice_of_a_portal_without_a_date_is_no_listing() -> None:
+    title = "Thông báo lịch tiếp công dân của Chủ tịch Ủy ban nhân dân xã"
+    page = (
+        f"<html><head><meta charset=utf-8><title>{title}</title></head><body><h1>{title}</h1><div class=nd>{paragraphs(6)}{paragraphs(3)}</div>"
+        f"{cards(20)}</div></body></html>"
+    )
+    found = extract(page.encode(), "https://xa.example/thong-bao")
+    assert found.article.published_at is None
+    assert (found.page_kind, found.problem) == (PageKind.ARTICLE, None)

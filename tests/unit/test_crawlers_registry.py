@@ -144,6 +144,14 @@ def test_what_is_wrong_is_said(entry: dict[str, Any], found: Inspection, problem
     assert problem in told[0]
 
 
+def test_what_is_wrong_with_the_whole_host_is_said_once() -> None:
+    dead = [feed(f"https://bao.vn/{n}.rss", known=True, links=0, problem="network_error: no such host") for n in range(3)]
+    (told,) = problems_of(source(), Inspection("bao", entrances=dead, problems=["bao.vn: network_error: no such host"]), TODAY)
+    assert told == "nothing leads to articles: bao.vn: network_error: no such host"
+    (told,) = problems_of(source(), Inspection("bao", entrances=dead), TODAY)
+    assert told == "nothing leads to articles: feed https://bao.vn/0.rss and 2 more: network_error: no such host"
+
+
 def test_a_provincial_outlet_names_its_province_old_or_new() -> None:
     foreign = Inspection("bao", entrances=[feed()], samples=[sample(n, local=False) for n in range(4)])
     (told,) = problems_of(source(province="Đồng Tháp", former_province="Tiền Giang"), foreign, TODAY)
