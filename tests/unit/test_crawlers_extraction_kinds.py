@@ -153,7 +153,7 @@ def test_an_article_above_many_cards_stays_one() -> None:
 def test_a_short_notice_of_a_portal_without_a_date_is_no_listing() -> None:
     title = "Thông báo lịch tiếp công dân của Chủ tịch Ủy ban nhân dân xã"
     page = (
-        f"<html><head><meta charset=utf-8><title>{title}</title></head><body><h1>{title}</h1><div class=nd>{paragraphs(6)}{paragraphs(3)}</div>"
+        f"<html><head><title>{title}</title></head><body><h1>{title}</h1><div class=nd>{paragraphs(6)}{paragraphs(3)}</div>"
         f"{cards(20)}</div></body></html>"
     )
     found = extract(page.encode(), "https://xa.example/thong-bao")
