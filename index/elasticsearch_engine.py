@@ -189,11 +189,12 @@ class ElasticsearchEngine:
             return []
         self._ready()
         whole = {"allow_partial_search_results": False}
-        asked = [({**whole} if "pit" in body else {**whole, "index": self.read_alias}, body) for body in bodies]
+        pairs = (({**whole} if "pit" in body else {**whole, "index": self.read_alias}, body) for body in bodies)
+        asked: list[Any] = [encode(part) for pair in pairs for part in pair]  # the client sends bytes as they are
         with self._errors():
             client = self.client.options(retry_on_status=(429, 502, 503, 504))
             for pause in (*_UNTIL_IT_STARTS, None):
-                answer = client.msearch(searches=[part for pair in asked for part in pair])
+                answer = client.msearch(searches=asked)
                 failed = next((one for one in answer["responses"] if "error" in one), None)
                 if failed is None:
                     return list(answer["responses"])

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from diembao.errors import EngineError
 from index.document import FACETS
-from index.elasticsearch_marks import Entries, Marks, Numbers, row_of
+from index.elasticsearch_marks import Marks, Numbers, Table, row_of
 from index.elasticsearch_query import Body
 
 AskAll = Callable[[Sequence[Body]], list[Any]]
@@ -27,46 +28,48 @@ _MOST = 50_000
 """Numbers in one answer or condition; the server's own limits are 65,536."""
 _WINDOW = 10_000
 _TRIES = 5
+_KEY = itemgetter("key")
 FIRST_SEEN: list[Body] = [{"first_seen_at": {"order": "asc", "missing": "_first"}}, {"id": "asc"}]
 IS_COPY: Body = {"exists": {"field": "origin"}}
 
 
 @dataclass(frozen=True)
 class Folded:
-    """What folding does to all that matches.
+    """What folding does to all that matches. Articles are places in the table.
 
     Attributes:
+        table: what is known of them.
         surplus: the matching copies that are not shown.
         kept: for each of these an article of its group that stands for it: the origin if it matches, else one copy.
         alone: of each group whose origin does not match, if only one copy of it does: that.
         several: hash of the origin of those groups of which several copies match, but not the origin.
-        labels: by facet and code.
     """
 
-    surplus: Entries
-    kept: Entries
-    alone: Entries
+    table: Table
+    surplus: Numbers
+    kept: Numbers
+    alone: Numbers
     several: Numbers
-    labels: Sequence[Sequence[tuple[str, ...]]]
 
     def without_surplus(self, counts: Mapping[str, Counter[str]]) -> dict[str, Counter[str]]:
         """How many groups have an article with each label, from how many articles have it (`counts`, by facet)."""
         folded = {}
-        for facet, name in enumerate(FACETS):
+        for name, codes, labels in zip(FACETS, self.table.codes, self.table.labels, strict=True):
             folded[name] = counts[name].copy()
-            hidden, kept, labels = self.surplus.codes[:, facet], self.kept.codes[:, facet], self.labels[facet]
-            used, number = np.unique(hidden, return_counts=True)
-            for code, count in zip(used.tolist(), number.tolist(), strict=True):
+            hidden, kept = codes[self.surplus], codes[self.kept]
+            number = np.bincount(hidden)
+            used = np.flatnonzero(number)
+            for code, count in zip(used.tolist(), number[used].tolist(), strict=True):
                 folded[name].subtract(dict.fromkeys(labels[code], count))
             other = hidden != kept
-            folded[name].update(_only_hidden(self.kept.own[other], hidden[other], kept[other], labels))
+            folded[name].update(_only_hidden(self.kept[other], hidden[other], kept[other], labels))
             folded[name] += Counter()  # takes out what is nothing now
         return folded
 
 
 def _only_hidden(groups: Numbers, hidden: NDArray[Any], kept: NDArray[Any], labels: Sequence[tuple[str, ...]]) -> Counter[str]:
     """By label: how many groups have it only in articles that are not shown."""
-    used = np.unique(np.concatenate([hidden, kept]))
+    used = np.flatnonzero(np.bincount(np.concatenate([hidden, kept])))
     words = sorted(set(chain.from_iterable(labels[code] for code in used.tolist())))
     if not words:
         return Counter()
@@ -74,16 +77,18 @@ def _only_hidden(groups: Numbers, hidden: NDArray[Any], kept: NDArray[Any], labe
     length = np.array([len(labels[code]) for code in used.tolist()])
     flat = np.array([number[word] for code in used.tolist() for word in labels[code]], np.int64)
     start = np.cumsum(length) - length
+    has = np.zeros((len(used), len(words)), bool)
+    has[np.repeat(np.arange(len(used)), length), flat] = True
     hidden, kept = np.searchsorted(used, hidden), np.searchsorted(used, kept)
     # One line for each label of each article that is not shown, without those that the shown one has too.
     lines = length[hidden]
     each = np.repeat(np.arange(len(hidden)), lines)
     label = flat[np.arange(len(each)) - np.repeat(np.cumsum(lines) - lines, lines) + start[hidden][each]]
-    shown = np.repeat(np.arange(len(used)), length) * len(words) + flat
-    new = ~np.isin(kept[each] * len(words) + label, shown)
-    _, places = np.unique(groups, return_inverse=True)
-    pairs = np.unique(places[each[new]] * len(words) + label[new])
-    counts = np.bincount(pairs % len(words), minlength=len(words)).tolist()
+    new = ~has[kept[each], label]
+    pairs = np.sort(groups[each[new]] * len(words) + label[new])
+    first = np.ones(len(pairs), bool)
+    first[1:] = pairs[1:] != pairs[:-1]
+    counts = np.bincount(pairs[first] % len(words), minlength=len(words)).tolist()
     return Counter({word: count for word, count in zip(words, counts, strict=True) if count})
 
 
@@ -106,34 +111,42 @@ class Folder:
         conditions = [query, IS_COPY] + ([] if behind is None else [{"range": {"mark": {"gt": behind}}}])
         return _marks_of(conditions, moment_of)
 
-    def origins_of(self, query: Body, moment_of: Body, copies: Entries) -> list[Body]:
+    def origins_of(self, query: Body, moment_of: Body, copies: tuple[Table, Numbers]) -> list[Body]:
         """The searches for the marks of the origins of `copies` that match `query`."""
-        origins = np.unique(copies.origin).tolist()
+        table, places = copies
+        origins = _distinct(table.origin[places]).tolist()
         wanted = (origins[start : start + _MOST] for start in range(0, len(origins), _MOST))
         return [_marks_of([query, {"terms": {"own": part}}], moment_of) for part in wanted]
 
-    def copies(self, query: Body, moment_of: Body, first: Mapping[str, Any]) -> Entries:
+    def copies(self, query: Body, moment_of: Body, first: Mapping[str, Any]) -> tuple[Table, Numbers]:
         """The copies that match; `first` is the answer to `copies_of`."""
         found = [marks_in(first)]
         while len(found[-1]) == _MOST:
             found.append(marks_in(self._ask_all([self.copies_of(query, moment_of, int(found[-1][-1]))])[0]))
-        return self.entries(np.concatenate(found), moment_of)[0]
+        return self._known(np.concatenate(found), moment_of)
 
-    def folded(self, copies: Entries, answers: Sequence[Mapping[str, Any]], moment_of: Body) -> Folded:
+    def folded(self, copies: tuple[Table, Numbers], answers: Sequence[Mapping[str, Any]], moment_of: Body) -> Folded:
         """What folding does; `answers` are those to `origins_of`."""
-        marks = np.concatenate([copies.marks[:0], *map(marks_in, answers)])
-        both, labels = self.entries(np.concatenate([copies.marks, marks]), moment_of)
-        copies, origins = both.take(np.arange(len(copies.marks))), both.take(np.arange(len(copies.marks), len(both.marks)))
-        origins = origins.take(np.argsort(origins.own))
-        places = np.minimum(np.searchsorted(origins.own, copies.origin), max(len(origins.own) - 1, 0))
-        there = origins.own[places] == copies.origin if len(origins.own) else np.zeros(len(copies.origin), bool)
-        orphans = np.flatnonzero(~there)
-        groups, first, group, size = np.unique(copies.origin[orphans], return_index=True, return_inverse=True, return_counts=True)
+        marks = np.concatenate([copies[1][:0], *map(marks_in, answers)])
+        table, origins = self._known(marks, moment_of)
+        # Learning moves places.
+        places = copies[1] if table is copies[0] else np.searchsorted(table.marks, copies[0].marks[copies[1]])
+        if table is not copies[0] and not np.array_equal(table.marks[places], copies[0].marks[copies[1]]):
+            table, both = self._known(np.concatenate([copies[0].marks[copies[1]], marks]), moment_of)
+            places, origins = both[: len(places)], both[len(places) :]
+        own = table.own[origins]
+        order = np.argsort(own)
+        origins, own = origins[order], own[order]
+        origin = table.origin[places]
+        behind = np.minimum(np.searchsorted(own, origin), max(len(own) - 1, 0))
+        there = own[behind] == origin if len(own) else np.zeros(len(origin), bool)
+        orphans = places[~there]
+        groups, first, group, size = np.unique(table.origin[orphans], return_index=True, return_inverse=True, return_counts=True)
         later = np.ones(len(orphans), bool)
         later[first] = False
-        surplus = [copies.take(np.flatnonzero(there)), copies.take(orphans[later])]
-        kept = [origins.take(places[there]), copies.take(orphans[first][group[later]])]
-        return Folded(_joined(surplus), _joined(kept), copies.take(orphans[first[size == 1]]), groups[size > 1], labels)
+        surplus = np.concatenate([places[there], orphans[later]])
+        kept = np.concatenate([origins[behind[there]], orphans[first][group[later]]])
+        return Folded(table, surplus, kept, orphans[first[size == 1]], groups[size > 1])
 
     def of_all(self, query: Body, moment_of: Body) -> Folded:
         """What folding does to all that matches `query`."""
@@ -143,7 +156,7 @@ class Folder:
     def condition(self, query: Body, moment_of: Body) -> Body:
         """What leaves one article of each group that matches `query`."""
         folded = self.of_all(query, moment_of)
-        chosen = folded.alone.marks.tolist()
+        chosen = folded.table.marks[folded.alone].tolist()
         several = folded.several.tolist()
         bodies = [
             _earliest(query, several[start : start + _WINDOW], moment_of, "mark") for start in range(0, len(several), _WINDOW)
@@ -177,8 +190,8 @@ class Folder:
 
     # -- marks --------------------------------------------------------------------------------------------------------------------
 
-    def entries(self, marks: Numbers, moment_of: Body) -> tuple[Entries, Sequence[Sequence[tuple[str, ...]]]]:
-        """What `marks` stand for; asks for what is not known yet."""
+    def _known(self, marks: Numbers, moment_of: Body) -> tuple[Table, Numbers]:
+        """A table that holds `marks`, and their places; asks for what is not known yet."""
         for _ in range(_TRIES):
             if (found := self._marks.look_up(marks)) is not None:
                 return found
@@ -216,7 +229,7 @@ def _parts_of_row(values: Mapping[str, Any]) -> tuple[str, str | None, dict[str,
 def marks_in(answer: Mapping[str, Any]) -> Numbers:
     """The marks that the answer to a search for them gives, ascending."""
     buckets = answer["aggregations"]["marks"]["buckets"]
-    return np.fromiter((bucket["key"] for bucket in buckets), np.int64, len(buckets))
+    return np.fromiter(map(_KEY, buckets), np.int64, len(buckets))
 
 
 def _marks_of(conditions: Sequence[Body], moment_of: Body) -> Body:
@@ -231,5 +244,6 @@ def _earliest(query: Body, origins: Sequence[int], moment_of: Body, field: str) 
     return {**body, "_source": False, "docvalue_fields": [field], **moment_of}
 
 
-def _joined(parts: Sequence[Entries]) -> Entries:
-    return Entries(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("marks", "own", "origin", "codes")))
+def _distinct(numbers: Numbers) -> Numbers:
+    ordered = np.sort(numbers)
+    return ordered[np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))]

@@ -54,24 +54,22 @@ def fields_of(article_id: str, copy_of: str | None, labels: Mapping[str, Iterabl
 
 
 @dataclass(frozen=True)
-class Entries:
-    """Some articles, one of each array for each.
+class Table:
+    """What was learnt, one place of each array for each mark; never changed.
 
     Attributes:
-        marks: see above.
+        marks: ascending.
         own: hash of the id.
         origin: hash of the origin's id; what it is of an article without one says nothing.
-        codes: for each facet the number of its combination of labels.
+        codes: for each facet the number of each article's combination of labels.
+        labels: for each facet the combination of each number; more may be behind them.
     """
 
     marks: Numbers
     own: Numbers
     origin: Numbers
     codes: NDArray[np.int32]
-
-    def take(self, places: NDArray[Any]) -> Entries:
-        """Those at `places`."""
-        return Entries(self.marks[places], self.own[places], self.origin[places], self.codes[places])
+    labels: Sequence[Sequence[tuple[str, ...]]]
 
 
 class Marks:
@@ -83,16 +81,16 @@ class Marks:
 
     def _forget(self) -> None:
         none = np.zeros(0, np.int64)
-        self._entries = Entries(none, none, none, np.zeros((0, len(FACETS)), np.int32))
         self._numbers: tuple[dict[tuple[str, ...], int], ...] = tuple({} for _ in FACETS)
         self._labels: tuple[list[tuple[str, ...]], ...] = tuple([] for _ in FACETS)
+        self._table = Table(none, none, none, np.zeros((len(FACETS), 0), np.int32), self._labels)
 
     def unknown(self, marks: Numbers) -> Numbers:
         """Those of `marks` that nobody taught yet."""
         with self._lock:
-            if len(self._entries.marks) > _MOST:
+            if len(self._table.marks) > _MOST:
                 self._forget()
-            known = self._entries.marks
+            known = self._table.marks
         if not len(known):
             return marks
         there: NDArray[np.bool_] = known[np.minimum(np.searchsorted(known, marks), len(known) - 1)] == marks
@@ -108,13 +106,14 @@ class Marks:
                 own.append(hash_of(article_id))
                 origin.append(0 if copy_of is None else hash_of(copy_of))
                 codes.append([self._number(facet, tuple(values)) for facet, values in enumerate(labels)])
-            old = self._entries
+            old = self._table
             merged, first = np.unique(np.concatenate([old.marks, np.array(marks, np.int64)]), return_index=True)
-            self._entries = Entries(
+            self._table = Table(
                 merged,
                 np.concatenate([old.own, np.array(own, np.int64)])[first],
                 np.concatenate([old.origin, np.array(origin, np.int64)])[first],
-                np.concatenate([old.codes, np.array(codes, np.int32).reshape(-1, len(FACETS))])[first],
+                np.concatenate([old.codes, np.array(codes, np.int32).reshape(-1, len(FACETS)).T], axis=1)[:, first],
+                self._labels,
             )
 
     def _number(self, facet: int, labels: tuple[str, ...]) -> int:
@@ -124,11 +123,13 @@ class Marks:
             numbers[labels] = len(numbers)
         return numbers[labels]
 
-    def look_up(self, marks: Numbers) -> tuple[Entries, Sequence[Sequence[tuple[str, ...]]]] | None:
-        """The entries of `marks`, in their order, and the labels that the codes of each facet mean; None: some are unknown."""
+    def look_up(self, marks: Numbers) -> tuple[Table, Numbers] | None:
+        """A table that holds `marks`, and their places in it, in their order; None: some are unknown."""
         with self._lock:
-            entries, labels = self._entries, self._labels
-        places = np.searchsorted(entries.marks, marks)
-        if len(marks) and (not len(entries.marks) or (entries.marks[np.minimum(places, len(entries.marks) - 1)] != marks).any()):
+            table = self._table
+        if not len(marks):
+            return table, marks
+        if not len(table.marks):
             return None
-        return entries.take(places), labels
+        places = np.minimum(np.searchsorted(table.marks, marks), len(table.marks) - 1)
+        return (table, places) if (table.marks[places] == marks).all() else None

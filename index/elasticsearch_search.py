@@ -126,7 +126,7 @@ class Reader:
             origins = self._folder.origins_of(matching, moment_of, copies)
             answers = self._ask_all([*around, *origins])
             folded = self._folder.folded(copies, answers[len(around) :], moment_of)
-            total -= len(folded.surplus.marks)
+            total -= len(folded.surplus)
             counts = folded.without_surplus(counts) if request.facets else {}
             hidden = self._folder.hidden(candidates, answers[: len(around)])
             found = [hit for hit in candidates if hit["_id"] not in hidden]

@@ -138,6 +138,12 @@ def test_folding_means_the_same(elasticsearch_address: str, tmp_path: Path, seed
             for facet in other.facets["source"] if not filters.sources else ():
                 chosen = replace(request, filters=replace(filters, sources=(facet.value,)), limit=0)
                 assert elastic.search(chosen).total == facet.count
+            by_relevance = replace(request, query=query or "body:ba", sort="relevance", now=datetime(2026, 11, 12, tzinfo=UTC), limit=4)
+            short, long = elastic.search(by_relevance), elastic.search(replace(by_relevance, limit=150))
+            assert [hit.article.id for hit in short.hits] == [hit.article.id for hit in long.hits[:4]], by_relevance
+            if short.cursor:
+                behind = elastic.search(replace(by_relevance, after=short.cursor))
+                assert [hit.article.id for hit in behind.hits] == [hit.article.id for hit in long.hits[4:8]], by_relevance
             assert embedded.count(query, filters, "day", fold_copies=True) == elastic.count(query, filters, "day", fold_copies=True)
             assert embedded.sample(query, filters, 30) == elastic.sample(query, filters, 30)
     finally:

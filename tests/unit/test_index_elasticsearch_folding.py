@@ -51,7 +51,7 @@ def test_counts_are_of_groups(seed: int) -> None:
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in found:
         groups[row[1] or row[0]].append(row)
-    assert len(found) - len(folded.surplus.marks) == len(groups)
+    assert len(found) - len(folded.surplus) == len(groups)
     counts = {name: Counter(label for _, _, labels in found for label in labels[name]) for name in FACETS}
     expected = {
         name: Counter(label for members in groups.values() for label in {one for _, _, labels in members for one in labels[name]})
@@ -59,7 +59,7 @@ def test_counts_are_of_groups(seed: int) -> None:
     }
     assert folded.without_surplus(counts) == expected
     orphans = {name: members for name, members in groups.items() if all(row[1] for row in members)}
-    assert set(folded.alone.own.tolist()) == {hash_of(members[0][0]) for members in orphans.values() if len(members) == 1}
+    assert set(folded.table.own[folded.alone].tolist()) == {hash_of(members[0][0]) for members in orphans.values() if len(members) == 1}
     assert set(folded.several.tolist()) == {hash_of(name) for name, members in orphans.items() if len(members) > 1}
 
 
@@ -75,7 +75,7 @@ def test_what_was_learnt_holds() -> None:
     assert not len(marks.unknown(wanted))
     found = marks.look_up(wanted)
     assert found is not None
-    entries, names = found
-    assert entries.own.tolist() == [hash_of("b"), hash_of("a"), hash_of("b")]
-    assert entries.origin.tolist()[0] == hash_of("a")
-    assert [names[0][code] for code in entries.codes[:, 0].tolist()] == [("x",)] * 3
+    table, places = found
+    assert table.own[places].tolist() == [hash_of("b"), hash_of("a"), hash_of("b")]
+    assert table.origin[places[0]] == hash_of("a")
+    assert [table.labels[0][code] for code in table.codes[0, places].tolist()] == [("x",)] * 3
