@@ -34,9 +34,10 @@ def users() -> None:
 @users.command()
 @_name
 @click.option("--role", required=True, type=click.Choice(["reader", "editor", "admin"]), help="What the user may do.")
+@click.option("--no-password", is_flag=True, help="The user logs in by OpenID Connect only ([web.openid] of office.toml).")
 @json_option
 @click.pass_obj
-def add(settings: Settings, name: str, role: str, as_json: bool) -> None:
+def add(settings: Settings, name: str, role: str, no_password: bool, as_json: bool) -> None:
     """Add a user. The first one must be an admin, and turns login on."""
     from diembao.clock import utc_now
     from web.accounts.passwords import Passwords
@@ -44,7 +45,7 @@ def add(settings: Settings, name: str, role: str, as_json: bool) -> None:
 
     wanted = as_role(role)
     with _state(settings) as state:
-        user = add_user(state, Passwords(), checked_name(name), wanted, _password(), utc_now(), _who())
+        user = add_user(state, Passwords(), checked_name(name), wanted, None if no_password else _password(), utc_now(), _who())
     _tell(user, as_json, f"{user.name}: {user.role}. Login: {settings.office.base_url.rstrip('/')}/login")
 
 

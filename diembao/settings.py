@@ -224,6 +224,40 @@ class Crawl(_Table):
         return f"DiemBao/{__version__} (press monitoring; +{self.contact or 'contact not set'})"
 
 
+class OpenId(_Table):
+    """A provider of OpenID Connect that staff log in with, besides passwords (docs/accounts.md).
+
+    Attributes:
+        issuer: its address, exactly as it names itself; https, except on this machine.
+        client_id: what it knows the desk by.
+        secret_env: name of the environment variable that holds the client's secret.
+        name: what stands on the button.
+        claim: claim that is compared with the names of users at the first login; the provider must not let people choose it.
+        new_users: role of somebody who is not a user yet; empty: may not come in.
+    """
+
+    issuer: str
+    client_id: str = Field(min_length=1)
+    secret_env: str = Field(default="DIEMBAO_OPENID_SECRET", pattern=_VARIABLE)
+    name: str = "OpenID Connect"
+    claim: str = "preferred_username"
+    new_users: Literal["", "reader", "editor"] = ""
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_safe(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if not parts.hostname or parts.query or parts.fragment or not is_https_or_here(value):
+            raise ValueError("write the provider's address, beginning with https://")
+        return value
+
+
+def is_https_or_here(url: str) -> bool:
+    """Whether `url` is https, or stays on this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"))
+
+
 class Web(_Table):
     """Where the page is served.
 
@@ -231,11 +265,13 @@ class Web(_Table):
         host: address to listen at; another than this machine's own needs users (docs/accounts.md).
         port: 0 takes a free one.
         proxies: addresses of the office's own reverse proxies, whose X-Forwarded-For is believed.
+        openid: None: users log in with a password only.
     """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     proxies: tuple[str, ...] = ()
+    openid: OpenId | None = None
 
 
 class Office(_Table):

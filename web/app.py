@@ -39,12 +39,12 @@ def create_app(settings: Settings, engine: SearchEngine, state: State, clock: Cl
         passwords: hashes and checks them; None: with today's parameters.
 
     Raises:
-        ConfigError: when office.toml or taxonomy.toml cannot be read.
+        ConfigError: when office.toml or taxonomy.toml cannot be read, or the secret of the login provider is missing.
     """
     # The documentation pages of FastAPI load scripts from outside, so only the description itself is served.
     app = FastAPI(title="Điểm Báo", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     desk = app.state.desk = Desk(settings, engine, state, clock, passwords=passwords or Passwords())
-    _ = settings.taxonomy
+    _ = settings.taxonomy, desk.openid
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.mount("/static", _Static(directory=Path(__file__).parent / "static"), name="static")
     app.state.routes = list(app.routes)

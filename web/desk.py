@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
@@ -30,6 +31,9 @@ from web.addresses import SearchAddress
 from web.marking import marked, unmarked, web_link
 from web.security import SECURITY_HEADERS
 from web.texts import LANGUAGES, Language, Texts, as_language
+
+if TYPE_CHECKING:
+    from web.accounts.openid import OpenIdConnect
 
 LANGUAGE_COOKIE = "lang"
 _YEAR = 365 * 24 * 3600
@@ -85,6 +89,23 @@ class Desk:
     def is_https(self) -> bool:
         """Whether staff reach the page by https."""
         return self.settings.office.base_url.startswith("https:")
+
+    @cached_property
+    def openid(self) -> OpenIdConnect | None:
+        """The provider that staff log in with besides passwords; None when office.toml names none.
+
+        Raises:
+            ConfigError: when the environment lacks its secret.
+        """
+        settings = self.settings.office.web.openid
+        if settings is None:
+            return None
+        secret = os.environ.get(settings.secret_env, "")
+        if not secret:
+            raise ConfigError(f"{settings.secret_env} is not set", "Put the secret of [web.openid] into this environment variable")
+        from web.accounts.openid import OpenIdConnect
+
+        return OpenIdConnect(settings, self.settings.office.base_url, secret)
 
     def form_token(self, request: Request) -> str:
         """What a form must send back in its field `token` (or a script in the header X-Form-Token); every page has it as `form_token`.

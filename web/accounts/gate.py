@@ -24,7 +24,7 @@ from diembao.errors import DiembaoError
 from web.accounts.actor import NOBODY, Actor
 from web.accounts.feeds import user_of_feed
 from web.accounts.keys import Rates, find_key
-from web.accounts.needs import BEFORE_A_NEW_PASSWORD, LONGEST_FORM, Need, need_of
+from web.accounts.needs import BEFORE_A_NEW_PASSWORD, GIVES_A_VISIT, LONGEST_FORM, Need, need_of
 from web.accounts.sessions import is_form_token, user_of_session
 from web.accounts.users import has_users
 from web.desk import Desk
@@ -91,7 +91,7 @@ class Gate:
                     refusal = self.refuse(request, 403, "form", "")
         if refusal is not None:
             await refusal(scope, receive, send)
-        elif path == "/login" and actor.via == "nobody":
+        elif path in GIVES_A_VISIT and actor.via == "nobody":
             await self.app(scope, receive, self._with_visit(request, actor, send))
         else:
             await self.app(scope, receive, send)
@@ -124,7 +124,7 @@ class Gate:
             if feed_user is not None:
                 return Actor("feed", feed_user.name, "reader"), None
         if need is not None and need.role is None:
-            visit = request.cookies.get(desk.cookie("visit"), "")[:100] or (secrets.token_urlsafe(24) if path == "/login" else "")
+            visit = request.cookies.get(desk.cookie("visit"), "")[:100] or (secrets.token_urlsafe(24) if path in GIVES_A_VISIT else "")
             return Actor("nobody", binding=visit), None
         return NOBODY, self._asks_to_log_in(request)
 

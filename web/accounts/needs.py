@@ -73,6 +73,8 @@ NEEDS: Final[dict[str, dict[str, Need]]] = {
     "/health": {"GET": _ANYBODY},
     # accounts
     "/login": {"GET": _ANYBODY, "POST": _ANYBODY},
+    "/login/openid": {"GET": _ANYBODY},
+    "/login/openid/back": {"GET": _ANYBODY},
     "/logout": {"POST": _SEE},
     "/account": {"GET": _SEE},
     "/account/password": {"POST": _SEE},
@@ -88,6 +90,10 @@ NEEDS: Final[dict[str, dict[str, Need]]] = {
 
 BEFORE_A_NEW_PASSWORD: Final = frozenset({"/account", "/account/password", "/logout", "/login"})
 """Where a user may go whose password an admin has set."""
+
+
+GIVES_A_VISIT: Final = frozenset({"/login", "/login/openid"})
+"""Where a browser that is not logged in gets the cookie that its login is bound to."""
 
 
 def need_of(path: str, method: str) -> Need | None:

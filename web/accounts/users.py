@@ -19,6 +19,7 @@ Role = Literal["reader", "editor", "admin"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 """What one may do, each more than the one before: see; correct, edit briefings and rules; users, keys and the audit log."""
 
+_LONGEST_SUBJECT = 500
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
 
@@ -92,15 +93,25 @@ def user_of(row: UserRecord, sessions: int = 0) -> User:
 
 
 def add_user(
-    state: State, passwords: Passwords, name: str, role: Role, password: str, now: datetime, by: str, *, must_change: bool = False
+    state: State, passwords: Passwords, name: str, role: Role, password: str | None, now: datetime, by: str, *, must_change: bool = False
 ) -> User:
     """A new user. From the first one on every page asks for a login.
+
+    Args:
+        state: keeps the user.
+        passwords: hashes the password.
+        name: what is typed at login.
+        role: what the user may do.
+        password: None: logs in by OpenID Connect only.
+        now: aware UTC.
+        by: who adds the user.
+        must_change: the password has to be changed at the first login.
 
     Raises:
         UsageError: when the name is taken or cannot be one, or the password is too weak.
     """
     name = checked_name(name)
-    hashed = passwords.hash(checked_password(password, name))
+    hashed = None if password is None else passwords.hash(checked_password(password, name))
     with state.session() as session:
         if session.get(UserRecord, name) is not None:
             raise UsageError(f"there is a user {name} already", "Choose another name; `diembao users list` shows them")
@@ -109,6 +120,46 @@ def add_user(
         row = UserRecord(name=name, role=role, password_hash=hashed, must_change=must_change, epoch=0, created_at=now)
         session.add(row)
         record(session, now, by, "user.add", name, after={"role": role})
+        return user_of(row)
+
+
+def user_by_openid(state: State, subject: str, name: str, new_users: str, now: datetime) -> User | None:
+    """The user whom a provider of OpenID Connect has let in, or None.
+
+    At the first login a user without a password whose name is `name` is bound to `subject` for good. Users with a password are never
+    bound: a provider in which people choose their names could otherwise take over an admin.
+
+    Args:
+        state: users.
+        subject: issuer and subject.
+        name: what the provider calls the user; may be empty.
+        new_users: role of somebody who is not a user yet; empty: nobody is added.
+        now: aware UTC.
+
+    Raises:
+        StateError: when the database fails.
+    """
+    if len(subject) > _LONGEST_SUBJECT:
+        return None
+    with state.session() as session:
+        row = session.scalar(select(UserRecord).where(UserRecord.subject == subject))
+        if row is not None:
+            return None if row.disabled_at is not None else user_of(row)
+        wanted = name.strip().lower()
+        if not _NAME.fullmatch(wanted):
+            return None
+        row = session.get(UserRecord, wanted)
+        if row is None:
+            if not new_users:
+                return None
+            row = UserRecord(name=wanted, role=as_role(new_users), must_change=False, epoch=0, created_at=now, subject=subject)
+            session.add(row)
+            record(session, now, "openid", "user.add", wanted, after={"role": new_users, "subject": subject})
+        elif row.password_hash is not None or row.subject is not None or row.disabled_at is not None:
+            return None
+        else:
+            row.subject = subject
+            record(session, now, "openid", "user.bind", wanted, after={"subject": subject})
         return user_of(row)
 
 

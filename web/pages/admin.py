@@ -27,14 +27,18 @@ def users(request: Request) -> HTMLResponse:
 
 
 @router.post("/admin/users")
-def add(request: Request, name: Text = "", role: Text = "") -> Response:
-    """A new user with a first password that is shown once."""
+def add(request: Request, name: Text = "", role: Text = "", openid: Text = "") -> Response:
+    """A new user with a first password that is shown once, or with none, who logs in by OpenID Connect."""
     desk = desk_of(request)
-    password = first_password()
+    password = None if openid and desk.settings.office.web.openid else first_password()
     try:
-        user = add_user(desk.state, desk.passwords, name, as_role(role), password, desk.clock(), actor_of(request).who, must_change=True)
+        user = add_user(
+            desk.state, desk.passwords, name, as_role(role), password, desk.clock(), actor_of(request).who, must_change=password is not None
+        )
     except UsageError as error:
         return _users(request, str(error))
+    if password is None:
+        return RedirectResponse("/admin/users", 303)
     return _users(request, shown=(user.name, password))
 
 
@@ -105,7 +109,9 @@ def first_password() -> str:
 
 
 def _users(request: Request, problem: str = "", shown: tuple[str, str] | None = None) -> HTMLResponse:
-    return _page(request, "admin_users.html", problem, shown, users=all_users(desk_of(request).state), roles=ROLES)
+    desk = desk_of(request)
+    provider = desk.settings.office.web.openid
+    return _page(request, "admin_users.html", problem, shown, users=all_users(desk.state), roles=ROLES, provider=provider)
 
 
 def _keys(request: Request, problem: str = "", shown: tuple[str, str] | None = None) -> HTMLResponse:

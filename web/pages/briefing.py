@@ -109,7 +109,8 @@ def send(request: Request, day: str) -> Response:
     """Queue the briefing as it stands; the next round of `monitor` sends what is queued."""
     desk, when = desk_of(request), _day(day)
     settings = desk.settings
-    queue_briefing(desk.state, settings.office, settings.taxonomy, when, desk.clock(), documents.template_in(settings.alerts_folder))
+    template = documents.template_in(settings.alerts_folder)
+    queue_briefing(desk.state, settings.office, settings.taxonomy, when, desk.clock(), template, _name(request))
     return _back(when)
 
 
