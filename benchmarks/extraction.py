@@ -79,7 +79,7 @@ def trafilatura_answer(page: bytes, url: str) -> Answer:
 def newspaper_answer(page: bytes, url: str) -> Answer:
     import newspaper
 
-    article = newspaper.Article(url, language="vi")
+    article = newspaper.Article(url, language="vi", fetch_images=False)
     article.download(input_html=page.decode("utf-8", "replace"))
     article.parse()
     return Answer(article.title or "", "", article.text or "", list(article.authors), article.publish_date and to_utc(article.publish_date))

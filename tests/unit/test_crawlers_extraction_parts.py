@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crawlers.extraction import Extracted, extract, join
+from crawlers.extraction.parts import numbered
 from diembao.fates import Fate
 from diembao.source import Source
 
@@ -20,12 +25,12 @@ def page(
     number: int, links: str = "", *, url: str = URL, head: str = "", source: Source | None = None, byline: str = "", size: int = 4
 ) -> Extracted:
     part = "".join(f"<p>{text}</p>" for text in PARAGRAPHS[(number - 1) * size : number * size])
-    html = (
+    text = (
         f"<html lang=vi><head><meta charset=utf-8><title>Nước sông Tiền lên nhanh - Báo Mẫu</title>{head}</head><body>"
         f"<h1>Nước sông Tiền lên nhanh</h1><div class=date>12/10/2024 08:15</div><h2 class=sapo>{LEAD}</h2>"
         f"<div class=noidung>{part}{byline}</div>{links}</body></html>"
     )
-    return extract(html.encode(), url, source)
+    return extract(text.encode(), url, source)
 
 
 @pytest.mark.parametrize(
@@ -139,14 +144,37 @@ def test_what_amp_puts_around_an_article_is_not_its_text() -> None:
 
 def test_a_headline_that_only_the_date_behind_it_tells() -> None:
     text = "<br><br>".join(PARAGRAPHS)
-    html = (
+    portal = (
         "<html><head><title>:: TRANG THÔNG TIN ::</title></head><body><table><tr><td><a href=/>Trang chủ</a></td><td>"
         f"<span class=s1>Nước sông Tiền lên nhanh</span> <i>(Ngày 12/10/2024, 8 giờ 15)</i><br><br><b>{LEAD}</b><br><br>{text}"
         "<br><br>[Trở về] [In trang]</td></tr></table></body></html>"
     )
-    article = extract(html.encode(), "https://xa.example/tin.asp?id=5").article
+    article = extract(portal.encode(), "https://xa.example/tin.asp?id=5").article
     assert article.title == "Nước sông Tiền lên nhanh"
     assert article.published_at is not None
     assert article.published_at.isoformat() == "2024-10-12T01:15:00+00:00"
     assert article.lead == LEAD
     assert article.body.split("\n") == PARAGRAPHS
+
+
+ADDRESSES = st.one_of(
+    st.text(max_size=40),
+    st.from_regex(
+        r"(?:https?://(?:[a-z]{1,3}\.)?bao\.example)?/[a-z0-9/-]{0,30}(?:\.html)?(?:\?[a-z]{1,4}=\d{1,3})?(?:#\w)?", fullmatch=True
+    ),
+)
+
+
+@given(ADDRESSES, ADDRESSES, st.sampled_from(["2", "Trang sau", "›", "Bài khác", ""]))
+def test_any_link_is_the_next_page_or_it_is_not(href: str, canonical: str, text: str) -> None:
+    links = f"<a rel=next href='{html_text(href)}'>{text}</a><a href='{html_text(href)}'>{text}</a>"
+    found = page(1, links, head=f"<link rel=canonical href='{html_text(canonical)}'>")
+    assert found.problem is None
+    if found.next_page:
+        assert numbered(found.next_page)[1] == 2
+        assert found.next_page.startswith("https://bao.example/") or "://bao.example" in found.next_page
+    assert join(found, [found]).article.body == found.article.body
+
+
+def html_text(address: str) -> str:
+    return html.escape(address, quote=True)
