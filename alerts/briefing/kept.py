@@ -24,6 +24,7 @@ from alerts.briefing.words import STATUSES, Status
 from alerts.mail import one_line, safe_link
 from alerts.source_trouble import read_troubles
 from diembao.alert import Alert
+from diembao.audit import record as note_in_audit
 from diembao.clock import vietnam_day
 from diembao.engine import SearchEngine
 from diembao.errors import UsageError
@@ -263,8 +264,10 @@ def save_note(state: State, day: date, version: int, note: str, by: str, now: da
         if record.note == note:
             return
         change = update(BriefingRecord).where(BriefingRecord.day == record.day, BriefingRecord.version == version)
+        before = record.note
         if not _rows(session, change.values(note=note, version=version + 1)):
             raise ConflictError("", None)
+        note_in_audit(session, now, by, "briefing.note", day.isoformat(), before, note)
 
 
 def save_item(
@@ -369,15 +372,19 @@ def _lock_for_editing(session: Session, day: date, by: str, now: datetime) -> No
 
 def _save_content(session: Session, day: date, key: str, wanted: Content, version: int, by: str, now: datetime, office: Office) -> None:
     row = session.get_one(BriefingItem, (day.isoformat(), key), populate_existing=True)
-    if _content(row, office) == wanted:
+    before = _content(row, office)
+    if before == wanted:
         return  # somebody else did the same
     story = Story.model_validate(row.compiled)
+    changed = [name for name in ("included", "title", "text") if getattr(before, name) != getattr(wanted, name)]
     _change_item(
         session, day, key, version, by, now,
         included=None if row.included is None and wanted.included == _is_chosen(row, office) else wanted.included,
         title=None if wanted.title == story.title else wanted.title,
         text=None if wanted.text == story.said else wanted.text,
     )  # fmt: skip
+    subject = f"{day.isoformat()}: {story.title}"
+    note_in_audit(session, now, by, "briefing.item", subject, *({name: getattr(one, name) for name in changed} for one in (before, wanted)))
 
 
 def _change_item(session: Session, day: date, key: str, version: int, by: str, now: datetime, **values: Any) -> None:
@@ -399,8 +406,10 @@ def _save_answer(session: Session, story: str, answer: Answer, version: int, by:
         values["assigned_at"] = None
     values["answered_at"] = (row.answered_at or now) if answer.status == "answered" else None
     change = update(StoryResponse).where(StoryResponse.story == story, StoryResponse.version == version)
+    before = {name: getattr(row, name) for name in ("status", "department", "link", "note") if getattr(row, name) != values[name]}
     if not _rows(session, change.values(version=version + 1, updated_at=now, updated_by=one_line(by, 200), **values)):
         raise ConflictError(row.updated_by, row.updated_at)
+    note_in_audit(session, now, by, "briefing.answer", story, before, {name: values[name] for name in before})
 
 
 def new_response(story: str, now: datetime) -> dict[str, Any]:

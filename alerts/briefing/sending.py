@@ -17,6 +17,7 @@ from alerts.briefing.words import Language
 from alerts.delivery import quiet_until, receivers
 from alerts.grading import VALID, Ticket, is_muted, signing_key, write_token
 from alerts.mail import compose, message_id
+from diembao.audit import record as note_in_audit
 from diembao.errors import DeliveryError, UsageError
 from diembao.settings import Office, Person
 from diembao.state import BriefingRecord, OutboxMessage, State
@@ -45,10 +46,13 @@ class Content:
     pictures: tuple[tuple[str, bytes], ...] = ()
 
 
-def queue_briefing(state: State, office: Office, taxonomy: Taxonomy, day: date, now: datetime, template: Path = TEMPLATE) -> int:
+def queue_briefing(
+    state: State, office: Office, taxonomy: Taxonomy, day: date, now: datetime, template: Path = TEMPLATE, by: str = ""
+) -> int:
     """Queue the kept briefing of `day` for everybody who wants it, with DOCX and XLSX, and close it for editing.
 
     Once per day and recipient: called again it queues only for those who were not recipients before. In quiet hours the mail waits.
+    `by` is who sent it by hand, for the audit log; empty: the schedule.
 
     Returns:
         How many messages wait newly.
@@ -67,6 +71,7 @@ def queue_briefing(state: State, office: Office, taxonomy: Taxonomy, day: date, 
             raise UsageError(f"there is no briefing of {day}", "Compile it first: diembao digest draft")
         if newly:
             insert_responses(session, (item.story.story for item in draft.chosen), now)
+            note_in_audit(session, now, by, "briefing.send", day.isoformat(), None, {"chosen": len(draft.chosen)})
         made: dict[tuple[Language, tuple[str, ...]], Content] = {}
 
         def content(person: Person) -> Content:

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from alerts.briefing import kept
 from alerts.briefing.kept import Answer, ConflictError, Content, Draft, Item
 from alerts.briefing.sending import queue_briefing
+from diembao.audit import Wanted, entries
 from diembao.engine import SearchEngine
 from diembao.errors import ConfigError, StateError, UsageError
 from diembao.settings import PROJECT, Mail, Office
@@ -251,3 +252,21 @@ def test_a_lost_database_is_one_line(desk: Desk) -> None:
         session.connection().exec_driver_sql("DROP TABLE briefing_items")
     with pytest.raises(StateError, match="briefing_items"):
         kept.read(desk.state, NOW.date(), OFFICE, TAXONOMY)
+
+
+def test_every_change_stands_in_the_audit_log(desk: Desk) -> None:
+    seen = desk.river
+    desk.save(seen, replace(seen.content, title="Của Lan", included=False), Answer("assigned", "Sở X"))
+    kept.save_note(desk.state, NOW.date(), 1, "Lời đầu", "Minh", desk.now)
+    queue_briefing(desk.state, OFFICE, TAXONOMY, NOW.date(), desk.now, by="Minh")
+    queue_briefing(desk.state, OFFICE, TAXONOMY, NOW.date(), desk.now)
+    rows = {row.action: row for row in entries(desk.state, Wanted(action="briefing"), 100)}
+    assert sorted(rows) == ["briefing.answer", "briefing.item", "briefing.note", "briefing.send"]
+    item, answer = rows["briefing.item"], rows["briefing.answer"]
+    assert (item.who, item.before, item.after) == (
+        "Lan",
+        {"included": True, "title": seen.content.title},
+        {"included": False, "title": "Của Lan"},
+    )
+    assert (answer.before, answer.after) == ({"status": "new", "department": ""}, {"status": "assigned", "department": "Sở X"})
+    assert (rows["briefing.note"].who, rows["briefing.send"].who) == ("Minh", "Minh")
