@@ -17,7 +17,6 @@ EXCERPT = 280
 """Code points of the excerpt of a body."""
 _LEAD_IN = 60
 _FIELDS = ("title", "lead", "body")
-_MARKS = str.maketrans("", "", MARK_START + MARK_END)
 
 
 @dataclass
@@ -64,7 +63,7 @@ class Highlighter:
         """The highlights of `article` by field; a field without a match is left out, the body is cut to an excerpt."""
         found: dict[str, str] = {}
         for name in _FIELDS:
-            text = str(getattr(article, name)).translate(_MARKS)
+            text = str(getattr(article, name)).replace(MARK_START, "").replace(MARK_END, "")
             if not text or self._wanted[name].nothing():
                 continue
             spans = _spans(text, self._matching(word_forms(text), self._wanted[name]))

@@ -33,6 +33,8 @@ from index.suggestions import FEW, corrected, nearest_of, slips, wider, without_
 
 _HOUR = 3_600_000
 _UTC_OFFSET = 7 * _HOUR
+_SEVERAL = ("topic", "place")
+"""Facets of which one article may have several values."""
 
 
 @dataclass(frozen=True)
@@ -212,19 +214,23 @@ class Reader:
         shown = found.shown()
         surplus, kept = found.numbers[found.surplus], found.numbers[found.kept]
         for name, codes in zip(FACETS, self._columns.values, strict=True):
-            numbers = np.bincount(codes[shown])
+            # What a copy has and what stands for it has not counts once for the group.
+            of_copies = codes[surplus].astype(np.int64)
+            pairs = np.unique((kept << 32 | of_copies)[of_copies != codes[kept]])
+            groups, hidden = pairs >> 32, pairs & 0xFFFFFFFF
+            counted = np.concatenate([codes[shown], [] if name in _SEVERAL else hidden]).astype(np.int64)
+            numbers = np.bincount(counted)
             used = np.flatnonzero(numbers)
-            of_copies, of_kept = codes[surplus], codes[kept]
-            other = of_copies != of_kept
-            values = columns.values_of(self._connection, np.unique(np.concatenate([used, of_copies[other]])).tolist())
+            values = columns.values_of(self._connection, np.unique(np.concatenate([used, hidden])).tolist())
             for code, number in zip(used.tolist(), numbers[used].tolist(), strict=True):
                 for value in _parts(name, values[code]):
                     counts[name][value] += number
-            hidden: dict[int, set[str]] = defaultdict(set)
-            parts = {code: frozenset(_parts(name, value)) for code, value in values.items()}
-            for number, code, of in zip(kept[other].tolist(), of_copies[other].tolist(), of_kept[other].tolist(), strict=True):
-                hidden[number] |= parts[code] - parts[of]
-            counts[name].update(chain.from_iterable(hidden.values()))
+            if name in _SEVERAL:
+                parts = {code: frozenset(_parts(name, value)) for code, value in values.items()}
+                more: dict[int, set[str]] = defaultdict(set)
+                for group, code, of in zip(groups.tolist(), hidden.tolist(), codes[groups].tolist(), strict=True):
+                    more[group] |= parts[code] - parts[of]
+                counts[name].update(chain.from_iterable(more.values()))
         return _sorted(counts)
 
     def _story_facets(self, numbers: Numbers) -> dict[str, list[FacetCount]]:
@@ -500,7 +506,7 @@ def _time_place(place: object) -> tuple[int | None, str]:
 
 def _parts(name: str, values: str) -> Iterable[str]:
     """The values of one column of one article."""
-    if name in ("topic", "place"):
+    if name in _SEVERAL:
         return [value for value in values.split("\n") if value]
     return (values,) if values else ()
 
