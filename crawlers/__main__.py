@@ -129,6 +129,9 @@ def _memory(settings: Settings, state: State, run_id: str) -> FetchMemory:
         memory.recover(journal, kept.__contains__)
         memory.commit()
         journal.unlink()
+    for lock in (settings.home / SPOOL).glob("*.lock"):
+        if lock.stem != run_id and not is_at_work(settings.home / SPOOL, lock.stem):
+            lock.unlink(missing_ok=True)
     return memory
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from diembao.errors import DiembaoError, UsageError
@@ -37,8 +38,13 @@ def at_work(spool: Path, run_id: str) -> Iterator[None]:
     """Others see in the block that the run is at work, and leave its waiting pages and its journal alone."""
     spool.mkdir(parents=True, exist_ok=True)
     path = spool / f"{run_id}.lock"
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with ExitStack() as stack:
+        while True:
+            lock = stack.enter_context(path.open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # Another crawl that tidies up may have taken the file away before it was locked.
+            if path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
+                break
         try:
             yield
         finally:

@@ -45,13 +45,13 @@ def schedule(known: FetchState, fate: Fate | None, recrawl_hours: float, now: da
     """When the page `known` is due again after an attempt `now` that ended in `fate` (None: extracted).
 
     New text: after `recrawl_hours`, and not before an eighth of its age since `published` has passed: an old article that a backfill
-    brought is not watched like one of today. The same text, or a lasting reason for dropping it: after twice the last interval. A passing
-    failure: in the next run, from the fourth in a row on after `recrawl_hours`, doubled each time. Never again when that would
-    be more than 30 days away.
+    brought is not watched like one of today (unless `recrawl_hours` is 0). The same text, or a lasting reason for dropping it: after twice
+    the last interval. A passing failure: in the next run, from the fourth in a row on after `recrawl_hours`, doubled each time. Never
+    again when that would be more than 30 days away.
     """
     first = timedelta(hours=recrawl_hours)
     if fate is None:
-        age = (now - published) / 8 if published is not None else timedelta()
+        age = (now - published) / 8 if published is not None and first else timedelta()
         return Schedule(now + max(first, min(age, LONGEST)), 0)
     failures = 0 if fate is Fate.UNCHANGED else known.failures + 1
     if fate in TRANSIENT:

@@ -43,7 +43,7 @@ class Seen:
 class Site:
     """One outlet: a server on its own port of 127.0.0.1. `routes` may be changed while it runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.routes: dict[str, Answer | Callable[[Seen], Answer]] = {}
         self.seen: list[Seen] = []
         site = self
@@ -58,7 +58,7 @@ class Site:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         self.domain = f"127.0.0.1:{self.port}"
