@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from crawlers.extraction.blocks import Block, read_blocks
 from crawlers.extraction.bylines import Byline, is_name, is_outlet, is_person, read_byline
 from crawlers.extraction.dates import has_day, is_stamp
-from crawlers.extraction.page import Element
+from crawlers.extraction.page import Element, squeeze
 from crawlers.extraction.wording import (
     AUTHOR_CUE,
     CLOSING,
@@ -79,15 +79,11 @@ def read_body(
 
 def _same(one: str, other: str) -> bool:
     """Whether two texts are the same but for punctuation, case and a cut end."""
-    a, b = _squeeze(one), _squeeze(other)
+    a, b = squeeze(one), squeeze(other)
     if not a or not b:
         return False
     short, long = sorted((a, b), key=len)
     return long.startswith(short) and (len(short) >= 0.85 * len(long) or (len(short) > 60 and one.rstrip().endswith(("...", "…"))))
-
-
-def _squeeze(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text).lower()
 
 
 def _choose(blocks: list[Block], title: str, lead: str, site: str, descriptions: Sequence[str]) -> Body:
@@ -197,8 +193,8 @@ def _is_links(block: Block) -> bool:
 
 def _drop_related(blocks: list[Block], body: Body, lead: str) -> list[Block]:
     kept: list[Block] = []
-    lead_lines = [_squeeze(line) for line in lead.split("\n") if line.strip()]
-    whole_lead = _squeeze(lead)
+    lead_lines = [squeeze(line) for line in lead.split("\n") if line.strip()]
+    whole_lead = squeeze(lead)
     in_related = False
     for block in blocks:
         if block.image:
@@ -206,7 +202,7 @@ def _drop_related(blocks: list[Block], body: Body, lead: str) -> list[Block]:
                 kept.append(block)
             continue
         size = len(block.text)
-        squeezed = _squeeze(block.text)
+        squeezed = squeeze(block.text)
         drop = (
             block.boilerplate
             or not squeezed
@@ -350,8 +346,8 @@ def _lead_of(paragraphs: list[Block], descriptions: Sequence[str]) -> str:
         return first.text
     if first.tag in ("h2", "h3", "h4", "h5") and size > 70 and all(block.tag != first.tag or len(block.text) < 70 for block in rest):
         return first.text
-    squeezed = _squeeze(first.text)
-    if any(_squeeze(text).startswith(squeezed) for text in descriptions) and all((b.tag, b.cues) != (first.tag, first.cues) for b in rest):
+    squeezed = squeeze(first.text)
+    if any(squeeze(text).startswith(squeezed) for text in descriptions) and all((b.tag, b.cues) != (first.tag, first.cues) for b in rest):
         return first.text
     bold = first.bold * 10 >= size * 9
     if bold and size >= 60 and sum(1 for block in rest if block.bold * 10 >= len(block.text) * 9 and len(block.text) > 60) == 0:

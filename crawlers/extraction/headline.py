@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crawlers.extraction.dates import Printed, all_printed, has_day, is_stamp, read_machine, read_printed
-from crawlers.extraction.page import Element, Page, cues, fold, text_of
+from crawlers.extraction.page import Element, Page, cues, fold, squeeze, text_of
 from crawlers.extraction.wording import BOILERPLATE, CAPTION, LEAD_CUE
 
 _HEADINGS = ("h1", "h2", "h3", "h4")
@@ -22,10 +22,6 @@ _CLOCK_CUE = re.compile(
 _SUFFIX = re.compile(r"\s+[-–—|»:•]+\s+|\s*[|»•]\s*")
 _SITE = re.compile(r"^(?:cổng|trang|báo|tạp chí|diễn đàn|đài|sở|ubnd|ủy ban|website|công ty|blog|chuyên trang|bộ)\b", re.IGNORECASE)
 _HOME = re.compile(r"^(?:trang chủ|trang nhất|home|trangchu|diễn đàn|forums?|›|>|»|/|\||tin tức)$", re.IGNORECASE)
-
-
-def _squeeze(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text).lower()
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ def find_headline(page: Page, chosen: Element | None = None) -> Headline:
         )
         if value
     ]
-    known = [_squeeze(value) for value in declared]
+    known = [squeeze(value) for value in declared]
     best: tuple[float, Element, str] | None = None
     for element in page.elements:
         tag = element.tag
@@ -67,7 +63,7 @@ def find_headline(page: Page, chosen: Element | None = None) -> Headline:
         if tag == "a" or (tag == "div" and len(element) > 12):
             continue
         text = text_of(element)
-        squeezed = _squeeze(text)
+        squeezed = squeeze(text)
         if not 6 <= len(text) <= 300 or len(squeezed) < 4:
             continue
         score = {"h1": 3.0, "h2": 1.5, "h3": 1.0, "h4": 0.5}.get(tag, 0.5) + (0.5 if named or _TITLE_CUE.search(cues(element)) else 0.0)
@@ -117,8 +113,8 @@ def nearest_heading(page: Page, body: list[Element]) -> Headline | None:
             continue
         if element.find(".//a") is not None and element.tag not in ("h1", "h2"):
             continue
-        known = [_squeeze(title) for title in _title_tags(page)]
-        if any(_squeeze(text) in title for title in known) and element.tag == "h1" and len(text) < 40:
+        known = [squeeze(title) for title in _title_tags(page)]
+        if any(squeeze(text) in title for title in known) and element.tag == "h1" and len(text) < 40:
             continue
         return Headline(text, element)
     return _first_named_title(page) or _line_with_date(page, start)
@@ -131,7 +127,7 @@ def _first_named_title(page: Page) -> Headline | None:
         if element.tag not in ("h1", "h2", "h3") and not (_TITLE_CUE.search(words) and element.tag in ("div", "span", "p", "td")):
             continue
         text = text_of(element)
-        if not 20 <= len(text) <= 250 or (element.tag == "h1" and any(_squeeze(text) in _squeeze(title) for title in _title_tags(page))):
+        if not 20 <= len(text) <= 250 or (element.tag == "h1" and any(squeeze(text) in squeeze(title) for title in _title_tags(page))):
             continue
         if element.find(".//a") is not None or any(node in page.cards for node in _line(element, 4)) or _is_boilerplate(element, None):
             continue
@@ -158,7 +154,7 @@ def _line_with_date(page: Page, start: int) -> Headline | None:
 def _only_h1(page: Page, element: Element) -> bool:
     return (
         element.tag == "h1"
-        and not any(_squeeze(text_of(element)) in _squeeze(title)[4:] for title in _title_tags(page))
+        and not any(squeeze(text_of(element)) in squeeze(title)[4:] for title in _title_tags(page))
         and sum(1 for other in page.elements if other.tag == "h1" and text_of(other)) == 1
     )
 
@@ -180,12 +176,12 @@ def _without_site(declared: list[str], page: Page) -> str:
     """The title of the head without the outlet's name behind (or before) it."""
     if not declared:
         return ""
-    site = _squeeze(page.metadata.first("og:site_name", "application-name"))
-    host = _squeeze(page.url.split("/")[2]) if page.url.count("/") > 1 else ""
+    site = squeeze(page.metadata.first("og:site_name", "application-name"))
+    host = squeeze(page.url.split("/")[2]) if page.url.count("/") > 1 else ""
     title = declared[0]
     parts = [part for part in _SUFFIX.split(title) if part.strip()]
     while len(parts) > 1:
-        tail = _squeeze(parts[-1])
+        tail = squeeze(parts[-1])
         if (
             tail and (tail == site or tail in host or (site and site in tail) or (len(parts[-1].split()) <= 4 and title is not declared[0]))
         ) or len(tail) < 3:
@@ -209,7 +205,7 @@ def find_lead(page: Page, headline: Element | None, body: list[Element]) -> tupl
     start = page.position.get(headline, -1) if headline is not None else -1
     end = min((page.position[element] for element in body), default=len(page.elements))
     described = [
-        _squeeze(value)
+        squeeze(value)
         for value in page.metadata.meta.get("og:description", []) + page.metadata.meta.get("description", [])
         if len(value) > 30
     ]
@@ -232,7 +228,7 @@ def find_lead(page: Page, headline: Element | None, body: list[Element]) -> tupl
             continue
         if _linked(element) * 2 > len(text) or _is_boilerplate(element, headline):
             continue
-        squeezed = _squeeze(text)
+        squeezed = squeeze(text)
         matches = any(
             squeezed.startswith(value[:60]) or value.startswith(squeezed[:60]) or (len(squeezed) > 60 and squeezed[-50:] in value)
             for value in described
@@ -510,7 +506,7 @@ def find_section(page: Page, chosen: list[Element], title: str) -> str:
         if item.get("@type") == "BreadcrumbList":
             entries = item.get("itemListElement")
             names = [_entry_name(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-            names = [name for name in names if name and not _HOME.match(name) and _squeeze(name) != _squeeze(title)]
+            names = [name for name in names if name and not _HOME.match(name) and squeeze(name) != squeeze(title)]
             if names:
                 return names[-1]
     if value := _string(page.metadata.article_object().get("articleSection")):
@@ -530,7 +526,7 @@ def _entry_name(entry: dict[str, Any]) -> str:
 
 def _crumbs(element: Element, title: str) -> list[str]:
     links = [text_of(link) for link in element.iter("a")] or [text_of(element)]
-    return [name for name in links if 2 <= len(name) <= 60 and not _HOME.match(name) and _squeeze(name) != _squeeze(title)]
+    return [name for name in links if 2 <= len(name) <= 60 and not _HOME.match(name) and squeeze(name) != squeeze(title)]
 
 
 def _string(value: Any) -> str:

@@ -32,6 +32,8 @@ _CARD_PARENTS = frozenset({"div", "ul", "ol", "section", "td", "aside", "main", 
 _LARGEST_CARD = 700
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200c\u200d\u2060\ufeff\u00ad]")
+_NO_WORD = re.compile(r"[\W_]+")
 _TRAILING_COMMA = re.compile(r",\s*([}\]])")
 
 
@@ -45,7 +47,20 @@ def fold(text: str) -> str:
     >>> fold("  Ha\u0300  Nội\u200b ")
     'Hà Nội'
     """
-    return " ".join(_CONTROL.sub(" ", _INVISIBLE.sub("", unicodedata.normalize("NFC", text))).split())
+    text = unicodedata.normalize("NFC", text)
+    if _ODD.search(text):
+        text = _CONTROL.sub(" ", _INVISIBLE.sub("", text))
+    return " ".join(text.split())
+
+
+@lru_cache(maxsize=2048)
+def squeeze(text: str) -> str:
+    """Letters and digits of `text` alone, in lower case: what is the same however it is set.
+
+    >>> squeeze("Lũ lớn – ở miền Tây!")
+    'lũlớnởmiềntây'
+    """
+    return _NO_WORD.sub("", text).lower()
 
 
 def text_of(element: Element) -> str:
