@@ -306,7 +306,16 @@ class _Telling:
             content = service_message(self.receiver.service, states, self.office, self.taxonomy, self.names, self._next_step(told))
             return Composed(main_key, content)
         if len(told) > 1:
-            return compose_group(states, self.office, self.taxonomy, self.receiver.name, main_key, self.now, names=self.names)
+            return compose_group(
+                states,
+                self.office,
+                self.taxonomy,
+                self.receiver.name,
+                main_key,
+                self.now,
+                names=self.names,
+                next_step=self._next_step(told),
+            )
         [one] = told
         first = None if one.cause in _TOLD_FIRST else _first_told(self.session, self.receiver.key, one.alert)
         return compose_alert(

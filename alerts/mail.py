@@ -30,6 +30,8 @@ Cause = Literal["new", "escalated", "grown", "ended"]
 
 _STORIES = 6
 _STORIES_IN_GROUP = 2
+_TOLD_IN_GROUP = 12
+"""Alerts of a mail that are told at length; of the others it has a line with a link."""
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 
 
@@ -154,8 +156,11 @@ def compose_group(
     now: datetime,
     *,
     names: Mapping[str, str] | None = None,
+    next_step: str = "",
 ) -> Composed:
     """One mail about several alerts, each with why it is told and the recipient's ticket for it; the gravest first.
+
+    `next_step` says what happens when nobody answers; empty: nothing.
 
     Raises:
         DeliveryError: when an address is none.
@@ -174,7 +179,9 @@ def compose_group(
     view = {
         "subject": f"{counts}: {'; '.join(dict.fromkeys(view['name'] for view in views))}",
         "headline": counts[0].upper() + counts[1:],
-        "views": views,
+        "views": views[:_TOLD_IN_GROUP],
+        "others": views[_TOLD_IN_GROUP:],
+        "next_step": next_step,
         "foot": f"{one_line(office.name, 100)} nhận thư này theo các quy tắc trong config/alerts.",
         "base_url": office.base_url,
     }

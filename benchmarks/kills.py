@@ -5,8 +5,9 @@ Usage: python -m benchmarks.kills [--kills 100] [--seed 1]
 A day with a jump (new alerts, doubled ones, the all-clear, a rule that tells every match) is evaluated every half hour, each time by a
 process of its own over the embedded engine, a SQLite state, a real SMTP server and a real HTTP server. First without kills: that is
 what has to arrive. Then the process of each half hour is ended by SIGKILL at a random moment and started again, until there were
-enough kills. Every message that is to arrive and did not is lost; every one that arrived more than once is double. Time is the
-simulated day's, so a claim of a dead process is given up ten simulated minutes later, as in an office.
+enough kills: half of them anywhere in its time, half of them after the evaluation, while it writes the log and sends, and more often
+where there is something to send. Every message that is to arrive and did not is lost; every one that arrived more than once is double.
+Time is the simulated day's, so a claim of a dead process is given up ten simulated minutes later, as in an office.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -47,7 +48,7 @@ from tests.mail.landscape import NOW, polluted_river, quiet_weeks
 
 STEP = timedelta(minutes=30)
 BEGIN = NOW - timedelta(hours=6, minutes=30)
-STEPS = 38
+STEPS = 30
 _PEOPLE = ("an@example.vn", "binh@example.vn", "chi@example.vn", "dung@example.vn", "nobody@example.vn")
 _RULES = {
     "negative-by-field": 'kind = "negative_spike"\n',
@@ -148,9 +149,11 @@ def one_round(settings: Settings, now: datetime) -> None:
     print("ready", flush=True)
     begun = time.perf_counter()
     found = evaluate(read_rules(settings.alerts_folder), engine, now, settings.taxonomy, state)
+    evaluated = time.perf_counter()
+    print("found", flush=True)
     record(state, found, settings.office, settings.taxonomy, now)
     send_due(state, settings.office.mail, now)
-    print(f"done {time.perf_counter() - begun:.3f}", flush=True)
+    print(f"done {evaluated - begun:.3f} {time.perf_counter() - evaluated:.3f}", flush=True)
 
 
 def start_round(settings: Settings, now: datetime) -> subprocess.Popen[str]:
@@ -158,53 +161,75 @@ def start_round(settings: Settings, now: datetime) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "benchmarks.kills", "--round", str(settings.config.parent), now.isoformat()]
     environment = {**os.environ, "HOOK_SECRET": "a long random value", "PYTHONPATH": str(PROJECT)}
     process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True, env=environment)
-    if process.stdout is None or process.stdout.readline().strip() != "ready":
-        raise RuntimeError("the round did not start; see its message above")
+    wait_for(process, "ready")
     return process
+
+
+def wait_for(process: subprocess.Popen[str], word: str) -> None:
+    """Until the process says the word."""
+    if process.stdout is None or process.stdout.readline().strip() != word:
+        raise RuntimeError("the round did not get on; see its message above")
 
 
 @dataclass
 class Outcome:
-    """One simulated day: what arrived, what the outbox says, and how long the half hours took (seconds)."""
+    """One simulated day.
+
+    Attributes:
+        arrived: how often each message was taken.
+        rows: status and Message-ID of each row of the outbox.
+        usual: of each half hour how long evaluating and the rest took (seconds), and how many messages were taken.
+        kills: how often a process was killed before it had ended.
+        phases: what the killed ones had done.
+    """
 
     arrived: Counter[str]
     rows: dict[str, tuple[str, str]]
-    seconds: list[float]
+    usual: list[tuple[float, float, int]]
     kills: int = 0
     phases: Counter[str] = field(default_factory=Counter)
 
 
-def run_day(folder: Path, kills: int, usual: list[float], rng: random.Random) -> Outcome:
-    """The day with at most so many kills; `usual`: how long each half hour takes when nobody kills it."""
+def run_day(
+    folder: Path, kills: int, usual: Sequence[tuple[float, float, int]], rng: random.Random, steps: Sequence[int] = range(STEPS)
+) -> Outcome:
+    """Some half hours of the day with at most so many kills; `usual`: see Outcome, of the day without kills."""
     arrivals = Arrivals()
-    seconds: list[float] = []
+    took: list[tuple[float, float, int]] = []
     killed, phases = 0, Counter[str]()
     with servers(arrivals) as (mail, hooks):
         settings = make_office(folder, mail, hooks)
-        for step in range(STEPS):
+        for number, step in enumerate(steps):
             now = BEGIN + step * STEP
-            for _ in range(rng.choice((0, 1, 2, 3)) if kills else 0):
+            most = (rng.randint(2, 6) if usual[number][2] else rng.randint(0, 1)) if kills else 0
+            for _ in range(most):
                 if killed >= kills:
                     break
                 before = progress(settings)
                 process = start_round(settings, now)
-                time.sleep(rng.uniform(0.0, usual[step]))
+                evaluating, rest_of_it, _ = usual[number]
+                if rng.random() < 0.5:
+                    wait_for(process, "found")
+                    time.sleep(rng.uniform(0.0, rest_of_it))
+                else:
+                    time.sleep(rng.uniform(0.0, evaluating + rest_of_it))
                 process.kill()
                 rest = process.communicate()[0]
                 if process.returncode == -9 and "done" not in rest:
                     killed += 1
                     phases[phase(before, progress(settings))] += 1
+            taken = len(arrivals.taken)
             process = start_round(settings, now)
             answer = process.communicate()[0].split()
-            if process.returncode != 0 or answer[:1] != ["done"]:
+            if process.returncode != 0 or answer[1:2] != ["done"]:
                 raise RuntimeError(f"the round of {now} failed; see its message above")
-            seconds.append(float(answer[1]))
+            took.append((float(answer[2]), float(answer[3]), len(arrivals.taken) - taken))
         time.sleep(0.2)
     state = State(settings.database)
     with state.session() as session:
         rows = {row.key: (row.status, row.message_id) for row in session.scalars(select(OutboxMessage))}
     state.close()
-    return Outcome(Counter(arrivals.taken), rows, seconds, killed, phases)
+    return Outcome(Counter(arrivals.taken), rows, took, killed, phases)
 
 
 def progress(settings: Settings) -> tuple[int, int]:
@@ -224,17 +249,17 @@ def phase(before: tuple[int, int], after: tuple[int, int]) -> str:
     return "after sending began" if after[1] > before[1] else "after logging"
 
 
-def measure(kills: int, seed: int) -> dict[str, Any]:
+def measure(kills: int, seed: int, steps: Sequence[int] = range(STEPS)) -> dict[str, Any]:
     """Kill `kills` times; see the module."""
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
-        plain = run_day(Path(folder) / "plain", 0, [], rng)
+        plain = run_day(Path(folder) / "plain", 0, [], rng, steps)
         expected = set(plain.arrived)
         total = Counter[str]()
         phases, day = Counter[str](), 0
         while total["kills"] < kills:
             day += 1
-            outcome = run_day(Path(folder) / str(day), kills - total["kills"], plain.seconds, rng)
+            outcome = run_day(Path(folder) / str(day), kills - total["kills"], plain.usual, rng, steps)
             missing = expected - set(outcome.arrived)
             doubtful = {identity for status, identity in outcome.rows.values() if status == "unknown"}
             total.update(
@@ -246,7 +271,12 @@ def measure(kills: int, seed: int) -> dict[str, Any]:
             phases.update(outcome.phases)
     states = Counter(key.split(":")[2] for key in plain.rows if key.startswith("alert:"))
     named = ("kills", "days", "messages", "lost", "lost_and_told", "double", "strange", "unknown", "other_rows")
-    return {**{name: total[name] for name in named}, "killed": dict(phases), "states": dict(states), "seconds": sum(plain.seconds)}
+    return {
+        **{name: total[name] for name in named},
+        "killed": dict(phases),
+        "states": dict(states),
+        "seconds": round(sum(one + other for one, other, _ in plain.usual), 1),
+    }
 
 
 def main() -> None:

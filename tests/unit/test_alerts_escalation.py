@@ -103,6 +103,12 @@ def test_the_message_says_what_happens_next_and_that_nobody_answered(state: Stat
     assert "người tiếp theo" not in text_of(last)
 
 
+def test_several_at_once_say_what_happens_next_too(state: State) -> None:
+    assert put(state, office_of(), NOW, alert(1), alert(2)) == [(DUTY, "alerts")]
+    row = next(row for row in rows(state).values() if row.status == "waiting")
+    assert text_of(row).count("Nếu 20 phút nữa chưa ai trả lời, cảnh báo được chuyển cho người tiếp theo.") == 1
+
+
 @pytest.mark.parametrize("answer", ["useful", "noise", "mute", "taken"])
 def test_any_answer_ends_it(state: State, answer: str) -> None:
     office = office_of()
@@ -252,7 +258,11 @@ def test_while_a_server_is_away_there_is_one_mail_and_the_rest_is_one_more(state
     deliver(state)
     assert put(state, office, NOW + 4 * HOUR, *open_now) == [(DESK, "alerts")]
     last = next(row for row in rows(state).values() if row.status == "waiting")
-    assert all(f"Môi trường {number}:" in text_of(last) for number in range(2, 40))
+    text = text_of(last)
+    for number in range(2, 40):  # twelve at length, of the others a line with a link
+        assert f"Môi trường {number}:" in text
+        assert f"/alerts/{number:024x}" in text
+    assert text.count("/alerts/answer/") == 12
 
 
 def test_a_clock_that_was_ahead_does_not_silence_anybody(state: State) -> None:
