@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from email import message_from_bytes, policy
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import docx
 import pytest
@@ -16,7 +18,7 @@ from httpx import Response
 from sqlalchemy import select
 
 from diembao.settings import Settings
-from diembao.state import BriefingRecord, OutboxMessage, State
+from diembao.state import AlertMute, BriefingRecord, OutboxMessage, State
 from tests.browser.press import HOSTILE_ID, LANDSLIDE, NOW, articles, press
 
 DAY = "/briefing/2026-11-20"
@@ -183,3 +185,20 @@ def test_in_english(desk: Desk) -> None:
     text = desk.page(lang="en").get_text()
     for wanted in ("Press briefing of 20/11/2026", "What we may have missed", "Not assigned", "Heading note"):
         assert wanted in text
+
+
+def test_a_recipient_unsubscribes_from_the_mail(desk: Desk) -> None:
+    desk.compile()
+    token = desk.page().select_one("[name=token]")["value"]  # type: ignore[index]
+    desk.client.post(f"{DAY}/send", data={"token": token})
+    with desk.state.session() as session:
+        (mail,) = session.scalars(select(OutboxMessage))
+        message = message_from_bytes(mail.message, policy=policy.default)
+    link = urlsplit(str(message["List-Unsubscribe"]).strip("<>")).path
+    assert desk.client.get(link).status_code == 200
+    with desk.state.session() as session:
+        assert not list(session.scalars(select(AlertMute))), "mail scanners open every link"
+    assert desk.client.post(link, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+    with desk.state.session() as session:
+        (mute,) = session.scalars(select(AlertMute))
+        assert (mute.rule, mute.recipient, mute.until) == ("digest", "a@example.vn", None)
