@@ -337,6 +337,22 @@ def test_static_files_end_at_their_folder(client: TestClient, path: str) -> None
     assert client.get(path).status_code == 404
 
 
+def test_articles_with_some_of_the_words_stand_apart_and_are_not_counted(client: TestClient) -> None:
+    page = soup(client.get("/search", params={"q": "sạt lở xyzzy"}))
+    part = page.select_one(".apart")
+    assert part is not None
+    assert part.select_one("h2").get_text() == "Chỉ có một vài từ"  # type: ignore[union-attr]
+    link = part.select_one("p a")
+    assert link is not None
+    same = soup(client.get(str(link["href"])))
+    shown = [title.get_text() for title in part.select(".hits h3 a")]
+    assert shown
+    assert shown == [title.get_text() for title in same.select(".hits h3 a")][: len(shown)]
+    assert "không có bài" in page.select_one(".nothing").get_text().lower()  # type: ignore[union-attr]
+    for params in ({"q": '"sạt lở"'}, {"q": "sạt"}, {"q": ""}, {"q": "sạt AND xyzzy"}):
+        assert soup(client.get("/search", params=params)).select_one(".apart") is None
+
+
 def test_the_json_of_search_article_and_coverage(client: TestClient) -> None:
     found = client.get("/api/search", params={"q": "sạt lở", "limit": 1}).json()
     assert set(found) == {"total", "took_ms", "facets", "hits", "cursor", "suggestions"}

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from diembao.clock import start_of_day, vietnam_day
 from diembao.engine import SearchEngine, SearchResult
 from diembao.errors import QueryError, UsageError
+from index.some_words import some_of_the_words
 from web.addresses import FILTERS, FilterName, SearchAddress, day_parameter
 from web.alert_log import open_alerts
 from web.chart import count_coverage, draw
@@ -64,13 +65,16 @@ def _show(request: Request, desk: Desk, address: SearchAddress, problems: dict[s
     }
     try:
         try:
-            result = desk.engine.search(address.request(HITS_PER_PAGE, texts.now))
+            wanted = address.request(HITS_PER_PAGE, texts.now)
+            result = desk.engine.search(wanted)
         except UsageError:
             if not address.after:
                 raise
             problems["after"] = "problem.cursor"
             address = context["address"] = address.changed()
-            result = desk.engine.search(address.request(HITS_PER_PAGE, texts.now))
+            wanted = address.request(HITS_PER_PAGE, texts.now)
+            result = desk.engine.search(wanted)
+        some_words = some_of_the_words(desk.engine, wanted, result)
         # Bars count every article, copies too: a text and its reprint of the next day are folded in a search over both days, but
         # not in a search of one of them, so only so does each bar lead to exactly as many articles as it says.
         counted = address.changed(copies=True)
@@ -86,12 +90,14 @@ def _show(request: Request, desk: Desk, address: SearchAddress, problems: dict[s
         return desk.page(request, "search.html", 422, **context)
     context |= {
         "result": result,
+        "some_words": some_words,
         "chart": draw(interval, buckets, counted, texts),
         "facets": {name: _choices(address, name, result) for name in FILTERS},
         "next_href": address.changed(after=result.cursor).href() if result.cursor else None,
         "suggestions": [(suggestion, address.changed(q=suggestion).href()) for suggestion in result.suggestions],
     }
-    place_names = {place.code: place.name for hit in result.hits for place in hit.article.places}
+    hits = [*result.hits, *(some_words.result.hits if some_words else ())]
+    place_names = {place.code: place.name for hit in hits for place in hit.article.places}
     return desk.page(request, "search.html", 422 if problems else 200, place_names=place_names, **context)
 
 
