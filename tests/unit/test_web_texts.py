@@ -55,6 +55,8 @@ def test_pages_name_exactly_the_texts_that_exist() -> None:
         f"error.{kind}.{part}" for kind in ERRORS for part in ("title", "hint")
     }
     composed |= {f"role.{role}" for role in ROLES} | {f"scope.{scope}" for scope in SCOPES} | {"admin.users", "admin.keys", "admin.audit"}
+    raised = re.findall(r'AccountError\(\s*"([a-z_]+)"', source)
+    composed |= {f"wrong.{key}" for key in raised}
     composed |= {key for key in read_texts() if key.startswith(("audit.kind.", "audit.deed."))}  # a code without one is shown itself
     assert composed <= read_texts().keys()
     assert read_texts().keys() - named - composed == set()

@@ -14,8 +14,8 @@ from typing import Final
 from sqlalchemy import select
 
 from diembao.audit import record
-from diembao.errors import UsageError
 from diembao.state import ApiKey, State
+from web.accounts.problems import AccountError
 
 SCOPES: Final = ("search", "alerts", "feedback", "admin")
 """Find and count articles; read alerts; bring in citizens' feedback; read users, keys and the audit log."""
@@ -58,18 +58,20 @@ def add_key(
     """A new key, and its text, which is shown this once and kept nowhere.
 
     Raises:
-        UsageError: when the name is empty, a scope is not known, or life or rate are out of bounds.
+        AccountError: when the name is empty, a scope is not known, or life or rate are out of bounds.
     """
     name = " ".join(name.split())[:_LONGEST_NAME]
     wanted = tuple(dict.fromkeys(scopes))
     if not name:
-        raise UsageError("the key needs a name", "Name the program that will use it")
+        raise AccountError("key_name", "the key needs a name", "Name the program that will use it")
     if not wanted or (unknown := [scope for scope in wanted if scope not in SCOPES]):
-        raise UsageError(f"{unknown[0]!r} is no scope" if wanted else "the key needs a scope", f"Scopes: {', '.join(SCOPES)}")
+        raise AccountError(
+            "key_scope", f"{unknown[0]!r} is no scope" if wanted else "the key needs a scope", f"Scopes: {', '.join(SCOPES)}"
+        )
     if not timedelta() < life <= LONGEST_LIFE:
-        raise UsageError("that life of a key is not possible", f"Choose 1 to {LONGEST_LIFE.days} days")
+        raise AccountError("key_life", "that life of a key is not possible", f"Choose 1 to {LONGEST_LIFE.days} days")
     if not 1 <= per_minute <= MOST_PER_MINUTE:
-        raise UsageError("that number of requests a minute is not possible", f"Choose 1 to {MOST_PER_MINUTE}")
+        raise AccountError("key_rate", "that number of requests a minute is not possible", f"Choose 1 to {MOST_PER_MINUTE}")
     key_id = secrets.token_hex(6)
     text = f"{_PREFIX}_{key_id}_{secrets.token_urlsafe(32)}"
     row = ApiKey(
@@ -95,12 +97,12 @@ def revoke_key(state: State, key_id: str, now: datetime, by: str) -> None:
     """Refuse a key from now on.
 
     Raises:
-        UsageError: when there is no such key.
+        AccountError: when there is no such key.
     """
     with state.session() as session:
         row = session.get(ApiKey, key_id[:16])
         if row is None:
-            raise UsageError(f"there is no key {key_id!r}", "The page of keys shows them")
+            raise AccountError("no_key", f"there is no key {key_id!r}", "The page of keys shows them")
         if row.revoked_at is None:
             row.revoked_at = now
             record(session, now, by, "key.revoke", row.id, before={"name": row.name})

@@ -11,7 +11,7 @@ from functools import cached_property
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from diembao.errors import UsageError
+from web.accounts.problems import AccountError
 
 SHORTEST, LONGEST = 12, 256
 """Characters of a password."""
@@ -69,17 +69,17 @@ def checked_password(password: str, name: str) -> str:
     """`password` when it is good enough for the user `name`. Length is what counts; nobody has to think of special characters.
 
     Raises:
-        UsageError: when it is too short, too long, holds the name, or is a few characters repeated.
+        AccountError: when it is too short, too long, holds the name, or is a few characters repeated.
     """
     plain = _normal(password)
     if len(plain) < SHORTEST:
-        raise UsageError(f"the password is shorter than {SHORTEST} characters", _HINT)
+        raise AccountError("short", f"the password is shorter than {SHORTEST} characters", _HINT)
     if len(password) > LONGEST:
-        raise UsageError(f"the password is longer than {LONGEST} characters", "Take a shorter one")
+        raise AccountError("long", f"the password is longer than {LONGEST} characters", "Take a shorter one")
     if name.casefold() in plain.casefold() and len(plain) - len(name) < SHORTEST:
-        raise UsageError("the password is made of the user's name", _HINT)
+        raise AccountError("of_name", "the password is made of the user's name", _HINT)
     if len(set(plain.casefold())) < _FEWEST_DIFFERENT:
-        raise UsageError("the password is made of a few characters only", _HINT)
+        raise AccountError("few", "the password is made of a few characters only", _HINT)
     return password
 
 

@@ -11,9 +11,9 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from diembao.audit import record
-from diembao.errors import UsageError
 from diembao.state import State, UserRecord, UserSession
 from web.accounts.passwords import Passwords, checked_password
+from web.accounts.problems import AccountError
 
 Role = Literal["reader", "editor", "admin"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -49,18 +49,18 @@ class User:
 
 
 def as_role(text: str) -> Role:
-    """The role with this name. Raises UsageError."""
+    """The role with this name. Raises AccountError."""
     role = next((role for role in ROLES if role == text), None)
     if role is None:
-        raise UsageError(f"{text!r} is no role", f"Roles: {', '.join(ROLES)}")
+        raise AccountError("role", f"{text!r} is no role", f"Roles: {', '.join(ROLES)}")
     return role
 
 
 def checked_name(text: str) -> str:
-    """The name of a user in its one form (lower case). Raises UsageError."""
+    """The name of a user in its one form (lower case). Raises AccountError."""
     name = text.strip().lower()
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{text!r} cannot be a user's name", "Use up to 64 letters a-z, digits and . _ - @, such as lan.nguyen")
+        raise AccountError("name", f"{text!r} cannot be a user's name", "Use up to 64 letters a-z, digits and . _ - @, such as lan.nguyen")
     return name
 
 
@@ -78,7 +78,7 @@ def all_users(state: State) -> list[User]:
 
 
 def find_user(state: State, name: str) -> User:
-    """The user with this name. Raises UsageError when there is none."""
+    """The user with this name. Raises AccountError when there is none."""
     with state.session() as session:
         row = _found(session, name)
         count = session.scalar(select(func.count()).select_from(UserSession).where(UserSession.user == row.name))
@@ -108,15 +108,17 @@ def add_user(
         must_change: the password has to be changed at the first login.
 
     Raises:
-        UsageError: when the name is taken or cannot be one, or the password is too weak.
+        AccountError: when the name is taken or cannot be one, or the password is too weak.
     """
     name = checked_name(name)
     hashed = None if password is None else passwords.hash(checked_password(password, name))
     with state.session() as session:
         if session.get(UserRecord, name) is not None:
-            raise UsageError(f"there is a user {name} already", "Choose another name; `diembao users list` shows them")
+            raise AccountError("taken", f"there is a user {name} already", "Choose another name; `diembao users list` shows them")
         if not role == "admin" and session.scalar(select(UserRecord.name).limit(1)) is None:
-            raise UsageError("the first user must be an admin", "Give --role admin: somebody has to be able to add the others")
+            raise AccountError(
+                "first_admin", "the first user must be an admin", "Give --role admin: somebody has to be able to add the others"
+            )
         row = UserRecord(name=name, role=role, password_hash=hashed, must_change=must_change, epoch=0, created_at=now)
         session.add(row)
         record(session, now, by, "user.add", name, after={"role": role})
@@ -167,7 +169,7 @@ def set_role(state: State, name: str, role: Role, now: datetime, by: str) -> Non
     """Give `name` another role and end the user's sessions.
 
     Raises:
-        UsageError: when there is no such user, or nobody would be an admin any more.
+        AccountError: when there is no such user, or nobody would be an admin any more.
     """
     with state.session() as session:
         row = _found(session, name)
@@ -183,7 +185,7 @@ def set_disabled(state: State, name: str, disabled: bool, now: datetime, by: str
     """Shut `name` out, or let in again; ends the user's sessions and makes feed addresses void.
 
     Raises:
-        UsageError: when there is no such user, or no admin would be left.
+        AccountError: when there is no such user, or no admin would be left.
     """
     with state.session() as session:
         row = _found(session, name)
@@ -201,7 +203,7 @@ def set_password(
     """Give `name` a new password and end all of the user's sessions.
 
     Raises:
-        UsageError: when there is no such user, or the password is too weak.
+        AccountError: when there is no such user, or the password is too weak.
     """
     hashed = passwords.hash(checked_password(password, checked_name(name)))
     with state.session() as session:
@@ -215,7 +217,7 @@ def end_sessions(state: State, name: str, now: datetime, by: str) -> int:
     """Log `name` out everywhere and make the user's feed addresses void; the number of sessions that ended.
 
     Raises:
-        UsageError: when there is no such user.
+        AccountError: when there is no such user.
     """
     with state.session() as session:
         row = _found(session, name)
@@ -227,7 +229,7 @@ def end_sessions(state: State, name: str, now: datetime, by: str) -> int:
 def _found(session: Session, name: str) -> UserRecord:
     row = session.get(UserRecord, checked_name(name))
     if row is None:
-        raise UsageError(f"there is no user {name!r}", "`diembao users list` shows them")
+        raise AccountError("no_user", f"there is no user {name!r}", "`diembao users list` shows them")
     return row
 
 
@@ -235,7 +237,7 @@ def _need_admin(session: Session) -> None:
     session.flush()
     admins = select(UserRecord.name).where(UserRecord.role == "admin", UserRecord.disabled_at.is_(None)).limit(1)
     if session.scalar(admins) is None:
-        raise UsageError("no admin would be left", "Make somebody else an admin first")
+        raise AccountError("last_admin", "no admin would be left", "Make somebody else an admin first")
 
 
 def _end_sessions(session: Session, row: UserRecord) -> int:

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from diembao.errors import UsageError
 from web.accounts.feeds import feed_token
 from web.accounts.login import TooManyTriesError, proved_user
+from web.accounts.problems import AccountError
 from web.accounts.sessions import begin_session, browser_name, key_of_id, sessions_of, user_of_session
 from web.accounts.users import User, end_sessions, set_password
 from web.desk import desk_of
@@ -41,8 +41,8 @@ def change(request: Request, old: Text = "", new: Text = "", again: Text = "") -
         set_password(desk.state, desk.passwords, user.name, new, desk.clock(), user.name)
     except TooManyTriesError as error:
         return _page(request, "login.wait", seconds=error.seconds)
-    except UsageError:
-        return _page(request, "account.weak")
+    except AccountError as error:
+        return _page(request, f"wrong.{error.key}")
     agent = request.headers.get("user-agent", "")
     answer = RedirectResponse("/account?done=password", 303)
     desk.set_cookie(answer, "session", begin_session(desk.state, user, desk.clock(), address, agent))

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from diembao.errors import UsageError
 from web.accounts.actor import actor_of
 from web.accounts.keys import LONGEST_LIFE, MOST_PER_MINUTE, SCOPES, add_key, all_keys, revoke_key
+from web.accounts.problems import AccountError
 from web.accounts.users import ROLES, add_user, all_users, as_role, checked_name, end_sessions, set_disabled, set_password, set_role
 from web.desk import desk_of
 
@@ -35,8 +35,8 @@ def add(request: Request, name: Text = "", role: Text = "", openid: Text = "") -
         user = add_user(
             desk.state, desk.passwords, name, as_role(role), password, desk.clock(), actor_of(request).who, must_change=password is not None
         )
-    except UsageError as error:
-        return _users(request, str(error))
+    except AccountError as error:
+        return _users(request, error.key)
     if password is None:
         return RedirectResponse("/admin/users", 303)
     return _users(request, shown=(user.name, password))
@@ -63,8 +63,8 @@ def change(
             end_sessions(desk.state, name, now, by)
         else:
             set_disabled(desk.state, name, do == "disable", now, by)
-    except UsageError as error:
-        return _users(request, str(error))
+    except AccountError as error:
+        return _users(request, error.key)
     return RedirectResponse("/admin/users", 303)
 
 
@@ -86,8 +86,8 @@ def make(
     desk = desk_of(request)
     try:
         key, text = add_key(desk.state, name, scope or [], timedelta(days=days), desk.clock(), actor_of(request).who, per_minute)
-    except UsageError as error:
-        return _keys(request, str(error))
+    except AccountError as error:
+        return _keys(request, error.key)
     return _keys(request, shown=(key.name, text))
 
 
@@ -97,8 +97,8 @@ def revoke(request: Request, key_id: str) -> Response:
     desk = desk_of(request)
     try:
         revoke_key(desk.state, key_id, desk.clock(), actor_of(request).who)
-    except UsageError as error:
-        return _keys(request, str(error))
+    except AccountError as error:
+        return _keys(request, error.key)
     return RedirectResponse("/admin/keys", 303)
 
 
