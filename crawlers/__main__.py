@@ -17,6 +17,7 @@ from crawlers.locks import alone, at_work, is_at_work, part_of
 from crawlers.memory import FetchMemory
 from crawlers.polling import Polling
 from crawlers.registry import choose
+from crawlers.rendering import needs_browser
 from crawlers.runs import RunWriter, read_run
 from crawlers.spiders.backfill import BackfillSpider
 from crawlers.spiders.newspaper import NewspaperSpider
@@ -71,6 +72,7 @@ def crawl(
         DiembaoError: when another crawl runs with this home, or the run cannot be written.
     """
     scrapy_settings = project_settings(settings, overrides)
+    needs_browser(sources)
     with alone(settings.home, sources), at_work(settings.home / SPOOL, run_id):
         state = State(settings.database)
         try:

@@ -61,6 +61,7 @@ class RobotsMiddleware:
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
+        hosts_of(crawler).robots = self
         self._rules: dict[str, asyncio.Future[_Rules]] = {}
         self._name: str = crawler.settings["ROBOTSTXT_USER_AGENT"]
         self._maxsize = crawler.settings.getint("DIEMBAO_ROBOTS_MAXSIZE")
@@ -131,6 +132,7 @@ class Hosts:
         self._closed: dict[str, float] = {}
         self.sitemaps: dict[str, list[str]] = {}
         """What robots.txt of each host names."""
+        self.robots: RobotsMiddleware | None = None
         self._concurrency = crawler.settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN")
 
     def ask_for(self, host: str, delay: float, *, by_robots: bool = True) -> None:

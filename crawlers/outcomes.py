@@ -74,7 +74,7 @@ def fate_of_failure(error: BaseException | None) -> tuple[Fate, str]:
         return error.fate, error.detail
     for kind, fate in _OF_EXCEPTION:
         if isinstance(error, kind):
-            return fate, _reason(error)
+            return fate, "more bytes than allowed" if fate is Fate.TOO_LARGE else _reason(error)
     return Fate.NETWORK_ERROR, f"{type(error).__name__}: {_reason(error)}"
 
 

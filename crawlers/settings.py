@@ -85,6 +85,9 @@ REMOTE_CONTROL_ENABLED = False
 STATS_DUMP = True
 LOG_LEVEL = "INFO"
 
+# Scrapy's handler, and a browser for the pages of sources with `javascript = true`.
+DOWNLOAD_HANDLERS = {"http": "crawlers.rendering.RenderingHandler", "https": "crawlers.rendering.RenderingHandler"}
+
 DEFAULT_REQUEST_HEADERS = {
     "Accept": "text/html,application/xhtml+xml,application/rss+xml,application/atom+xml,application/xml;q=0.9,*/*;q=0.5",
     # The Vietnamese edition where an outlet has several.
@@ -150,5 +153,8 @@ DIEMBAO_ENTRANCE_READERS = 2
 DIEMBAO_READERS = max(1, min(4, (os.cpu_count() or 2) - 1))
 # Seconds for reading one page, or one large feed.
 DIEMBAO_READ_SECONDS = 30.0
+# Pages that are open in the browser at the same time, and requests (scripts and what they ask for) that one page may make.
+DIEMBAO_BROWSER_TABS = 2
+DIEMBAO_BROWSER_REQUESTS = 60
 # Bytes of one WARC file, after which the run begins another.
 DIEMBAO_WARC_MAXSIZE = 1024 * 1024 * 1024

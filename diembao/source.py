@@ -88,6 +88,7 @@ class Source(_Table):
     archives: list[Archive] = Field(default_factory=list)
     article_pattern: str = Field(default="", description="regular expression that the path of an article's address matches; empty: any")
 
+    javascript: bool = Field(default=False, description="articles and listings are opened in a browser (needs Playwright and Chromium)")
     delay: float = Field(default=1.0, ge=0, le=120, description="seconds between two requests to a host; robots.txt may ask for more")
     poll_minutes: tuple[float, float] | None = Field(
         default=None, description="shortest and longest time between two polls of an entrance; none: the office's crawl.poll_minutes"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
+import ssl
 import subprocess
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -10,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from crawlers.locks import part_of
 from crawlers.runs import read_run
@@ -97,6 +102,37 @@ def test_a_feed_is_not_asked_before_it_is_due(tmp_path: Path) -> None:
     assert office.crawl("three").returncode == 0
     assert site.paths().count("/rss") == 3
     site.close()
+
+
+def test_a_broken_certificate_chain_is_reported_and_not_ignored(tmp_path: Path) -> None:
+    """A certificate that nobody vouches for: the feed is a problem that says why, and nothing of it is taken."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    builder = builder.not_valid_before(datetime.now(UTC) - timedelta(days=1)).not_valid_after(datetime.now(UTC) + timedelta(days=9))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+    certificate = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (tmp_path / "tls.pem").write_bytes(private + certificate)
+    site, office = Site(), Office(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "tls.pem")
+    site._server.socket = context.wrap_socket(site._server.socket, server_side=True)
+    url = site.url.replace("http://", "https://")
+    site.routes["/rss"] = rss([f"{url}/a.html"])
+    site.routes["/a.html"] = Answer(article_page(1))
+    office.source("tls", site.domain, feeds=[f"{url}/rss"])
+    done = office.crawl("run", "--set", "RETRY_TIMES=0")
+    assert done.returncode == 0
+    assert site.seen == []
+    (problem,) = office.summary("run")["problems"]
+    assert "certificate" in problem["problem"]
+    assert "certificate" in done.stderr
+    # The same certificate, vouched for: it was the chain, and nothing else.
+    trusting = {**office.environment, "SSL_CERT_FILE": str(tmp_path / "tls.pem")}
+    assert subprocess.run(office.command("trusted"), env=trusting, capture_output=True, check=False, timeout=60).returncode == 0
+    site.close()
+    assert office.summary("trusted")["extracted"] == 1
 
 
 def test_two_crawls_share_the_sources(tmp_path: Path) -> None:
