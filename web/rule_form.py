@@ -49,7 +49,9 @@ KINDS: Mapping[str, tuple[Threshold, ...]] = {
     "new_match": (Threshold("each", "story", choices=("story", "article")), Threshold("negative", False)),
     "negative_spike": (Threshold("minimum", 4, 1, 10000), _BUDGET),
     "story_reach": (Threshold("outlets", 8, 2, 1000), Threshold("within_hours", 48, 1, 168), Threshold("negative", False)),
+    "story_growth": (Threshold("outlets", 4, 2, 1000), Threshold("within_hours", 3, 1, 48), Threshold("negative", False)),
     "negative_share": (Threshold("minimum", 10, 3, 100000), Threshold("share", 40, 0, 100, percent=True), _BUDGET),
+    "new_name": (Threshold("outlets", 4, 2, 1000), Threshold("quiet_days", 28, 7, 365), Threshold("words", False)),
     "first_criticism": (Threshold("quiet_days", 30, 3, 365),),
 }
 """The kinds that the page offers, and what it asks for each. The others are written by hand."""
