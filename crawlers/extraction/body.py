@@ -232,6 +232,8 @@ def _drop_related(blocks: list[Block], body: Body, lead: str) -> list[Block]:
         if drop:
             body.dropped.append(block.text)
         else:
+            if block.text.endswith(">>"):  # a link "Chi tiết" stood behind it
+                block.text = block.text.rstrip(". >") + "."
             kept.append(block)
     return kept
 

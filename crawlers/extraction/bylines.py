@@ -87,6 +87,9 @@ _STAMP = re.compile(
 )
 """A date beside a byline."""
 
+_AVATAR = re.compile(r"^([A-ZÀ-ỸĐ]) (?=\1\w)")
+"""The letter that stands for a portrait: "K Kim Phong"."""
+
 _NO_BYLINE = re.compile(r"bình chọn|lượt xem|bình luận|người đăng", re.IGNORECASE)
 
 _DOMAIN = re.compile(r"^(?:https?://)?(?:www\.)?[\w-]+(?:\.[\w-]+)*\.(?:vn|com|net|org|info|gov|edu|tv|co|uk)\b\S*$", re.IGNORECASE)
@@ -145,7 +148,7 @@ def read_byline(line: str, site: str = "", link: str = "") -> Byline | None:
     """
     line = fold(line).strip(" *_~|")
     line = line if _INITIALS.search(line) else line.strip(" .")
-    line = _STAMP.sub("", line).strip(" -–—|,·•")
+    line = _AVATAR.sub("", _STAMP.sub("", line).strip(" -–—|,·•"))
     if not line or len(line) > 140 or line.count(" ") > 22 or _NO_BYLINE.search(line):
         return None
     credit = _CREDIT.match(line) or _CREDIT_TIGHT.match(line)

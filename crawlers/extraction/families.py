@@ -33,6 +33,16 @@ class Family:
     kind: Kind | None = None
 
 
+_ZCE = Layout(
+    title="h1.article__title, h1.article__header, .cms-title",
+    lead=".article__sapo, .cms-desc",
+    body=".zce-content-body",
+    remove=[".cms-relate", ".article__relate", ".cms-photo figcaption", ".ads_middle", "[id^=adsWeb_]", ".article__tag"],
+    authors=".article__author .name, .cms-author, .article__author",
+    published=".article__meta time, .cms-date, time.time, time",
+    section=".breadcrumbs, .breadcrumb",
+)
+
 FAMILIES: tuple[Family, ...] = (
     Family(
         "vnexpress",
@@ -90,12 +100,15 @@ FAMILIES: tuple[Family, ...] = (
                 "#reactRelate",
                 ".c-banner",
                 ".admzone",
+                ".h-show-pc",
+                ".h-show-mobile",
             ],
-            authors=".author-info .name, .detail-author .name, [data-role=author], .detail-author",
+            authors=".author-info .name, .detail-author .name, [data-role=author], .detail-author, span.author",
             published="[data-role=publishdate], .detail-time, .publishDate, .pdate",
             section="[data-role=cate-name], .detail-cate, .breadcrumb",
         ),
-        "hint: tuoitre.vn, thanhnien.vn, nld.com.vn, soha.vn, suckhoedoisong.vn, baochinhphu.vn in public crawlers; not on a saved page",
+        "hint: tuoitre.vn, thanhnien.vn, nld.com.vn, soha.vn, suckhoedoisong.vn in public crawlers; cafef.vn, baochinhphu.vn as measured "
+        "in 2026 (twan507/dulieuchungkhoan.vn docs/10-sources/news/article-structure.md)",
     ),
     Family(
         "vccorp-2012-dantri",
@@ -150,16 +163,14 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "zce-cms",
         (".zce-content-body",),
-        Layout(
-            title="h1.article__title, .cms-title",
-            lead=".article__sapo, .cms-desc",
-            body=".zce-content-body",
-            remove=[".cms-relate", ".article__relate", ".cms-photo figcaption"],
-            authors=".article__author .name, .cms-author, .article__author",
-            published=".article__meta time, time.time, .cms-date, time",
-            section=".breadcrumbs, .breadcrumb",
-        ),
+        _ZCE,
         "hint: nhandan.vn, vietnamplus.vn, sggp.org.vn, tienphong.vn, baogialai.com.vn, baohatinh.vn, plo.vn in public crawlers",
+    ),
+    Family(
+        "cms-body",
+        (".article__body", ".cms-body"),
+        _ZCE.model_copy(update={"body": ".article__body"}),
+        "tinnhanhchungkhoan.vn as measured in 2026 (twan507/dulieuchungkhoan.vn docs/10-sources/news/article-structure.md)",
     ),
     Family(
         "vietnamnet",
@@ -396,13 +407,13 @@ FAMILIES: tuple[Family, ...] = (
         (".vnbcbc-body",),
         Layout(
             title="h1.vnbcb-title",
-            lead=".vnbcbc-sapo",
+            lead=".vnbcbc-sapo, .sapo",
             body=".vnbcbc-body",
             remove=[".VnBizPreviewMode"],
             published=".vnbcba-time",
-            authors=".vnbcba-author",
+            authors="p.author",
         ),
-        "hint: vietnambiz.vn in a public crawler (2024)",
+        "vietnambiz.vn as measured in 2026 (twan507/dulieuchungkhoan.vn docs/10-sources/news/article-structure.md)",
     ),
     Family(
         "vtc",
@@ -440,7 +451,7 @@ FAMILIES: tuple[Family, ...] = (
             published=".sc-longform-header-date, .c-detail-head__time",
         ),
         "hint: hanoimoi.vn, baohaiphong.vn, baonghean.vn, baodanang.vn, congly.vn in tammuoichanhoa/crawl_lastest_news and "
-        "giapham123/crawl-news-python (2025); nguoiquansat.vn in notes on pages of 2024 and 2026 in a public repository",
+        "giapham123/crawl-news-python (2025); nguoiquansat.vn as measured in 2026 (twan507/dulieuchungkhoan.vn article-structure.md)",
     ),
     Family(
         "newscontents",
@@ -505,7 +516,7 @@ FAMILIES: tuple[Family, ...] = (
             remove=[".lr-summary-post", ".insertImage", ".editor_inpage", "#divAdmicro_inpage", ".lr-author"],
             authors=".lr-author",
         ),
-        "hint: bnews.vn in notes on pages of 2020 and 2026 in a public repository",
+        "bnews.vn as measured in 2026 (twan507/dulieuchungkhoan.vn docs/10-sources/news/article-structure.md)",
     ),
     Family(
         "bnews-2025",
@@ -521,9 +532,10 @@ FAMILIES: tuple[Family, ...] = (
             lead=".article-content__lead",
             body="#article-editor",
             remove=[".article-content__lead", ".container-adv", "section", ".article-tags"],
+            authors=".article-meta__author",
             published=".article-meta__time",
         ),
-        "hint: vneconomy.vn in notes on a page of 2026 in a public repository",
+        "vneconomy.vn as measured in 2026 (twan507/dulieuchungkhoan.vn docs/10-sources/news/article-structure.md)",
     ),
     Family(
         "vietstock",
@@ -537,7 +549,7 @@ FAMILIES: tuple[Family, ...] = (
             published=".meta .date",
             credit=".pSource",
         ),
-        "hint: vietstock.vn in notes on a page of 2026 in a public repository",
+        "vietstock.vn as measured in 2026 (twan507/dulieuchungkhoan.vn docs/10-sources/news/article-structure.md)",
     ),
     Family(
         "singular-content-id",

@@ -16,9 +16,9 @@ _TITLE_CUE = re.compile(r"(?:^|[\s_-])(?:\w*title\w*|headline\w*|tieu-?de\w*|tie
 _DATE_CUE = re.compile(
     r"(?:^|[\s_-])(?:\w*date\w*|\w*time\w*|ngay\w*|\w*publish\w*|pub\w*|posted\w*|created|thoi-?gian|post-?on|meta|info|note|small)(?=$|[\s_-])"
 )
-_CLOCK_CUE = re.compile(
-    r"(?:^|[\s_-])(?:timenow|clock|today|current\w*|now|header\w*|top\w*|footer\w*|calendar|lich\w*|weather|\w*datenow)(?=$|[\s_-])"
-)
+_NOW_CUE = re.compile(r"(?:^|[\s_-])(?:timenow|clock|today|current\w*|now|\w*datenow|server-?time|dong-?ho)(?=$|[\s_-])")
+"""A clock: it shows the moment at which the page was fetched."""
+_CLOCK_CUE = re.compile(r"(?:^|[\s_-])(?:header\w*|top\w*|footer\w*|calendar|lich\w*|weather)(?=$|[\s_-])")
 _SUFFIX = re.compile(r"\s+[-–—|»:•]+\s+|\s*[|»•]\s*")
 _SITE = re.compile(r"^(?:cổng|trang|báo|tạp chí|diễn đàn|đài|sở|ubnd|ủy ban|website|công ty|blog|chuyên trang|bộ)\b", re.IGNORECASE)
 _HOME = re.compile(r"^(?:trang chủ|trang nhất|home|trangchu|diễn đàn|forums?|›|>|»|/|\||tin tức)$", re.IGNORECASE)
@@ -431,7 +431,7 @@ def _printed(page: Page, headline: Element | None, body: list[Element]) -> Print
             title = element.get("title") or ""
             if not (title and len(title) < 40 and has_day(title)):
                 continue
-        if element.tag in ("html", "head", "body", "title", "meta", "a", "script"):
+        if element.tag in ("html", "head", "body", "title", "meta", "a", "script") or _NOW_CUE.search(cues(element)):
             continue
         box = _box(element)
         if box in seen:

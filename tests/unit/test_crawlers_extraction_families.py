@@ -48,10 +48,18 @@ PAGES = {
     "bnews": f"<h1 class=font-42>{TITLE}</h1><div class=time>07:15 20/11/2026</div><div class=lr-ct><div class=lr-summary-post>{LEAD}</div>"
     + body(f"<div class=editor_inpage>{RELATED}</div>", "", f"<div class=insertImage><img src=/1.jpg><p>{CAPTION}</p></div>")
     + f"<div class=lr-author>{AUTHOR}</div></div>",
-    "vneconomy": f"<h1 class=article-header__title>{TITLE}</h1><time class=article-meta__time>07:15, 20/11/2026</time>"
+    "vneconomy": f"<h1 class=article-header__title>{TITLE}</h1><div class=article-meta__author><span>T</span> {AUTHOR} "
+    "<time class=article-meta__time>07:15, 20/11/2026</time></div>"
     f"<main id=article-editor><h4 class=article-content__lead>{LEAD}</h4>"
-    + body(f"<section><a href=/x>{RELATED}</a></section>", RIGHT, FIGURE)
+    + body(f"<section><a href=/x>{RELATED}</a></section>", "", FIGURE)
     + "</main>",
+    "cms-body": f"<h1 class='article__header cms-title'>{TITLE}</h1><time class=time>20/11/2026 07:15</time>"
+    f"<a class=cms-author>{AUTHOR}</a><div class='article__sapo cms-desc'>{LEAD}</div>"
+    "<div class='article__body cms-body' itemprop=articleBody>" + body(f"<div class=ads_middle>{RELATED}</div>", "", FIGURE) + "</div>",
+    "vietnambiz": f"<h1 class=vnbcb-title>{TITLE}</h1><span class='vnbcba-time time-detail'>07:15 | 20/11/2026</span>"
+    f"<div class=vnbcbc-sapo>{LEAD}</div><div class=vnbcbc-body>"
+    + body("", "", f"<div class=VnBizPreviewMode><figure><img src=/1.jpg><figcaption>{CAPTION}</figcaption></figure></div>")
+    + f"</div><p class=author>{AUTHOR}</p><div class=vnbcbc-relate-box><a href=/x>{RELATED}</a></div>",
     "vietstock": f"<h1 class=article-title>{TITLE}</h1><div class=meta><span class=date>20/11/2026 07:15</span></div><div id=vst_detail>"
     f"<p class=pTitle>{TITLE}</p><p class=pHead>{LEAD}</p>"
     + body("", f"<p class=pAuthor>{AUTHOR}</p><p class=pSource>FILI</p>", f"<table class=img-content><tr><td>{CAPTION}</td></tr></table>")
@@ -100,3 +108,26 @@ def test_every_selector_of_every_family_can_be_read() -> None:
         assert family.evidence
         assert family.layout.body
     assert len({family.name for family in FAMILIES}) == len(FAMILIES)
+
+
+def test_paragraphs_that_are_bare_text_between_empty_ones() -> None:
+    # BNews sets every second article so (measured in 2026: twan507/dulieuchungkhoan.vn docs/10-sources/news/article-structure.md).
+    text = "<p></p>".join(TEXT)
+    html = (
+        f"<html><head><title>{TITLE}</title></head><body><time id=currentDate>23/11/2026 09:00</time><h1 class=font-42>{TITLE}</h1>"
+        f"<div class=lr-ct><!--lr-ct--><div class=lr-summary-post>BNEWS {LEAD}</div>{text}"
+        "<div class=lr-author>Văn Giáp/Bnews/vnanet.vn</div></div></body></html>"
+    )
+    article = extract(html.encode(), "https://bnews.vn/gia-co-de-bao/435525.html").article
+    assert article.body.split("\n") == TEXT
+    assert article.authors == ["Văn Giáp"]
+    assert article.published_at is None
+
+
+def test_a_line_that_led_to_another_article_ends_as_a_sentence() -> None:
+    more = f"<p>{TEXT[0][:-1]}..>> <a class=cms-relate href=/x>Chi tiết</a></p><p>{TEXT[1]}</p><p>{TEXT[2]}</p>"
+    html = (
+        f"<html><head><title>{TITLE}</title></head><body><h1 class=article__header>{TITLE}</h1><div class=article__sapo>{LEAD}</div>"
+        f"<div class='article__body cms-body'>{more}</div></body></html>"
+    )
+    assert extract(html.encode(), "https://bao.example/24h-post1.html").article.body.split("\n") == TEXT[:3]
