@@ -33,8 +33,9 @@ _FRONT_LINKS = 5
 """Links of the form of an article that a front page must have before it may serve as the listing."""
 
 PATTERNS = (
-    r"-\d{14,}\.\w{3,5}$", r"-post\d+\.\w{3,4}$", r"-postid\d+\.\w{3,4}$", r"-ar\d+\.html$", r"-a\d+\.html?$", r"-d\d+\.html?$", r"-i\d+/?$",
-    r"-\d+\.html?$", r"-\d+\.\w{3,4}$", r"/\d{6}/[^/]+/?$", r"-\d{4,}/?$", r"/\d+\.html?$", r"\.\d+\.aspx$", r"/-/asset_publisher/", r"/\d{4}/\d{2}/[^/]+",
+    r"-\d{14,}\.\w{3,5}$", r"-post\d+\.\w{3,4}$", r"-postid\d+\.\w{3,4}$", r"-ar\d+\.html$", r"-a\d+\.html?$", r"-d\d+\.html?$",
+    r"-i\d+/?$", r"-\d+\.html?$", r"-\d+\.\w{3,4}$", r"/\d{6}/[^/]+/?$", r"-\d{4,}/?$", r"/\d+\.html?$", r"\.\d+\.aspx$",
+    r"/-/asset_publisher/", r"/\d{4}/\d{2}/[^/]+",
 )  # fmt: skip
 """Forms of addresses of articles that outlets use, the most particular first; from the entries of the registry."""
 
