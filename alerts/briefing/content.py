@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -232,6 +233,17 @@ def propose_department(office: Office, taxonomy: Taxonomy, section: str, topic: 
     return name or (entry.department if entry else "")
 
 
+class _Told(NamedTuple):
+    """What is kept of the article that tells a story."""
+
+    id: str
+    title: str
+    lead: str
+    link: str
+    published: datetime
+    tone: str
+
+
 class _Group:
     """What is kept of the articles of one story while they are read: not their bodies."""
 
@@ -239,7 +251,7 @@ class _Group:
         self.ids: set[str] = set()
         self.articles = self.negative = 0
         self.first: tuple[datetime, bool, str] | None = None
-        self.told: Article | None = None
+        self.told: _Told | None = None
         self.outlets: dict[str, datetime] = {}
         self.topics: Counter[str] = Counter()
         self.critics: Counter[str] = Counter()
@@ -270,7 +282,9 @@ class _Group:
         place_in_order = (at, article.copy_of is not None, article.id)
         if self.first is None or place_in_order < self.first:
             self.first = place_in_order
-            self.told = article.model_copy(update={"body": article.body[:600], "entities": [], "copy_keys": [], "story_keys": []})
+            tone = article.sentiment.label if article.sentiment and article.sentiment.confident else ""
+            lead = one_line(article.lead or article.body[:600], 350)
+            self.told = _Told(article.id, one_line(article.title, 250), lead, safe_link(article.url), at, tone)
 
     def take(self, other: _Group) -> None:
         """The articles of a group that turned out to be of the same story."""
@@ -298,17 +312,17 @@ class _Group:
         critical = next((label for label, _ in self.critics.most_common(1)), "")
         outlets = sorted(self.outlets, key=lambda source: (self.outlets[source], source))
         tone = "negative" if is_negative else ""
-        if not tone and told.sentiment and told.sentiment.confident and told.sentiment.label != "negative":
-            tone = told.sentiment.label
+        if told.tone != "negative":
+            tone = tone or told.tone
         return Story(
             story=key,
             article=told.id,
             section=section,
-            title=one_line(told.title, 250),
-            lead=one_line(told.lead or told.body, 350),
-            link=safe_link(told.url),
+            title=told.title,
+            lead=told.lead,
+            link=told.link,
             outlets=tuple(dict.fromkeys(one_line(names.get(source, source), 60) for source in outlets)),
-            published=told.published_at,
+            published=told.published,
             tone=tone,
             critical=critical,
             articles=self.articles,

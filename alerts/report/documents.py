@@ -221,9 +221,14 @@ def _story(story: Story, t: ReportLabels) -> StoryLine:
     if story.critical:
         parts.append(t(f"critical.{story.critical}"))
     return StoryLine(
-        story.title or t("no_title"), story.link, " · ".join(parts), t.number(story.articles), t.number(len(story.outlets)),
-        story.is_negative, story.sentence if story.sentence != story.title else "",
-    )  # fmt: skip
+        title=story.title or t("no_title"),
+        link=story.link,
+        meta=" · ".join(parts),
+        articles=t("articles", n=t.number(story.articles)) if story.articles > 1 else t("article"),
+        outlets=t.number(len(story.outlets)),
+        is_negative=story.is_negative,
+        sentence=story.sentence if story.sentence != story.title else "",
+    )
 
 
 def _linked(document: Any, story: StoryLine) -> dict[str, Any]:

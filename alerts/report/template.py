@@ -34,7 +34,7 @@ def write_template(path: Path) -> None:
         _heading(document, heading)
         document.add_paragraph(f"{{%p for entry in {stories} %}}")
         document.add_paragraph("{{r entry.title }}", style="List Bullet").paragraph_format.keep_with_next = True
-        _small(document, "{{ t('articles', n=entry.story.articles) }} · {{ entry.story.meta }}")
+        _small(document, "{{ entry.story.articles }} · {{ entry.story.meta }}")
         _when(document, "entry.story.sentence", lambda: document.add_paragraph("{{ entry.story.sentence }}"))
         document.add_paragraph("{%p endfor %}")
         _when(document, f"not {stories}", lambda: document.add_paragraph("{{ t.none }}"))
