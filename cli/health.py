@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import smtplib
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ def examine(settings: Settings) -> list[Check]:
         "alert rules": _rules,
         "models": _models,
         "database": _database,
+        "accounts": _accounts,
         "engine": _engine,
         "backlog": _backlog,
         "mail": _mail,
@@ -121,6 +123,37 @@ def _database(settings: Settings) -> Iterator[Check]:
         yield Check("database", "ok", f"{state.engine.dialect.name}, every table is there")
     finally:
         state.close()
+
+
+def _accounts(settings: Settings) -> Iterator[Check]:
+    from urllib.parse import urlsplit
+
+    from diembao.state import State
+    from web.accounts.users import all_users
+
+    office = settings.office
+    state = State(settings.database)
+    try:
+        users = [user for user in all_users(state) if user.disabled_at is None]
+    finally:
+        state.close()
+    provider = office.web.openid
+    if provider is not None and not os.environ.get(provider.secret_env):
+        yield Check(
+            "accounts", "broken", f"{provider.secret_env} is not set", "Put the secret of [web.openid] into this environment variable"
+        )
+    if users:
+        admins = sum(user.role == "admin" for user in users)
+        yield Check("accounts", "ok", f"{len(users)} users, {admins} of them admins; everybody has to log in")
+    elif urlsplit(office.base_url).hostname in ("127.0.0.1", "localhost", "::1"):
+        yield Check("accounts", "ok", "no users: nobody has to log in, and the desk is served on this machine only")
+    else:
+        yield Check(
+            "accounts",
+            "warning",
+            f"no users, but staff reach the desk at {office.base_url}: a proxy that leads there lets everybody in",
+            "Add an admin: diembao users add NAME --role admin",
+        )
 
 
 def _engine(settings: Settings) -> Iterator[Check]:

@@ -13,10 +13,11 @@ from click.testing import CliRunner, Result
 
 from cli.users import users
 from diembao.audit import Wanted, entries
-from diembao.errors import ConfigError, DiembaoError
+from diembao.errors import ConfigError, DiembaoError, InputError
 from diembao.settings import PROJECT, Settings
 from diembao.state import State
 from tests.browser.press import office
+from web.accounts.problems import AccountError
 from web.serving import serve
 
 PASSWORD = "ngựa pin đúng ghim giấy"
@@ -77,7 +78,7 @@ def test_a_life_of_a_user(settings: Settings) -> None:
 )
 def test_what_cannot_be_is_one_readable_error(settings: Settings, words: list[str], given: str, message: str) -> None:
     result = run(settings, *words, given=given)
-    assert isinstance(result.exception, DiembaoError)
+    assert isinstance(result.exception, AccountError | InputError)
     assert message in str(result.exception)
     assert listed(settings) == []
 
@@ -96,6 +97,27 @@ def test_the_real_command_reads_the_password_from_a_pipe(settings: Settings) -> 
     again = subprocess.run(command, cwd=PROJECT, env=environment, input=PASSWORD + "\n", capture_output=True, text=True, timeout=120)
     assert again.returncode == 2
     assert "there is a user lan already" in again.stderr
+
+
+def test_doctor_says_who_has_to_log_in(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cli.health import _accounts
+
+    def said(**web: str) -> list[tuple[str, str]]:
+        lines = [f'{name} = "{value}"' for name, value in web.items()]
+        (settings.config / "office.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        fresh = Settings(settings.home, settings.config, settings.index, settings.database)
+        return [(check.state, check.message) for check in _accounts(fresh)]
+
+    assert said() == [("ok", "no users: nobody has to log in, and the desk is served on this machine only")]
+    assert said(base_url="https://diembao.example")[0][0] == "warning"
+    run(settings, "add", "lan", "--role", "admin", given=PASSWORD)
+    run(settings, "add", "minh", "--role", "reader", given=PASSWORD)
+    assert said(base_url="https://diembao.example") == [("ok", "2 users, 1 of them admins; everybody has to log in")]
+    monkeypatch.delenv("DIEMBAO_OPENID_SECRET", raising=False)
+    with (settings.config / "office.toml").open("a", encoding="utf-8") as stream:
+        stream.write('[web.openid]\nissuer = "https://dang-nhap.example"\nclient_id = "diembao"\n')
+    fresh = Settings(settings.home, settings.config, settings.index, settings.database)
+    assert [check.state for check in _accounts(fresh)] == ["broken", "ok"]
 
 
 def test_without_users_the_desk_is_served_on_this_machine_only(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:

@@ -17,6 +17,7 @@ from tests.browser.press import NOW
 from tests.unit.accounts_desk import COOKIE, PASSWORD, QUICK, Office, Visitor, empty_office, office_with_users
 from web.accounts.login import TooManyTriesError, log_in
 from web.accounts.passwords import Passwords
+from web.accounts.sessions import sessions_of
 from web.accounts.users import add_user, set_disabled, set_password, set_role
 from web.app import create_app
 from web.security import client_address
@@ -181,6 +182,20 @@ def test_logging_out_everywhere_ends_every_session_and_the_feed_address(office: 
     assert not is_in(there)
     assert office.visitor().get(feed).status_code == 303
     assert office.log("user.sessions")[0].before == 2
+
+
+def test_one_other_session_is_ended_and_nobody_elses(office: Office) -> None:
+    here, there, other = office.of("reader"), office.of("reader"), office.of("editor")
+    keys = [str(button["value"]) for button in here.soup("/account").select("button[name=key]")]
+    (foreign,) = [one.key for one in sessions_of(office.state, "editor", office.clock())]
+    assert len(keys) == 1
+    for key in ("0", foreign, "%"):
+        assert here.post("/account/sessions", {"key": key}, of="/account").status_code == 303
+    assert is_in(other)
+    assert is_in(there)
+    assert here.post("/account/sessions", {"key": keys[0]}, of="/account").headers["location"] == "/account"
+    assert is_in(here)
+    assert not is_in(there)
 
 
 @pytest.mark.parametrize("change", ["role", "disable", "password"])

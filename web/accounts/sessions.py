@@ -101,6 +101,14 @@ def end_session(state: State, session_id: str) -> None:
         session.execute(delete(UserSession).where(UserSession.id_hash == _hash(session_id)))
 
 
+def end_session_of(state: State, name: str, key: str) -> None:
+    """End the session of the user `name` that is shown as `key`; somebody else's stays. Raises StateError."""
+    with state.session() as session:
+        for row in session.scalars(select(UserSession).where(UserSession.user == name)):
+            if session_key(row.id_hash) == key:
+                session.delete(row)
+
+
 def sessions_of(state: State, name: str, now: datetime) -> list[OpenSession]:
     """The sessions of a user, the last used first. Raises StateError."""
     wanted = select(UserSession).where(UserSession.user == name, ~_is_over(now)).order_by(UserSession.seen_at.desc(), UserSession.id_hash)

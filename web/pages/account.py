@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from web.accounts.feeds import feed_token
 from web.accounts.login import TooManyTriesError, proved_user
 from web.accounts.problems import AccountError
-from web.accounts.sessions import begin_session, browser_name, key_of_id, sessions_of, user_of_session
+from web.accounts.sessions import begin_session, browser_name, end_session_of, key_of_id, sessions_of, user_of_session
 from web.accounts.users import User, end_sessions, set_password
 from web.desk import desk_of
 from web.security import client_address
@@ -50,9 +50,12 @@ def change(request: Request, old: Text = "", new: Text = "", again: Text = "") -
 
 
 @router.post("/account/sessions")
-def leave_everywhere(request: Request) -> Response:
-    """Log out everywhere, here too; feed addresses become void."""
+def leave_elsewhere(request: Request, key: Text = "") -> Response:
+    """End one other session; without a key log out everywhere, here too, and make feed addresses void."""
     desk = desk_of(request)
+    if key:
+        end_session_of(desk.state, _user(request).name, key)
+        return RedirectResponse("/account", 303)
     end_sessions(desk.state, _user(request).name, desk.clock(), _user(request).name)
     answer = RedirectResponse("/login", 303)
     desk.set_cookie(answer, "session", "")
