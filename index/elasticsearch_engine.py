@@ -184,13 +184,20 @@ class ElasticsearchEngine:
             return client.search(**body, allow_partial_search_results=False)
 
     def _search_all(self, bodies: Sequence[Body]) -> list[Any]:
-        """The answers to several searches, which the server works on at the same time."""
+        """The answers to several searches, which the server works on at the same time.
+
+        `request_cache` of a body asks the server to remember the answer also where it has hits.
+        """
         if not bodies:
             return []
         self._ready()
         whole = {"allow_partial_search_results": False}
-        pairs = (({**whole} if "pit" in body else {**whole, "index": self.read_alias}, body) for body in bodies)
-        asked: list[Any] = [encode(part) for pair in pairs for part in pair]  # the client sends bytes as they are
+        asked: list[Any] = []  # the client sends bytes as they are
+        for body in bodies:
+            about = {} if "pit" in body else {"index": self.read_alias}
+            if "request_cache" in body:
+                about["request_cache"] = body["request_cache"]
+            asked += [encode({**whole, **about}), encode({name: value for name, value in body.items() if name != "request_cache"})]
         with self._errors():
             client = self.client.options(retry_on_status=(429, 502, 503, 504))
             for pause in (*_UNTIL_IT_STARTS, None):

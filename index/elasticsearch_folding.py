@@ -170,7 +170,7 @@ class Folder:
     # -- one page -----------------------------------------------------------------------------------------------------------------
 
     def around(self, query: Body, moment_of: Body, hits: Sequence[Mapping[str, Any]]) -> list[Body]:
-        """The searches for what stands for the copies among `hits`, which came with `origin`: `hidden` takes the answers."""
+        """The searches for what stands for the copies among `hits`, which came with `origin`: `shown` takes the answers."""
         origins = sorted({hit["fields"]["origin"][0] for hit in hits if "origin" in hit.get("fields", {})})
         if not origins:
             return []
@@ -178,15 +178,18 @@ class Folder:
         own = {"query": there, "size": len(origins), "_source": False, "docvalue_fields": ["own"], "sort": ["_doc"]}
         return [{**own, "track_total_hits": False, **moment_of}, _earliest(query, origins, moment_of, "own")]
 
-    def hidden(self, hits: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]]) -> set[str]:
-        """The ids of those of `hits` that are not shown."""
+    def shown(self, hits: Sequence[Any], answers: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Those of `hits` that are shown."""
         if not answers:
-            return set()
+            return list(hits)
         there, earliest = (answer["hits"]["hits"] for answer in answers)
         origins = {hit["fields"]["own"][0] for hit in there}
         first = {hit["_id"] for hit in earliest}
-        copies = [hit for hit in hits if "origin" in hit.get("fields", {})]
-        return {hit["_id"] for hit in copies if hit["fields"]["origin"][0] in origins or hit["_id"] not in first}
+        return [
+            hit
+            for hit in hits
+            if "origin" not in hit.get("fields", {}) or (hit["fields"]["origin"][0] not in origins and hit["_id"] in first)
+        ]
 
     # -- marks --------------------------------------------------------------------------------------------------------------------
 
