@@ -25,6 +25,9 @@ from crawlers.extraction.wording import (
     TEXT_CREDIT,
 )
 
+_BARE_DAY = re.compile(r"\W*\(?\d{1,2}[/-]\d{1,2}(?:[/-]\d{2,4})?\)?\W*")
+"""What is left of a line "- Headline (12/10)" without its link."""
+
 
 @dataclass
 class Body:
@@ -210,6 +213,7 @@ def _drop_related(blocks: list[Block], body: Body, lead: str) -> list[Block]:
             or (LEAD_IN.match(block.text) and (size < 90 or block.link > 10 or block.text.lstrip().startswith((">>", "»"))))
             or (lead_lines and len(kept) < 12 and (squeezed in lead_lines or (len(squeezed) > 30 and squeezed in whole_lead)))
             or is_stamp(block.text)
+            or (size < 25 and _BARE_DAY.fullmatch(block.text) is not None)
             or (size < 300 and INVITATION.match(block.text) is not None)
             or (size < 200 and PAYWALL.search(block.text) is not None)
             or (size < 600 and IMPRINT.search(block.text) is not None and CONTACT.search(block.text) is not None)

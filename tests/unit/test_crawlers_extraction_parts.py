@@ -144,16 +144,19 @@ def test_what_amp_puts_around_an_article_is_not_its_text() -> None:
 
 def test_a_headline_that_only_the_date_behind_it_tells() -> None:
     text = "<br><br>".join(PARAGRAPHS)
+    others = "".join(f"- <a href=/t{n}>Xã số {n} tổ chức hội nghị tiếp xúc cử tri trước kỳ họp</a> (12/10)<br>" for n in range(5))
     portal = (
         "<html><head><title>:: TRANG THÔNG TIN ::</title></head><body><table><tr><td><a href=/>Trang chủ</a></td><td>"
         f"<span class=s1>Nước sông Tiền lên nhanh</span> <i>(Ngày 12/10/2024, 8 giờ 15)</i><br><br><b>{LEAD}</b><br><br>{text}"
-        "<br><br>[Trở về] [In trang]</td></tr></table></body></html>"
+        "<div align=right><b>Trần Văn Mẫu</b></div><br>"
+        f"[Trở về] [In trang]<hr><b>CÁC TIN KHÁC:</b><br>{others}</td></tr></table></body></html>"
     )
     article = extract(portal.encode(), "https://xa.example/tin.asp?id=5").article
     assert article.title == "Nước sông Tiền lên nhanh"
     assert article.published_at is not None
     assert article.published_at.isoformat() == "2024-10-12T01:15:00+00:00"
     assert article.lead == LEAD
+    assert article.authors == ["Trần Văn Mẫu"]
     assert article.body.split("\n") == PARAGRAPHS
 
 
