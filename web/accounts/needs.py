@@ -69,6 +69,8 @@ NEEDS: Final[dict[str, dict[str, Need]]] = {
     "/api/search": {"GET": _SEARCH},
     "/api/articles/{article_id}": {"GET": _SEARCH},
     "/api/coverage": {"GET": _SEARCH},
+    "/api/alerts": {"GET": Need("reader", scope="alerts")},
+    "/api/feedback": {"POST": Need("editor", scope="feedback", longest=2_000_000)},
     "/api/openapi.json": {"GET": _SEARCH},
     "/health": {"GET": _ANYBODY},
     # accounts

@@ -11,11 +11,12 @@ from fastapi.responses import JSONResponse
 from diembao.engine import MARK_END, MARK_START, Hit, Interval, Unit
 from diembao.errors import QueryError
 from index.coverage import compared
+from web.accounts.key_header import Key
 from web.addresses import LONGEST_QUERY, SearchAddress
 from web.chart import MOST_BUCKETS, count_by, count_coverage
 from web.desk import desk_of
 
-router = APIRouter(prefix="/api", tags=["search"])
+router = APIRouter(prefix="/api", tags=["search"], dependencies=[Key])
 
 
 _Values = Annotated[list[str] | None, Query(description="may be repeated: any of them")]
