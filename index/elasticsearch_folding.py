@@ -24,8 +24,10 @@ from index.elasticsearch_query import Body
 AskAll = Callable[[Sequence[Body]], list[Any]]
 """Sends several searches at once; raises EngineError."""
 
-_MOST = 50_000
+_MOST = 60_000
 """Numbers in one answer or condition; the server's own limits are 65,536."""
+_PART = 16_000
+"""Origins that are looked for in one search; the server's cores share several searches."""
 _WINDOW = 10_000
 _TRIES = 5
 _KEY = itemgetter("key")
@@ -115,7 +117,7 @@ class Folder:
         """The searches for the marks of the origins of `copies` that match `query`."""
         table, places = copies
         origins = _distinct(table.origin[places]).tolist()
-        wanted = (origins[start : start + _MOST] for start in range(0, len(origins), _MOST))
+        wanted = (origins[start : start + _PART] for start in range(0, len(origins), _PART))
         return [_marks_of([query, {"terms": {"own": part}}], moment_of) for part in wanted]
 
     def copies(self, query: Body, moment_of: Body, first: Mapping[str, Any]) -> tuple[Table, Numbers]:
