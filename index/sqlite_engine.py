@@ -145,6 +145,8 @@ class SqliteEngine:
             connection.execute("PRAGMA page_size = 16384")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            # A backup or a long search makes the log grow; it gives its room back afterwards.
+            connection.execute("PRAGMA journal_size_limit = 67108864")
             connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA cache_size = -65536")
         except BaseException:
