@@ -22,7 +22,7 @@ from crawlers.runs import RunWriter, read_run
 from crawlers.spiders.backfill import BackfillSpider
 from crawlers.spiders.newspaper import NewspaperSpider
 from crawlers.spool import SPOOL, Spool
-from diembao.clock import VIETNAM, utc_now
+from diembao.clock import VIETNAM, Clock, utc_now
 from diembao.errors import DiembaoError
 from diembao.settings import Settings, read_settings
 from diembao.source import Source
@@ -51,6 +51,7 @@ def crawl(
     minutes: float | None = None,
     span: Span | None = None,
     is_paced: bool = True,
+    clock: Clock = utc_now,
 ) -> dict[str, Any]:
     """Crawl `sources` into the run folder `run_id`; blocks until the end, once per process.
 
@@ -63,6 +64,7 @@ def crawl(
         page_limit: pages per source.
         minutes: time per source.
         span: the days of a backfill; None: what is new.
+        clock: gives the present moment; a simulation passes one that runs faster.
         is_paced: feeds, sitemaps and listings are asked as often as they are worth; False: all of them, now.
 
     Returns:
@@ -98,7 +100,7 @@ def crawl(
                 run=run,
                 archive=archive,
                 spool=Spool(settings.home / SPOOL, run_id),
-                clock=utc_now,
+                clock=clock,
                 problems=problems or [],
                 progress=_say,
                 page_limit=page_limit,

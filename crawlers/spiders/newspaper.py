@@ -107,8 +107,10 @@ class NewspaperSpider(Spider):
         self.fatal: Exception | None = None
         self.crawls: list[SourceCrawl] = []
         self.started_at = clock()
-        self._visits: dict[str, Visit] = {}
-        self._titles: dict[str, str] = {}
+        # Of pages that have their fate only this stays, so that a crawl of a year's pages needs little memory.
+        self._taken: set[str] = set()
+        self._titles: dict[str, int] = {}
+        self._open: dict[int, Visit] = {}
         self._settled = 0
         self._safe_at = self._told_at = monotonic()
         self.result: dict[str, Any] = {}
@@ -248,14 +250,14 @@ class NewspaperSpider(Spider):
         report["outcome"], report["links"] = "read", len(wanted)
         report["new"] = self._queue(crawl, wanted)
         entry.fetched_at = self.clock()
-        if self.polling.answered(entry, crawl.source, report["new"], wanted, entry.fetched_at) and wanted:
+        if self.polling.answered(entry, crawl.source, report["new"], wanted, entry.fetched_at):
             report["outcome"] = "same links"
         if sitemaps and depth < _SITEMAP_DEPTH:
             # An index is never asked for conditionally: it may stay the same while its sitemaps change.
             newer = self._further(sitemaps)
             report["sitemaps"] = len(newer)
             further = [self._entrance_request(crawl, "sitemap", link.url, "", depth + 1) for link in newer]
-        elif not wanted:
+        elif not wanted and (found.pages or not crawl.source.may_be_empty):
             self._nothing_found(crawl, entry, report, role, len(found.pages))
         else:
             entry.failures = 0
@@ -268,8 +270,7 @@ class NewspaperSpider(Spider):
     def _nothing_found(self, crawl: SourceCrawl, entry: FetchState, report: dict[str, Any], role: Role, links: int) -> None:
         """No result is a problem, never silence."""
         what = f"has {links} links, none of them an article of {crawl.source.domain}" if links else "is empty"
-        if links or not crawl.source.may_be_empty:
-            self._entrance_problem(crawl, entry, report, f"the {role} {what}")
+        self._entrance_problem(crawl, entry, report, f"the {role} {what}")
 
     def _is_newer(self, sitemap: Link) -> bool:
         """Whether a sitemap changed since it was read; one without a date may have."""
@@ -323,10 +324,10 @@ class NewspaperSpider(Spider):
         while (crawl.fresh or crawl.due) and crawl.in_flight < self._in_flight and self._goes_on(crawl):
             entry = crawl.fresh.popleft() if crawl.fresh else crawl.due.popleft()
             page = article_id(entry.address)
-            if page in self._visits:
+            if page in self._taken:
                 continue
             visit = Visit(crawl.source, entry, page, entry.address)
-            self._visits[page] = visit
+            self._take(visit, page)
             crawl.in_flight += 1
             crawl.taken += 1
             yield Request(
@@ -338,6 +339,11 @@ class NewspaperSpider(Spider):
                 meta={"role": "article", "source": crawl.source},
                 cb_kwargs={"crawl": crawl, "visit": visit},
             )
+
+    def _take(self, visit: Visit, *pages: str) -> None:
+        """Note that `pages` are on their way in this run."""
+        self._taken.update(pages)
+        self._open[id(visit)] = visit
 
     def _goes_on(self, crawl: SourceCrawl) -> bool:
         if self.fatal is not None or (self.page_limit is not None and crawl.taken >= self.page_limit):
@@ -477,8 +483,8 @@ class NewspaperSpider(Spider):
                     file.is_needed = True
                     continue
                 visit = Visit(crawl.source, entry, article_id(page.url), page.url)
-                if self._visits.setdefault(visit.page, visit) is visit:
-                    self._visits.setdefault(article_id(entry.address), visit)
+                if visit.page not in self._taken:
+                    self._take(visit, visit.page, article_id(entry.address))
                     crawl.queued.add(asked)
                     crawl.taken += 1
                     file.pages.append((crawl, visit, replace(page, payload=b""), spooled))
@@ -498,14 +504,14 @@ class NewspaperSpider(Spider):
         page = article_id(url)
         if page == visit.page:
             return True
-        if page in self._visits:
+        if page in self._taken:
             self._settle(visit, Fate.DUPLICATE_URL, f"leads to {url}")
             return False
         if is_front_page(url):
             self._settle(visit, Fate.NOT_ARTICLE, "leads to the front page", self._keep_answer(response, visit))
             return False
         visit.page, visit.url = page, url
-        self._visits[page] = visit
+        self._taken.add(page)
         return True
 
     def _is_duplicate(self, article: Article) -> bool:
@@ -514,9 +520,10 @@ class NewspaperSpider(Spider):
         canonical = article.canonical_url
         if canonical and not is_front_page(canonical):
             keys.add(article_id(canonical))
-        if any(self._titles.get(key) == article.title for key in keys):
+        title = hash(article.title)
+        if any(self._titles.get(key) == title for key in keys):
             return True
-        self._titles.update(dict.fromkeys(keys, article.title))
+        self._titles.update(dict.fromkeys(keys, title))
         return False
 
     def page_failed(self, failure: Failure) -> Iterator[Request]:
@@ -553,6 +560,7 @@ class NewspaperSpider(Spider):
             self._stop(DiembaoError(f"a second fate ({fate}) for {visit.url}", "This is a defect; please report it"))
             return
         visit.settled = True
+        self._open.pop(id(visit), None)
         now = self.clock()
         entry = visit.entry
         detail = " ".join(detail.split())[:300]
@@ -605,7 +613,7 @@ class NewspaperSpider(Spider):
             for host, seconds in hosts_of(self.crawler).closed().items():
                 self.memory.close_host(host, seconds, self.clock())
             self.checkpoint()
-            open_pages = [visit.url for visit in {id(visit): visit for visit in self._visits.values()}.values() if not visit.settled]
+            open_pages = [visit.url for visit in self._open.values()]
             if reason == "finished" and open_pages:
                 raise DiembaoError(
                     f"{len(open_pages)} pages have no fate, the first is {open_pages[0]}", "This is a defect; please report it"

@@ -113,7 +113,7 @@ def test_an_archive_by_day_is_asked_for_each_day_once(tmp_path: Path) -> None:
         site.routes[f"/luu-tru/{day:%d-%m-%Y}/1"] = Answer(f'<h3><a href="/tin-{number}.html">tin</a></h3>')
         site.routes[f"/luu-tru/{day:%d-%m-%Y}/2"] = Answer("<p>Không có tin.</p>")
     archive = {"url": f"{site.url}/luu-tru/{{day}}/{{page}}", "links": "h3 a", "date_format": "%d-%m-%Y"}
-    office.source("bao", site.domain, feeds=[f"{site.url}/rss"], archives=[archive])
+    office.source("bao", site.domain, feeds=[f"{site.url}/rss"], archives=[archive], recrawl_hours=6.0)
     for run in ("fill", "again"):
         assert office.crawl(run, "--since", str(LAST - timedelta(days=3)), "--until", str(LAST - timedelta(days=1))).returncode == 0
     asked = Counter(path for path in site.paths() if path != "/robots.txt")

@@ -46,20 +46,21 @@ def _with_date(seen: Seen, site: Site) -> Answer:
 
 
 def test_unchanged_polls_are_known_as_such(tmp_path: Path) -> None:
-    """Servers of four kinds: with ETag, with Last-Modified, without either, and one that writes the time of making into its feed."""
+    """Servers with ETag, with Last-Modified, without either, with nothing to say, and one that writes the time of making into its feed."""
     office = Office(tmp_path)
-    sites: dict[str, Site] = {name: Site() for name in ("etag", "date", "plain", "built")}
+    sites: dict[str, Site] = {name: Site() for name in ("etag", "date", "plain", "empty", "built")}
     made = itertools.count()
     answers: dict[str, Any] = {
         "etag": lambda seen: _with_etag(seen, sites["etag"]),
         "date": lambda seen: _with_date(seen, sites["date"]),
         "plain": lambda seen: Answer(_feed(sites["plain"], 2), content_type="application/rss+xml"),
+        "empty": lambda seen: Answer(_feed(sites["empty"], 0), content_type="application/rss+xml"),
         "built": lambda seen: Answer(_feed(sites["built"], 2, f"moment {next(made)}"), content_type="application/rss+xml"),
     }
     for name, site in sites.items():
         site.routes["/rss"] = answers[name]
         site.routes["/a0.html"], site.routes["/a1.html"] = Answer(article_page(1)), Answer(article_page(2))
-        office.source(name, site.domain, feeds=[f"{site.url}/rss"], recrawl_hours=6.0)
+        office.source(name, site.domain, feeds=[f"{site.url}/rss"], recrawl_hours=6.0, may_be_empty=name == "empty")
     outcomes = Counter[tuple[str, str]]()
     for run in ("one", "two", "three"):
         assert office.crawl(run).returncode == 0
@@ -71,7 +72,7 @@ def test_unchanged_polls_are_known_as_such(tmp_path: Path) -> None:
         site.close()
     assert outcomes == {
         **{(name, "read"): 1 for name in sites},
-        **{(name, "unchanged"): 2 for name in ("etag", "date", "plain")},
+        **{(name, "unchanged"): 2 for name in ("etag", "date", "plain", "empty")},
         ("built", "same links"): 2,
     }
     assert set(polls.values()) == {3}
