@@ -89,8 +89,14 @@ class Reader:
         place = _frozen_place(cursor.place, grouped=grouped) if frozen and cursor.place is not None else None
         pit = (place["pit"] if place else self._freeze()) if frozen else None
         try:
-            page = self._stories if grouped else self._page
-            result, following = page(request, tree, order, limit, pit, place, cursor)
+            if grouped:
+                result, following = self._stories(request, tree, order, limit, pit, place, cursor)
+            elif pit or not request.fold_copies:
+                moment_of: Body = {"pit": {"id": pit, "keep_alive": _KEPT}} if pit else {}
+                result, following = self._page(request, tree, order, limit, moment_of, place, cursor)
+            else:  # folding asks several times, and what is written meanwhile must not stand between
+                with self._moment() as moment_of:
+                    result, following = self._page(request, tree, order, limit, moment_of, place, cursor)
         except EngineError as error:
             if place and isinstance(error.__cause__, ApiError) and error.__cause__.status_code in _GONE:
                 raise UsageError("the page is too old to go on behind it", "Begin again with the first page") from error
@@ -102,12 +108,11 @@ class Reader:
         return SearchResult(result.total, (time.perf_counter() - began) * 1000, result.hits, result.facets, text, suggestions)
 
     def _page(
-        self, request: SearchRequest, tree: Node, order: str, limit: int, pit: str | None, place: Body | None, cursor: Cursor
+        self, request: SearchRequest, tree: Node, order: str, limit: int, moment_of: Body, place: Body | None, cursor: Cursor
     ) -> tuple[SearchResult, Any]:
         """One page of articles. What does not depend on another answer is asked at once, so the server's cores share it."""
         everything = self._narrowed(tree, request.filters)
         matching: Body = {"bool": {"filter": [everything]}}
-        moment_of: Body = {"pit": {"id": pit, "keep_alive": _KEPT}} if pit else {}
         after = place["after"] if place else None if cursor.place is None else _time_place(cursor.place)
         scored = weighed_by_recency(everything, cursor.now) if cursor.now is not None else everything
         ranking: Body = {"query": scored if order == "relevance" else matching, "_source": ["record"], "docvalue_fields": ["origin"]}
@@ -158,7 +163,8 @@ class Reader:
         following: Any = None
         if len(found) > limit and page:
             key = page[-1]["sort"]
-            following = {"pit": pit, "after": key} if pit else [None if key[0] == _NOT_DATED else key[0], key[1]]
+            by_time = [None if key[0] == _NOT_DATED else key[0], key[1]]
+            following = {"pit": moment_of["pit"]["id"], "after": key} if order == "relevance" else by_time
         return SearchResult(total, 0, hits, _facets(counts)), following
 
     def _stories(

@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from diembao.article import Article
 from diembao.engine import Filters, SearchRequest
 from diembao.errors import EngineError
 from index.elasticsearch_engine import ElasticsearchEngine
+from index.elasticsearch_folding import Folder
 from index.elasticsearch_mapping import MAPPING
 from index.elasticsearch_rebuild import Rebuild
 
@@ -82,6 +84,25 @@ def test_a_copy_in_a_thousand_provinces_is_folded_and_counted(engine: Elasticsea
     assert {entry.count for entry in found.facets["place"]} == {1}
     assert len(found.facets["place"]) == len(places)
     assert engine.search(SearchRequest(filters=Filters(places=("Tỉnh 7",)))).total == 1
+
+
+@pytest.mark.parametrize("sort", ["time", "relevance"])
+def test_a_folded_search_is_of_one_moment(engine: ElasticsearchEngine, monkeypatch: pytest.MonkeyPatch, sort: Any) -> None:
+    origin, *others = some(6)
+    before = [origin, *(one.with_fields(copy_of=origin.id, source=f"bao{number}") for number, one in enumerate(others))]
+    assert engine.upsert(before) == {}
+    whole = Folder.copies
+
+    def changing(*given: Any) -> Any:
+        engine.upsert(one.with_fields(source="khac", copy_of=None) for one in before)
+        return whole(*given)
+
+    monkeypatch.setattr(Folder, "copies", changing)
+    found = engine.search(SearchRequest("lũ", sort=sort))
+    assert found.total == 1
+    assert {entry.value for entry in found.facets["source"]} == {f"bao{number}" for number in range(5)}
+    monkeypatch.setattr(Folder, "copies", whole)
+    assert engine.search(SearchRequest("lũ", sort=sort)).total == 6
 
 
 def test_a_read_only_index_is_one_readable_line(engine: ElasticsearchEngine) -> None:
