@@ -10,7 +10,7 @@ from prefect import flow
 from diembao.clock import utc_now
 from diembao.settings import read_settings
 from flows import stages
-from flows.running import alone, opened, tell_why
+from flows.running import alone, opened, show, tell_why
 
 
 @flow(
@@ -32,7 +32,9 @@ def briefing_draft(at: datetime | None = None) -> dict[str, Any]:
     """
     settings, now = read_settings(), at or utc_now()
     with alone(settings, "digest"), opened(settings) as (state, engine):
-        return stages.draft(settings, state, engine, now)
+        made = stages.draft(settings, state, engine, now)
+    show("digest-draft", f"{made['day']}: {made['chosen']} stories chosen of {made['kept']}")
+    return made
 
 
 @flow(name="digest", description="điểm báo buổi sáng", retries=2, retry_delay_seconds=120, on_failure=[tell_why], on_crashed=[tell_why])
@@ -47,4 +49,6 @@ def morning_briefing(at: datetime | None = None) -> dict[str, Any]:
     """
     settings, now = read_settings(), at or utc_now()
     with alone(settings, "digest"), opened(settings) as (state, engine):
-        return stages.brief(settings, state, engine, now)
+        done = stages.brief(settings, state, engine, now)
+    show("digest", f"{done['queued']} mails new, {done['sent']} sent, {done['waiting']} wait")
+    return done

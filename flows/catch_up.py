@@ -17,7 +17,7 @@ from diembao.state import BriefingRecord, Progress, Run, State
 from flows import backoff, stages
 from flows.briefing import morning_briefing
 from flows.report import monthly_report, weekly_report
-from flows.running import alone, tell_why
+from flows.running import alone, show, tell_why
 
 GRACE = timedelta(minutes=15)
 """So long after its time something counts as missed: its own run may still be going on."""
@@ -97,6 +97,7 @@ def catch_up(at: datetime | None = None) -> dict[str, Any]:
                     backoff.worked(state, one.flow)
         finally:
             state.close()
+    show("catch-up", "; ".join([*(one.flow for one in found), *left_out]) or "nothing was missed")
     if failures:
         raise failures[0]
     return {"missed": [one.flow for one in found], "left_out": left_out}

@@ -7,14 +7,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeVar
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, task
 
 from diembao.clock import utc_now
 from diembao.errors import DiembaoError, EngineError
 from diembao.settings import Settings, read_settings
 from diembao.state import State
 from flows import backoff, stages
-from flows.running import alone, is_scheduled, opened, tell_why, worth_a_retry
+from flows.running import alone, is_scheduled, opened, show, tell_why, worth_a_retry
 from index import open_engine
 from nlp.tagging import Tagger
 
@@ -106,12 +106,13 @@ def _round(settings: Settings, state: State, sources: list[str], now: datetime, 
     if any(isinstance(problem, EngineError) for problem in problems):
         raise problems[-1]  # alerts would ask the same engine
     alerts = part("alerts", lambda: alert(settings, now), stages.AlertsReport([], 0, 0, 0))
-    if left_out and is_patient:
-        get_run_logger().warning("; ".join(left_out))
+    fates = stages.total_fates(runs)
+    kept = f"{fates['fetched']} pages, {fates['indexed']} indexed, {len(alerts.alerts)} alerts, {alerts.waiting} mails wait"
+    show("monitor", "; ".join([kept, *left_out, *(f"failed: {problem.message}" for problem in problems)]))
     if problems:
         raise problems[0]
     return {
-        "fates": stages.total_fates(runs),
+        "fates": fates,
         "revised": sum(run.revised for run in runs),
         "quarantined": sum(run.quarantined for run in runs),
         "problems": [problem for run in runs for problem in run.problems],

@@ -11,13 +11,15 @@ from alerts.report.period import Kind
 from diembao.clock import utc_now
 from diembao.settings import read_settings
 from flows import stages
-from flows.running import alone, opened, tell_why
+from flows.running import alone, opened, show, tell_why
 
 
 def _send(kind: Kind, at: datetime | None) -> dict[str, Any]:
     settings, now = read_settings(), at or utc_now()
     with alone(settings, "report"), opened(settings) as (state, engine):
-        return stages.report(settings, state, engine, kind, now)
+        done = stages.report(settings, state, engine, kind, now)
+    show(f"{kind}-report", f"{done['period']}: {done['articles']} articles, {done['queued']} mails new, {done['waiting']} wait")
+    return done
 
 
 @flow(name="weekly-report", description="báo cáo tuần", retries=2, retry_delay_seconds=300, on_failure=[tell_why], on_crashed=[tell_why])

@@ -9,7 +9,7 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import flow
 
 from alerts.briefing.sending import Content, queue_notice
 from alerts.outbox import send_due
@@ -17,7 +17,7 @@ from diembao.clock import utc_now
 from diembao.errors import DiembaoError
 from diembao.settings import Settings, read_settings
 from diembao.state import Progress, State
-from flows.running import alone, tell_why
+from flows.running import alone, show, tell_why
 from flows.stages import environment_of
 from index.corrections import history
 from nlp.models.promotion import LABELS
@@ -42,7 +42,7 @@ def retrain(at: datetime | None = None) -> dict[str, Any]:
             result = learn_if_worth_it(settings, state, now)
         finally:
             state.close()
-    get_run_logger().warning(result["told"])
+    show("retrain", result["told"])
     return result
 
 

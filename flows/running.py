@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from filelock import FileLock, Timeout
+from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.objects import State as RunState
 from prefect.flows import Flow
@@ -37,6 +38,12 @@ def tell_why(flow: Flow[..., Any], flow_run: FlowRun, state: RunState[Any]) -> N
 def is_scheduled() -> bool:
     """Whether this run was started by a schedule (or from Prefect's page), not by a command."""
     return bool(deployment.id)
+
+
+def show(flow: str, line: str) -> None:
+    """Show what a scheduled run did on the page "Artifacts" of Prefect, one line under the name of its flow."""
+    if is_scheduled():
+        create_markdown_artifact(markdown=line, key=flow, description="what the last run did")
 
 
 @contextmanager

@@ -6,10 +6,19 @@ from datetime import timedelta
 from typing import Any, cast
 
 from prefect import Flow, serve
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, StateType
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron, Interval, Schedule
+from prefect.states import Crashed
 from prefect.types.entrypoint import EntrypointType
 
 from diembao.settings import Office
@@ -69,9 +78,29 @@ def deployment(flow: Flow[..., Any], name: str, schedule: Schedule, parameters: 
 
 def serve_all(every: timedelta, office: Office) -> None:
     """Serve the deployments until interrupted."""
-    serve(*deployments(every, office), print_starting_message=False)
+    made = deployments(every, office)
+    close_dead_runs([one.name for one in made])
+    serve(*made, print_starting_message=False)
 
 
 def serve_monitor(every: timedelta, sources: list[str]) -> None:
     """Serve only `monitor`, for the chosen sources, until interrupted."""
+    close_dead_runs(["monitor"])
     serve(deployment(monitor, "monitor", Interval(every), {"sources": sources or None}), print_starting_message=False)
+
+
+def close_dead_runs(names: list[str]) -> int:
+    """Mark as crashed what a process that was killed left as pending or running; returns how many runs.
+
+    Only one process serves these deployments, so whatever is going on when it starts is dead. Without this such a run would hold its
+    deployment's only slot for good: the server keeps who holds it in memory, and a new one does not know when to let go.
+    """
+    going_on = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[
+        StateType.PENDING, StateType.RUNNING, StateType.CANCELLING,
+    ])))  # fmt: skip
+    ours = DeploymentFilter(name=DeploymentFilterName(any_=names))
+    with get_client(sync_client=True) as client:
+        dead = client.read_flow_runs(deployment_filter=ours, flow_run_filter=going_on)
+        for run in dead:
+            client.set_flow_run_state(run.id, Crashed(message="the process that ran it ended before it did"), force=True)
+    return len(dead)

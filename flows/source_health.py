@@ -11,7 +11,7 @@ from diembao.clock import utc_now
 from diembao.settings import read_settings
 from diembao.state import State
 from flows import stages
-from flows.running import alone, tell_why
+from flows.running import alone, show, tell_why
 
 
 @flow(
@@ -35,6 +35,8 @@ def source_health(at: datetime | None = None) -> dict[str, Any]:
     with alone(settings, "source-health"):
         state = State(settings.database)
         try:
-            return stages.source_health(settings, state, now)
+            done = stages.source_health(settings, state, now)
         finally:
             state.close()
+    show("source-health", "; ".join(done["troubles"]) or "no source is silent or broken")
+    return done

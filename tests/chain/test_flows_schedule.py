@@ -8,10 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.objects import State as RunState
+from prefect.schedules import Interval
+from prefect.states import Pending, Scheduled
 from prefect.testing.utilities import prefect_test_harness
 from sqlalchemy import select
 
@@ -27,7 +31,7 @@ from flows.briefing import briefing_draft, morning_briefing
 from flows.catch_up import catch_up, missed
 from flows.report import weekly_report
 from flows.running import alone, tell_why
-from flows.schedule import ONE_AT_A_TIME, deployments, schedule_in_words
+from flows.schedule import ONE_AT_A_TIME, close_dead_runs, deployment, deployments, schedule_in_words
 from flows.source_health import source_health
 from index import open_engine
 from tests.mail.landscape import polluted_river, quiet_weeks
@@ -134,6 +138,30 @@ def test_a_missed_briefing_goes_out_late_once(office: Office, prefect: None) -> 
     assert [key for key in office.mails() if key.startswith("digest")] == ["digest:2026-11-21:a@example.vn"]
 
 
+def test_a_killed_run_does_not_hold_its_slot_for_good(prefect: None) -> None:
+    made = deployment(briefing_draft, "killed", Interval(timedelta(days=300)))
+    identity = made.apply()
+    with get_client(sync_client=True) as client:
+
+        def start() -> tuple[UUID, str]:
+            run = client.create_flow_run_from_deployment(identity, state=Scheduled())
+            answer = client.set_flow_run_state(run.id, Pending())
+            return run.id, answer.state.name if answer.state else ""
+
+        first, name = start()
+        assert name == "Pending"
+        _, name = start()
+        assert name == "Cancelled", "its slot is taken"
+        assert close_dead_runs(["killed"]) == 1
+        assert close_dead_runs(["killed"]) == 0
+        state = client.read_flow_run(first).state
+        assert state is not None
+        assert (state.type, state.message) == ("CRASHED", "the process that ran it ended before it did")
+        assert start()[1] == "Pending"
+        close_dead_runs(["killed"])
+        client.delete_deployment(identity)
+
+
 def names(office: Office, now: datetime) -> list[str]:
     return [one.flow for one in missed(office.settings, office.state, now)]
 
@@ -195,10 +223,13 @@ def test_a_part_that_fails_keeps_no_other_from_working(office: Office, prefect: 
     assert done == ["crawl", "index", "alerts"]
     backoff.failed(office.state, "crawl", clock, DiembaoError("no network"))
     monkeypatch.setattr(monitor, "is_scheduled", lambda: True)
+    shown: list[str] = []
+    monkeypatch.setattr(monitor, "show", lambda flow, line: shown.append(f"{flow}: {line}"))
     done.clear()
     result = monitor.monitor(at=clock + timedelta(minutes=5))
     assert done == ["index", "alerts"]
     assert result["left_out"] == ["crawl is left out until 06:40 after 2 failures in a row: no network"]
+    assert shown == [f"monitor: 0 pages, 0 indexed, 0 alerts, 0 mails wait; {result['left_out'][0]}"]
 
 
 def test_an_engine_that_is_away_is_asked_once(office: Office, prefect: None, monkeypatch: pytest.MonkeyPatch) -> None:
