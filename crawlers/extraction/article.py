@@ -290,6 +290,8 @@ def _by_family(page: Page, match: Match, site: str) -> _Found:
     layout = match.family.layout
     titles = [element for element in page.select(layout.title or "h1") if text_of(element)]
     headline = find_headline(page, titles[0] if titles and len(_different(titles)) == 1 else None)
+    if headline.element is None:
+        headline = nearest_heading(page, match.body) or headline
     return _assemble(page, layout, headline, match.body, site)
 
 

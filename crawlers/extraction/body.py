@@ -91,7 +91,7 @@ def _same(one: str, other: str) -> bool:
 
 def _choose(blocks: list[Block], title: str, lead: str, site: str, descriptions: Sequence[str]) -> Body:
     body = Body()
-    blocks = _after_title(blocks, title)
+    blocks = _drop_meta_lines(_after_title(blocks, title), body, site)
     body.images = list(dict.fromkeys(block.image for block in blocks if block.image and not block.boilerplate))
     _mark_captions(blocks)
     blocks = _cut_tail(blocks, body)
@@ -126,6 +126,38 @@ def _after_title(blocks: list[Block], title: str) -> list[Block]:
             blocks = blocks[place + 1 :]
             break
     return [block for block in blocks if not (block.text and block.tag in ("h1", "h2", "h3") and _same(block.text, title))]
+
+
+_META_WORDS = re.compile(
+    r"\b(?:đăng(?: lúc| ngày| vào| bởi)?|được đăng|viết bởi|bởi|by|posted|on|vào lúc|vào|lúc|ngày|cập nhật|tác giả|phóng viên|thời gian|"
+    r"gmt|phút đọc|phút|giờ|thứ (?:hai|ba|tư|năm|sáu|bảy)|chủ nhật|lượt (?:xem|đọc)|người (?:đã )?xem|bình luận|views?|xem|in|am|pm|sa|"
+    r"ch)\b",
+    re.IGNORECASE,
+)
+
+
+def _drop_meta_lines(blocks: list[Block], body: Body, site: str) -> list[Block]:
+    """Without the line between headline and text that says who wrote it and when ("Bởi … 12/10/2024 - 08:15", "3 phút đọc")."""
+    seen = 0
+    for place, block in enumerate(blocks):
+        if not block.text:
+            continue
+        seen += 1
+        if seen > 3:
+            break
+        if len(block.text) > 120 or not has_day(block.text) or block.text.endswith((".", "!", "?", "…")):
+            continue
+        # What is left when dates and the words around them are taken out: at most a name or two.
+        rest = " ".join(_META_WORDS.sub(" ", re.sub(r"[\d/:.,|()\[\]+–-]+", " ", block.text)).split())
+        line = read_byline(rest, site) if rest else None
+        if len(rest.split()) <= (8 if line and all(is_person(name) for name in line.authors) else 2):
+            if line and line.authors and all(is_person(name) for name in line.authors):
+                body.byline.add(line)
+            body.dropped.append(block.text)
+            return (
+                [*blocks[:place], *_drop_meta_lines(blocks[place + 1 :], body, site)] if seen == 1 else blocks[:place] + blocks[place + 1 :]
+            )
+    return blocks
 
 
 def _is_title(text: str, title: str) -> bool:
@@ -220,6 +252,7 @@ def _drop_related(blocks: list[Block], body: Body, lead: str) -> list[Block]:
             or bool(
                 re.fullmatch(
                     r"(?:\d+\s*)?(?:bình luận|like|share|chia sẻ|thích|tweet|in trang|print|email|aa|quay lại|\[quay lại\]"
+                    r"|[\d.,]+\s*(?:lượt xem|lượt đọc|người (?:đã )?xem|người đọc|views?)"
                     r"|(?:\[\s*(?:trở về|quay lại|về đầu trang|in trang|in bài|gửi (?:email|bạn bè))\s*\]\s*)+)\W*",
                     block.text,
                     re.IGNORECASE,
@@ -354,6 +387,8 @@ def _lead_of(paragraphs: list[Block], descriptions: Sequence[str]) -> str:
         return first.text
     squeezed = squeeze(first.text)
     if any(squeeze(text).startswith(squeezed) for text in descriptions) and all((b.tag, b.cues) != (first.tag, first.cues) for b in rest):
+        return first.text
+    if first.italic * 10 >= size * 9 and size >= 60 and not any(block.italic * 2 > len(block.text) for block in rest):
         return first.text
     bold = first.bold * 10 >= size * 9
     if bold and size >= 60 and sum(1 for block in rest if block.bold * 10 >= len(block.text) * 9 and len(block.text) > 60) == 0:

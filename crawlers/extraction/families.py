@@ -188,7 +188,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "vietnamnet-2019",
-        (".ArticleContent",),
+        (".ArticleContent", ".ArticleLead"),
         Layout(
             title="h1.title",
             lead=".ArticleLead",

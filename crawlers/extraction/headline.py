@@ -12,7 +12,9 @@ from crawlers.extraction.page import Element, Page, cues, fold, squeeze, text_of
 from crawlers.extraction.wording import BOILERPLATE, CAPTION, LEAD_CUE
 
 _HEADINGS = ("h1", "h2", "h3", "h4")
-_TITLE_CUE = re.compile(r"(?:^|[\s_-])(?:\w*title\w*|headline\w*|tieu-?de\w*|tieude\w*|tit|name)(?=$|[\s_-])")
+_TITLE_CUE = re.compile(
+    r"(?:^|[\s_-])(?:\w*title\w*|headline\w*|tieu-?de\w*|tieude\w*|tit|name|(?:article|news|post|entry)-?head(?:er|ing)?)(?=$|[\s_-])"
+)
 _DATE_CUE = re.compile(
     r"(?:^|[\s_-])(?:\w*date\w*|\w*time\w*|ngay\w*|\w*publish\w*|pub\w*|posted\w*|created|thoi-?gian|post-?on|meta|info|note|small)(?=$|[\s_-])"
 )

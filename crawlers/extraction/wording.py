@@ -34,7 +34,7 @@ CAPTION = re.compile(
     r"star-?name-?caption|cap-?img|(?:amp|img|image|photo|pic|anh|hinh)-?cap|plugin-?photo|vcsortableinpreviewmode|notebox-image|tplcaption)(?=$|[\s_-])"
 )
 LEAD_CUE = re.compile(
-    r"(?:^|[\s_-])(?:\w*sapo\w*|\w*lead|lead-?\w*|summary|\w*-summary|tom-?tat\w*|tomtat\w*|trich|trich-?dan|intro|"
+    r"(?:^|[\s_-])(?:\w*sapo\w*|\w*lead|lead-?\w*|\w*summary|tom-?tat\w*|tomtat\w*|trich|trich-?dan|intro|"
     r"intro-?text|teaser|phead|"
     r"description|desc|\w*-desc|short-?\w+|mo-?ta|gioi-?thieu|chapeau|standfirst|dek|\w*excerpt|txt-head|main-intro|"
     r"init_content|head-?noidung|\w*-head-noidung|quote-?lead)(?=$|[\s_-])"

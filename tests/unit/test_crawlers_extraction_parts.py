@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawlers.extraction import Extracted, extract, join
@@ -168,6 +168,7 @@ ADDRESSES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(ADDRESSES, ADDRESSES, st.sampled_from(["2", "Trang sau", "›", "Bài khác", ""]))
 def test_any_link_is_the_next_page_or_it_is_not(href: str, canonical: str, text: str) -> None:
     links = f"<a rel=next href='{html_text(href)}'>{text}</a><a href='{html_text(href)}'>{text}</a>"
@@ -181,3 +182,18 @@ def test_any_link_is_the_next_page_or_it_is_not(href: str, canonical: str, text:
 
 def html_text(address: str) -> str:
     return html.escape(address, quote=True)
+
+
+@pytest.mark.parametrize(
+    "line", ["Bởi quantri 12/10/2024 - 08:15", "Đăng vào 12/10/2024 08:15 bởi Trần Văn Mẫu", "Trần Văn Mẫu 12/10/2024, 08:15 3 phút đọc"]
+)
+def test_the_line_of_name_and_date_is_no_text_and_the_lead_follows_it(line: str) -> None:
+    text = "".join(f"<p>{paragraph}</p>" for paragraph in PARAGRAPHS[:5])
+    page = (
+        "<html><head><title>Nước sông Tiền lên nhanh - Báo Mẫu</title></head><body><div class=x><h1>Nước sông Tiền lên nhanh</h1>"
+        f"<div>{line}</div><p><strong>{LEAD}</strong></p>{text}</div></body></html>"
+    )
+    article = extract(page.encode(), URL).article
+    assert article.lead == LEAD
+    assert article.body.split("\n") == PARAGRAPHS[:5]
+    assert article.authors == (["Trần Văn Mẫu"] if "Mẫu" in line else [])

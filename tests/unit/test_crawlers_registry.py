@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawlers.entries import with_listing, with_values, without_listings, write_entry
@@ -83,6 +83,7 @@ VALUES = st.one_of(
 KEYS = st.text(alphabet="abcdefgh_", min_size=1, max_size=6)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, VALUES, max_size=5), st.dictionaries(KEYS, VALUES, max_size=3), st.booleans())
 def test_any_entry_can_be_changed(before: dict[str, Any], values: dict[str, Any], table: bool) -> None:
     import tomli_w
