@@ -81,7 +81,7 @@ def _show(request: Request, status: int, kind: str, detail: str = "") -> Respons
         texts = desk.texts(request)
         body = {"error": {"message": texts(f"error.{kind}.title"), "hint": texts(f"error.{kind}.hint"), "detail": detail}}
         return JSONResponse(body, status, dict(SECURITY_HEADERS))
-    return desk.page(request, "error.html", status, kind=kind, detail=detail)
+    return desk.page(request, "error.html", status, kind=kind, detail=detail, unsent=getattr(request.state, "unsent", []))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

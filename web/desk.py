@@ -150,7 +150,9 @@ class Desk:
             # What the frame of a page shows unless the page says otherwise.
             **{"address": SearchAddress(), "problems": {}, "mistake": None, "query_problem": "", **context},
         )
-        response = HTMLResponse(html, status, {"Content-Language": texts.language, "Vary": "Cookie", "Cache-Control": "private, no-cache"})
+        # Where a browser does not take "Clear-Site-Data" at the logout (plain http), nothing may be left for the next reader's "back".
+        cache = "private, no-store" if actor_of(request).via == "session" and not self.is_https else "private, no-cache"
+        response = HTMLResponse(html, status, {"Content-Language": texts.language, "Vary": "Cookie", "Cache-Control": cache})
         response.headers.update(SECURITY_HEADERS)
         if request.query_params.get("lang") in LANGUAGES:
             response.set_cookie(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from httpx import Response
 
 from index.corrections import history
@@ -146,3 +147,30 @@ def test_an_ended_session_says_that_nothing_was_kept(office: Office) -> None:
     assert answer.status_code == 401
     assert "Chưa có gì được lưu" in answer.text
     assert kept(office) == before
+
+
+def test_what_somebody_wrote_is_not_lost_with_the_session(office: Office) -> None:
+    note = "Ghi chú dài <b>của biên tập viên</b>, viết trong nửa giờ"
+    editor = office.of("editor")
+    token = editor.token(PAGE)
+    for lost in ({"token": "forged", "note": note}, {"token": token, "note": note}):
+        if lost["token"] == token:
+            editor.client.cookies.clear()
+        page = BeautifulSoup(correct(editor, data=lost).text, "lxml")
+        kept_text = page.select_one("textarea[readonly]")
+        assert kept_text is not None
+        assert kept_text.get_text().strip() == note
+    # Not for another site, and never a password.
+    foreign = correct(editor, data={"token": "x", "note": note}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert "nửa giờ" not in foreign.text
+    secret = "một mật khẩu dài hơn hai mươi lăm ký tự"
+    fields = {"token": "x", "password": secret, "old": secret, "new": secret, "again": secret}
+    assert secret not in editor.client.post("/login", data=fields).text
+    assert secret not in office.of("editor").client.post("/account/password", data=fields).text
+
+
+def test_who_may_not_is_still_greeted_by_name(office: Office) -> None:
+    page = office.of("reader").soup("/admin/users")
+    bar = page.select_one(".account-bar")
+    assert bar is not None
+    assert "reader" in bar.get_text()

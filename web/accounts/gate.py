@@ -8,14 +8,15 @@ from __future__ import annotations
 import ipaddress
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,12 +33,26 @@ from web.desk import Desk
 TOKEN_FIELD: Final = "token"  # noqa: S105 - the name of a field
 TOKEN_HEADER: Final = "x-form-token"  # noqa: S105
 _SAFE = frozenset({"GET", "HEAD"})
+_NEVER_SHOWN = frozenset({TOKEN_FIELD, "password", "old", "new", "again", "next"})
+_WORTH_KEEPING = 25
+"""Characters; a choice or a number is quickly given again."""
 _log = logging.getLogger(__name__)
 
 Refuse = Callable[[Request, int, str, str], Response]
 """Shows an error page, or JSON below /api/: request, status, kind of the texts `error.KIND.…`, detail."""
 Fail = Callable[[Request, Exception], Awaitable[Response]]
 """Shows that database or engine failed."""
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """Why a request is not let in: an error page of a kind, or the address where it has to go first."""
+
+    status: int
+    kind: str = ""
+    detail: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    location: str = ""
 
 
 class Gate:
@@ -78,23 +93,30 @@ class Gate:
             return
         request.state.actor = actor
         if refusal is None and route is None:
-            refusal = self.refuse(request, 405 if allowed else 404, "refused" if allowed else "missing", "405" if allowed else "")
-            if allowed:
-                refusal.headers["Allow"] = ", ".join(sorted(allowed))
-        if refusal is None and request.method not in _SAFE:
+            refusal = _Refusal(405, "refused", "405", {"Allow": ", ".join(sorted(allowed))}) if allowed else _Refusal(404, "missing")
+        if request.method not in _SAFE and (refusal is None or refusal.kind == "ended"):
             body = await _read(request, need.longest if need else LONGEST_FORM)
             if body is None:
-                refusal = self.refuse(request, 413, "refused", "413")
+                refusal = _Refusal(413, "refused", "413")
             else:
                 receive = _again(body, receive)
-                if not await self._is_ours(Request(scope, _again(body, request.receive)), actor, need):
-                    refusal = self.refuse(request, 403, "form", "")
+                sent = Request(scope, _again(body, request.receive))
+                refusal = refusal or (None if await self._is_ours(sent, actor, need) else _Refusal(403, "form"))
+                if refusal is not None and _is_of_this_site(request):
+                    request.state.unsent = await _texts(Request(scope, _again(body, request.receive)))
         if refusal is not None:
-            await refusal(scope, receive, send)
+            await self._answer(request, refusal)(scope, receive, send)
         elif path in GIVES_A_VISIT and actor.via == "nobody":
             await self.app(scope, receive, self._with_visit(request, actor, send))
         else:
             await self.app(scope, receive, send)
+
+    def _answer(self, request: Request, refusal: _Refusal) -> Response:
+        if refusal.location:
+            return RedirectResponse(refusal.location, 303)
+        response = self.refuse(request, refusal.status, refusal.kind, refusal.detail)
+        response.headers.update(refusal.headers)
+        return response
 
     def _route(self, scope: Scope) -> tuple[BaseRoute | None, set[str]]:
         """The route that will answer; where there is none, the methods that the address has."""
@@ -107,7 +129,7 @@ class Gate:
                 allowed |= set(getattr(route, "methods", None) or ())
         return None, allowed
 
-    def _asks(self, request: Request, path: str, need: Need | None) -> tuple[Actor, Response | None]:
+    def _asks(self, request: Request, path: str, need: Need | None) -> tuple[Actor, _Refusal | None]:
         """Who asks, and the refusal when the route is not open to them."""
         desk, now = self.desk, self.desk.clock()
         if authorization := request.headers.get("authorization", ""):
@@ -128,76 +150,62 @@ class Gate:
             return Actor("nobody", binding=visit), None
         return NOBODY, self._asks_to_log_in(request)
 
-    def _asks_with_key(self, request: Request, path: str, authorization: str, need: Need | None) -> tuple[Actor, Response | None]:
+    def _asks_with_key(self, request: Request, path: str, authorization: str, need: Need | None) -> tuple[Actor, _Refusal | None]:
         scheme, _, text = authorization.partition(" ")
         now = self.desk.clock()
         key = find_key(self.desk.state, text.strip(), now) if scheme.lower() == "bearer" else None
         if key is None:
-            refusal = self.refuse(request, 401, "key", "")
-            refusal.headers["WWW-Authenticate"] = 'Bearer realm="diembao", error="invalid_token"'
-            return NOBODY, refusal
+            return NOBODY, _Refusal(401, "key", headers={"WWW-Authenticate": 'Bearer realm="diembao", error="invalid_token"'})
         actor = Actor("key", key.id, scopes=frozenset(key.scopes))
         if wait := self.rates.wait(key, now):
-            refusal = self.refuse(request, 429, "rate", str(key.per_minute))
-            refusal.headers["Retry-After"] = str(wait)
-            return actor, refusal
+            return actor, _Refusal(429, "rate", str(key.per_minute), {"Retry-After": str(wait)})
         if need is None:
             return actor, self._undeclared(request, path) if path else None
         is_public = need.role is None and (need.ticket or request.method in _SAFE)
         if not is_public and need.scope not in key.scopes:
-            return actor, self.refuse(request, 403, "scope", need.scope)
+            return actor, _Refusal(403, "scope", need.scope)
         return actor, None
 
-    def _asks_open_desk(self, request: Request, need: Need | None) -> tuple[Actor, Response | None]:
+    def _asks_open_desk(self, request: Request, need: Need | None) -> tuple[Actor, _Refusal | None]:
         if not _is_this_machine(request):
-            return NOBODY, self.refuse(request, 403, "open", "")
+            return NOBODY, _Refusal(403, "open")
         actor = Actor("open", role="editor", binding=self.desk.form_secret)
         if need is not None and need.role == "admin":
-            return actor, self.refuse(request, 403, "no_users", "")
+            return actor, _Refusal(403, "no_users")
         return actor, None
 
-    def _of_user(self, request: Request, path: str, need: Need | None, actor: Actor) -> Response | None:
+    def _of_user(self, request: Request, path: str, need: Need | None, actor: Actor) -> _Refusal | None:
         if actor.must_change and path not in BEFORE_A_NEW_PASSWORD:
             if request.url.path.startswith("/api/"):
-                return self.refuse(request, 403, "new_password", "")
-            return RedirectResponse("/account", 303)
+                return _Refusal(403, "new_password")
+            return _Refusal(303, location="/account")
         if need is None:  # nothing there, which the application says, or forgotten in the table
             return self._undeclared(request, path) if path else None
         if need.role is not None and not actor.can(need.role):
-            return self.refuse(request, 403, "role", need.role)
+            return _Refusal(403, "role", need.role)
         return None
 
-    def _undeclared(self, request: Request, path: str) -> Response:
+    def _undeclared(self, request: Request, path: str) -> _Refusal:
         _log.error("%s %s is not declared in web/accounts/needs.py", request.method, path)
-        return self.refuse(request, 403, "refused", "needs.py")
+        return _Refusal(403, "refused", "needs.py")
 
-    def _asks_to_log_in(self, request: Request) -> Response:
+    def _asks_to_log_in(self, request: Request) -> _Refusal:
         if request.url.path.startswith("/api/"):
-            refusal = self.refuse(request, 401, "login", "")
-            refusal.headers["WWW-Authenticate"] = 'Bearer realm="diembao"'
-            return refusal
+            return _Refusal(401, "login", headers={"WWW-Authenticate": 'Bearer realm="diembao"'})
         if request.method not in _SAFE:
-            return self.refuse(request, 401, "ended", "")
+            return _Refusal(401, "ended")
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse("/login" if wanted == "/" else f"/login?next={quote(wanted, safe='')}", 303)
+        return _Refusal(303, location="/login" if wanted == "/" else f"/login?next={quote(wanted, safe='')}")
 
     async def _is_ours(self, request: Request, actor: Actor, need: Need | None) -> bool:
         """Whether what is sent comes from a page of ours that was made for this actor, or cannot come from a browser unasked."""
         if actor.via == "key" or (need is not None and need.ticket):
             return True
-        if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
-            return False
-        origin = request.headers.get("origin", "null")  # "null": our pages name no referrer
-        if origin != "null" and _host_of(origin) != request.headers.get("host"):
+        if not _is_of_this_site(request):
             return False
         token = request.headers.get(TOKEN_HEADER, "")
         if not token:
-            try:
-                form = await request.form(max_files=20, max_fields=2000)
-            except HTTPException:
-                return False
-            token = _field(form)
-            await form.close()
+            token = (await _fields(request)).get(TOKEN_FIELD, "")
         return is_form_token(token, actor.binding)
 
     def _with_visit(self, request: Request, actor: Actor, send: Send) -> Send:
@@ -230,9 +238,29 @@ def _host_of(origin: str) -> str | None:
         return None
 
 
-def _field(form: FormData) -> str:
-    value = form.get(TOKEN_FIELD, "")
-    return value if isinstance(value, str) else ""
+def _is_of_this_site(request: Request) -> bool:
+    """Whether the browser says that a page of ours sent it; a program that is no browser says nothing."""
+    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        return False
+    origin = request.headers.get("origin", "null")  # "null": our pages name no referrer
+    return origin == "null" or _host_of(origin) == request.headers.get("host")
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    """The fields of the form that is sent, files left out; none when it cannot be read."""
+    try:
+        form = await request.form(max_files=20, max_fields=2000)
+    except HTTPException:
+        return {}
+    fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    await form.close()
+    return fields
+
+
+async def _texts(request: Request) -> list[str]:
+    """What somebody typed into a form that cannot be taken, so that it can be copied; no passwords and nothing short."""
+    fields = await _fields(request)
+    return [text for name, text in fields.items() if len(text) >= _WORTH_KEEPING and name not in _NEVER_SHOWN]
 
 
 async def _read(request: Request, longest: int) -> bytes | None:
