@@ -22,9 +22,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, gammainc, gammaincc
+from scipy.special import betainc
 
 from alerts.holidays import is_holiday, is_tet
+from alerts.volumes import Volume
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -36,8 +37,9 @@ DAY = 86400
 YEAR = 365.25 * DAY
 
 _LONGEST = max(WINDOWS)
-_COUNT_LIMIT = 30.0
-"""Above this level per step a series is a volume: its variation is not that of counting."""
+_COUNT_LIMIT, _COUNT_LIMIT_SHORT, _SHORT_STEP = 30.0, 3.0, 1800
+"""Above this level per step a series is a volume: its variation is not that of counting. Steps below half an hour follow each other
+so closely that it is reached earlier."""
 _LEVEL_MEMORY_COUNT, _LEVEL_MEMORY_VOLUME = 200.0, 50.0
 _PROFILE_MEMORY_COUNT, _PROFILE_MEMORY_VOLUME = 300.0, 120.0
 _MODEL_MEMORY = 120.0
@@ -63,10 +65,8 @@ _TAIL_TOLERANCE, _SHARE_TOLERANCE = 1.0, 2.5
 """How much wilder than the model past surprises may be before they are corrected."""
 _TOLERATED_RISE = 1.2
 """A count is tested against so many times its expectation: what is a little busier than learned is no news."""
-_VOLUME_SCALE = 2.0
-"""How much heavier the tail of a volume is believed to be before its own is known."""
 _MAXIMA_DAYS = 90
-_MAXIMA_PRIOR_COUNT, _MAXIMA_PRIOR_VOLUME = 60.0, 4.0
+_MAXIMA_PRIOR = 60.0
 """Days of daily maxima that are remembered, and how many days the belief in the model weighs against them."""
 _QUIET = 3.0
 """An alert ends after _CALM steps whose surprise stays below this."""
@@ -160,15 +160,14 @@ class Detector:
         self._dispersion = np.tile(self._prior_dispersion, (1, series))
         self._tail_sum, self._tail_rows, self._rows = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self._maxima, self._days_kept = np.zeros((_MAXIMA_DAYS, series)), 0
-        self._wildness = _Factor(self.bins, series, 8.0)
         self._whole = np.ones(shape, bool)
-        self._past_v = np.zeros((_LONGEST, series))
         self._spread_past = np.zeros((_LONGEST, 2 * series))
         self._waiting, self._together = 0, 4 if step >= 1800 else 1
         self._past = np.zeros((_LONGEST, 2 * series))
         self._unlearned: list[tuple[Integers, Floats, Floats, Floats, Floats, Booleans]] = []
         self._peak = np.full(shape, -np.inf)
         self._is_open, self._calm, self._open_rows = np.zeros(shape, bool), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        self._volumes = [Volume(step) for _ in range(self.judged)]
         self._prepare()
 
     def update(self, starts: Integers, values: Floats) -> Judgement:
@@ -212,7 +211,7 @@ class Detector:
         self._level = np.where(known, self._level_observed / np.where(known, self._level_base, 1.0), np.nan)
         # A series that was always silent may still speak: half an event is assumed where counts are judged.
         floor = 0.5 / np.maximum(self._level_base, 1.0)
-        self._is_count = self._whole & ~(self._level > _COUNT_LIMIT)
+        self._is_count = self._whole & ~(self._level > (_COUNT_LIMIT if self.step >= _SHORT_STEP else _COUNT_LIMIT_SHORT))
         self._level = np.where(known, np.where(self._is_count, np.maximum(self._level, floor), np.maximum(self._level, 1e-12)), np.nan)
         self._doubt = 1.0 / (self._level_information + 1.0)
         scale = np.where(self._tail_rows > 0, (self._tail_sum + _TAIL_PRIOR) / (self._tail_rows + _TAIL_PRIOR), 1.0)
@@ -229,7 +228,7 @@ class Detector:
         """
         rows = max(1.0, DAY / self.step)
         location = np.full(self.series, np.log(rows))
-        scale = np.where(self._is_count, 1.0, _VOLUME_SCALE)
+        scale = np.ones(self.series)
         kept = min(self._days_kept, _MAXIMA_DAYS)
         if kept < 2:
             return location, scale
@@ -238,13 +237,10 @@ class Detector:
         middle, high = ordered[kept // 2], ordered[int(0.8 * (kept - 1) + 0.5)]
         told_scale = (high - middle) / 1.1332
         told_location = middle - 0.3665 * told_scale
-        prior = np.where(self._is_count, _MAXIMA_PRIOR_COUNT, _MAXIMA_PRIOR_VOLUME)
-        scale = (days * told_scale + prior * scale) / (days + prior)
-        told = (days * told_location + prior * location) / (days + prior)
+        scale = (days * told_scale + _MAXIMA_PRIOR * scale) / (days + _MAXIMA_PRIOR)
+        told = (days * told_location + _MAXIMA_PRIOR * location) / (days + _MAXIMA_PRIOR)
         # Small counts follow the model closely: only a clear departure is believed.
-        scale = np.maximum(1.0, np.where(self._is_count, scale - 0.6, scale))
-        location = np.maximum(location, np.where(self._is_count, told - 1.5, told))
-        return location, scale
+        return np.maximum(location, told - 1.5), np.maximum(1.0, scale - 0.6)
 
     def _judge(self, starts: Integers, values: Floats) -> Judgement:
         rows = len(starts)
@@ -258,33 +254,21 @@ class Detector:
         both = np.concatenate([self._past, np.concatenate([x, e], axis=1)])
         self._past = both[-_LONGEST:]
         sums_x, sums_e = np.split(_window_sums(both, rows, self.windows), 2, axis=2)
-        volumes = not self._is_count.all()
-        if volumes:
-            all_v = np.concatenate([self._past_v, e * e * self._wildness.values[bins]])
-            self._past_v = all_v[-_LONGEST:]
-            wildness = _window_sums(all_v, rows, self.windows) / np.maximum(
-                _window_sums(both[:, self.series :] ** 2, rows, self.windows), 1e-300
-            )
         surprise = np.zeros((len(self.windows), rows, self.series))
-        for column in range(self.series):
+        for column in np.flatnonzero(self._is_count).tolist():
+            one_x, one_e = sums_x[:, :, column], sums_e[:, :, column] * _TOLERATED_RISE
             inverse = self._dispersion[:, column, None] + self._doubt[column]
-            if not self._is_count[column]:
-                inverse = np.maximum(self._dispersion[:, column, None] * wildness[:, :, column], 1e-10) + self._doubt[column]
-            one_x, one_e = sums_x[:, :, column], sums_e[:, :, column] * (_TOLERATED_RISE if self._is_count[column] else 1.0)
-            judge = _count_surprise if self._is_count[column] else _volume_surprise
-            if self._is_count[column]:
-                inverse = inverse + self._cluster[:, column, None] / np.maximum(one_e, 1e-9)
-            surprise[:, :, column] = judge(one_x, one_e, np.broadcast_to(inverse, one_x.shape))
-            if self._is_count[column]:
-                surprise[:, :, column] = np.where(
-                    one_x >= self.minimum, surprise[:, :, column], np.minimum(surprise[:, :, column], _TAIL_FROM)
-                )
+            inverse = inverse + self._cluster[:, column, None] / np.maximum(one_e, 1e-9)
+            found = _count_surprise(one_x, one_e, np.broadcast_to(inverse, one_x.shape))
+            surprise[:, :, column] = np.where(one_x >= self.minimum, found, np.minimum(found, _TAIL_FROM))
         best = surprise.argmax(axis=0)
         pick = (best, np.arange(rows)[:, None], np.arange(self.series)[None, :])
         raw = np.where(known, surprise[pick], 0.0)
         corrected = np.where(raw > _TAIL_FROM, _TAIL_FROM + np.maximum((raw - _TAIL_FROM) / self._tail_scale - self._tail_shift, 0.0), raw)
         by_day = (raw - self._day_location) / self._day_scale + np.log(max(1.0, DAY / self.step))
         corrected = np.where(raw > _TAIL_FROM, np.minimum(corrected, np.maximum(by_day, min(_TAIL_FROM, 2.0))), corrected)
+        for column in np.flatnonzero(~self._is_count[: self.judged]).tolist():
+            corrected[:, column] = self._volumes[column].judge(values[:, column], expected[:, column], float(self._level[column]))
         alert, is_open = self._follow(corrected, known)
         score = self._novelty(corrected)
         self._unlearned.append((starts, np.where(known, x, np.nan), base, e, raw, is_open))
@@ -397,12 +381,7 @@ class Detector:
         if not new.all() and ordinary.any():
             count = len(np.unique((starts // self.block)[ordinary]))
             self._learn_spread(clipped[ordinary], e_used[ordinary], raw[ordinary], (use & ~new)[ordinary], count)
-            if not self._is_count.all():
-                squared = np.where(use, (clipped - e_used) ** 2, 0.0)
-                normal = e_used**2 * self._dispersion[0] * self._wildness.values[bins]
-                by_bin = [_sum_by(bins, v, self.bins) for v in (squared, normal, np.where(use, 0.5, 0.0))]
-                self._wildness.add(slice(0, self.bins), by_bin[0], by_bin[1], by_bin[2], np.exp(-count / _PROFILE_MEMORY_VOLUME))
-        for factor in (self._hour, self._week, self._weekday, self._wildness):
+        for factor in (self._hour, self._week, self._weekday):
             factor.settle(self._pool)
         self._holiday.settle(self._pool, np.where(self._is_count, np.array([[1.0], [1.0], [_TET_COUNT]]), 1.0))
         self._prepare()
@@ -587,21 +566,6 @@ def _count_surprise(x: Floats, e: Floats, inverse: Floats) -> Floats:
     if high.any():
         k = 1.0 / inverse[high]
         out[high] = -np.log(np.maximum(betainc(np.ceil(x[high]), k, e[high] / (e[high] + k)), 1e-300))
-    return out
-
-
-def _volume_surprise(x: Floats, e: Floats, inverse: Floats) -> Floats:
-    """-ln of the probability of a value as far from e as x, on its side, for a gamma distribution with squared variation `inverse`.
-
-    0 within one standard deviation: most rows are there, and need no exact tail.
-    """
-    out = np.zeros(x.shape)
-    shape = 1.0 / inverse
-    reach = np.sqrt(inverse) * e
-    for side, judge in ((x > e + reach, gammaincc), (x < e - reach, gammainc)):
-        here = side & (e > 0)
-        if here.any():
-            out[here] = -np.log(np.maximum(judge(shape[here], shape[here] * x[here] / e[here]), 1e-300))
     return out
 
 

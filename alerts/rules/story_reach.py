@@ -13,7 +13,9 @@ from alerts.rule import Rule, query_of
 from alerts.wording import hours_between
 from diembao.alert import Alert
 from diembao.article import Article
-from diembao.engine import Filters, SearchRequest
+
+_STORIES = 2000
+"""Stories that one evaluation looks at, the largest."""
 
 
 class StoryReach(Rule):
@@ -41,7 +43,7 @@ def evaluate(rule: StoryReach, coverage: Coverage, since: datetime) -> list[Aler
     if rule.negative:
         span = replace(span, sentiments=("negative",))
     found = []
-    for story in wide_stories(coverage, rule.query, span, rule.outlets):
+    for story in coverage.engine.story_outlets(rule.query, span, rule.outlets, _STORIES):
         articles = sorted(coverage.articles(rule.query, replace(span, story_id=story)), key=_when)
         passed = _passed(articles, rule.outlets, rule.reach)
         if passed is None:
@@ -52,22 +54,6 @@ def evaluate(rule: StoryReach, coverage: Coverage, since: datetime) -> list[Aler
         if max(last, at) + timedelta(hours=24) > since:
             found.append(_alert(rule, coverage, story, articles, _when(first), last))
     return found
-
-
-def wide_stories(coverage: Coverage, query: str, span: Filters, outlets: int) -> list[str]:
-    """Ids of the stories that have at least so many outlets in `span`."""
-    wide: list[str] = []
-    cursor: str | None = None
-    while True:
-        result = coverage.engine.search(
-            SearchRequest(
-                query, span, fold_copies=False, sort="time", limit=1000, after=cursor, facets=False, highlight=False, group_by="story"
-            )
-        )
-        wide.extend(hit.article.story_id for hit in result.hits if hit.outlets >= outlets and hit.article.story_id)
-        cursor = result.cursor
-        if cursor is None or not result.hits:
-            return wide
 
 
 def _passed(articles: list[Article], outlets: int, within: timedelta) -> tuple[Article, datetime] | None:

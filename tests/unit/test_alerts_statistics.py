@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy.stats import gamma, nbinom
+from scipy.stats import nbinom
 
 from alerts.holidays import is_holiday, lunar_months, tet
-from alerts.statistics import Detector, _count_surprise, _volume_surprise
+from alerts.statistics import Detector, _count_surprise
+from alerts.volumes import Peaks
 
 START = (date(2026, 3, 2).toordinal() - 719163) * 86400
 
@@ -135,8 +136,90 @@ def test_the_tails_are_those_of_the_distributions() -> None:
     x, e, inverse = np.array([[3.0, 9.0]]), np.array([[1.2, 2.0]]), np.array([[0.4, 0.1]])
     k = 1 / inverse
     np.testing.assert_allclose(_count_surprise(x, e, inverse), -np.log(nbinom.sf(x - 1, k, k / (k + e))), rtol=1e-9)
-    np.testing.assert_allclose(_volume_surprise(x, e, inverse), -np.log(gamma.sf(x, k, scale=e / k)), rtol=1e-9)
-    np.testing.assert_allclose(_volume_surprise(e / 3, e, inverse), -np.log(gamma.cdf(e / 3, k, scale=e / k)), rtol=1e-9)
+
+
+@pytest.mark.parametrize("draw", ["normal", "lognormal", "pareto"])
+@pytest.mark.parametrize("step", [300, 3600])
+def test_the_chance_alerts_of_a_volume_stay_near_the_budget_whatever_its_tail(draw: str, step: int) -> None:
+    """A year without any anomaly at a budget of 4; three series of each tail."""
+    rows = 365 * 86400 // step
+    rng = np.random.default_rng(12)
+    noise = {
+        "normal": lambda: 1 + 0.1 * rng.normal(size=(rows, 3)),
+        "lognormal": lambda: np.exp(0.5 * rng.normal(size=(rows, 3))),
+        "pareto": lambda: 1 + rng.pareto(2.5, (rows, 3)),
+    }[draw]()
+    daily = 100 * (1.5 + np.cos(np.arange(rows) * step / 43200 * np.pi))
+    judged = Detector(step, 3, 4.0).update(START + np.arange(rows) * step, daily[:, None] * noise)
+    assert judged.alert.sum(axis=0).mean() <= 6
+
+
+def test_a_shift_of_level_surprises_once_and_a_fall_like_a_rise() -> None:
+    rng = np.random.default_rng(13)
+    steps = hours(20, 300)
+    values = 50 + rng.normal(0, 1, (len(steps), 2))
+    values[3000:, 0] += 25
+    values[3000:3030, 1] = 0.0
+    judged = Detector(300, 2, 4.0).update(steps, values)
+    for column in range(2):
+        begins = np.flatnonzero(judged.alert[:, column])
+        assert next(begin for begin in begins.tolist() if begin >= 2990) in range(3000, 3003)
+        assert len(begins) == 1
+        assert 600 + judged.score[600:, column].argmax() in range(3000, 3003)
+
+
+def test_peaks_that_fall_off_as_a_power_are_continued_as_one() -> None:
+    rng = np.random.default_rng(14)
+    for exponent in (3.0, 6.0):  # a clipped peak makes the tail a little lighter
+        peaks = Peaks()
+        for peak in 1 + rng.pareto(exponent, 3000):
+            peaks.add(float(peak))
+        # The chance of twice the least kept peak, against the true one.
+        told = peaks.rarity + peaks.slope * np.log(2)
+        assert told == pytest.approx(exponent * np.log(2 * peaks.least), rel=0.35)
+
+
+@pytest.mark.parametrize("copies", [2, 6])
+def test_what_little_is_known_of_a_series_leans_on_the_others(copies: int) -> None:
+    """Weekends of a third, seen by all series together long before one alone could tell."""
+    values = counts(40, copies, 4, 15)
+    weekend = (np.arange(40 * 24) // 24 + 0) % 7 >= 5  # START is a Monday
+    values[weekend] = np.random.default_rng(16).binomial(values[weekend].astype(int), 0.33)
+    together = Detector(3600, copies, 1.0, pool=True).update(hours(40), values).expected
+    alone = Detector(3600, copies, 1.0).update(hours(40), values).expected
+    last = slice(33 * 24, 35 * 24)
+    wanted = 2 * 4 * 0.33
+    error = [abs(expected[last].sum(axis=0) - wanted).mean() for expected in (together, alone)]
+    assert error[0] < 0.8 * error[1]
+
+
+def test_references_are_learned_from_and_not_judged() -> None:
+    values = counts(40, 3, 4, 17)
+    values[900:906, 2] += 50
+    judged = Detector(3600, 2, 1.0, references=1).update(hours(40), values)
+    assert judged.expected.shape == judged.alert.shape == (960, 2)
+    alone = Detector(3600, 1, 1.0, references=1).update(hours(40), values[:, [0, 2]])
+    np.testing.assert_allclose(judged.score[:, 0], alone.score[:, 0])
+    without = Detector(3600, 2, 1.0).update(hours(40), values[:, :2])
+    assert not np.allclose(judged.expected[600:], without.expected[600:])
+
+
+def test_articles_that_come_in_groups_are_told_from_busy_times() -> None:
+    """Variance of clusters grows with the mean, that of busy times with its square."""
+    rng = np.random.default_rng(18)
+    rates = np.exp(rng.uniform(np.log(0.05), np.log(1.0), 30))
+    grouped = rng.poisson(rates / 2, (200 * 24, 30))
+    grouped = grouped + np.roll(rng.binomial(grouped, 0.5), 1, axis=0) + rng.binomial(grouped, 0.5)
+    busy = rng.poisson(rates * np.repeat(rng.gamma(4, 0.25, (200, 30)), 24, axis=0))
+    found = []
+    for values in (grouped, busy):
+        detector = Detector(3600, 30, 0.1, pool=True, holidays=False)
+        detector.update(hours(200), values.astype(float))
+        found.append((float(detector._cluster[4, 0]), float(detector._dispersion[4].mean())))
+    assert found[0][0] > 0.3
+    assert found[0][1] < 0.1
+    assert found[1][0] < 0.15
+    assert found[1][1] > 0.15
 
 
 @pytest.mark.parametrize(
