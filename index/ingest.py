@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from diembao.article import Article
 from diembao.engine import SearchEngine, StoredVersion
@@ -242,6 +242,7 @@ class _RevisionNumbers:
 def _keep_texts(state: State, articles: Sequence[Article]) -> list[tuple[str, int]]:
     """Add the texts that the history lacks; returns their keys."""
     added: list[tuple[str, int]] = []
+    rows: list[dict[str, object]] = []
     if not articles:
         return added
     with state.session() as session:
@@ -260,19 +261,21 @@ def _keep_texts(state: State, articles: Sequence[Article]) -> list[tuple[str, in
             hashes.add((article.id, article.content_hash))
             numbers.add((article.id, article.revision))
             added.append((article.id, article.revision))
-            session.add(
-                Revision(
-                    article_id=article.id,
-                    revision=article.revision,
-                    content_hash=article.content_hash,
-                    fetched_at=article.fetched_at,
-                    title=article.title,
-                    lead=article.lead,
-                    body=article.body,
-                    archive_file=article.archive.file if article.archive else None,
-                    archive_offset=article.archive.offset if article.archive else None,
-                )
+            rows.append(
+                {
+                    "article_id": article.id,
+                    "revision": article.revision,
+                    "content_hash": article.content_hash,
+                    "fetched_at": article.fetched_at,
+                    "title": article.title,
+                    "lead": article.lead,
+                    "body": article.body,
+                    "archive_file": article.archive.file if article.archive else None,
+                    "archive_offset": article.archive.offset if article.archive else None,
+                }
             )
+        if rows:
+            session.execute(insert(Revision), rows)
     return added
 
 
