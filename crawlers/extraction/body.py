@@ -138,26 +138,21 @@ _META_WORDS = re.compile(
 
 def _drop_meta_lines(blocks: list[Block], body: Body, site: str) -> list[Block]:
     """Without the line between headline and text that says who wrote it and when ("Bởi … 12/10/2024 - 08:15", "3 phút đọc")."""
-    seen = 0
-    for place, block in enumerate(blocks):
-        if not block.text:
-            continue
-        seen += 1
-        if seen > 3:
-            break
+    texts = [block for block in blocks if block.text][:3]
+    dropped = []
+    for block in texts:
         if len(block.text) > 120 or not has_day(block.text) or block.text.endswith((".", "!", "?", "…")):
             continue
         # What is left when dates and the words around them are taken out: at most a name or two.
         rest = " ".join(_META_WORDS.sub(" ", re.sub(r"[\d/:.,|()\[\]+–-]+", " ", block.text)).split())
         line = read_byline(rest, site) if rest else None
-        if len(rest.split()) <= (8 if line and all(is_person(name) for name in line.authors) else 2):
-            if line and line.authors and all(is_person(name) for name in line.authors):
+        named = line is not None and bool(line.authors) and all(is_person(name) for name in line.authors)
+        if len(rest.split()) <= (8 if named else 2):
+            if named and line is not None:
                 body.byline.add(line)
-            body.dropped.append(block.text)
-            return (
-                [*blocks[:place], *_drop_meta_lines(blocks[place + 1 :], body, site)] if seen == 1 else blocks[:place] + blocks[place + 1 :]
-            )
-    return blocks
+            dropped.append(block)
+    body.dropped.extend(block.text for block in dropped)
+    return [block for block in blocks if not any(block is other for other in dropped)] if dropped else blocks
 
 
 def _is_title(text: str, title: str) -> bool:
