@@ -14,6 +14,7 @@ from tests.browser.axe import serious_findings
 from tests.browser.conftest import Troubles
 from tests.browser.press import LANDSLIDE_ID, NOW
 from tests.browser.test_web_desk import CONTRAST
+from tests.browser.test_web_desk import PAGES as DESK_PAGES
 from tests.unit.accounts_desk import PASSWORD, Office, office_with_users
 from web.accounts.keys import add_key
 from web.serving import served
@@ -174,6 +175,19 @@ def test_the_pages_can_be_used_by_everybody_and_their_pictures_are_kept(
         page.set_viewport_size({"width": width, "height": 740})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     troubles[:] = [trouble for trouble in troubles if "404" not in trouble]
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_no_page_of_the_desk_has_a_serious_finding(open_desk: OpenDesk, width: int) -> None:
+    page = open_desk("/", "admin", width=width)
+    for path in (*DESK_PAGES.values(), "/briefing", "/alerts/rules"):
+        page.goto(path)
+        for summary in page.locator("main details > summary").all()[:3]:
+            if summary.is_visible():
+                summary.click()
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            assert serious_findings(page) == [], path
 
 
 def test_axe_finds_what_is_wrong(open_desk: OpenDesk) -> None:
