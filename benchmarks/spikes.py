@@ -1,6 +1,12 @@
 """Spikes of negative coverage in simulated years: recall, false alerts, delay, beside a detector that knows the true rates.
 
-    python -m benchmarks.spikes [--years 3] [--series 40] [--seed 1]
+    python -m benchmarks.spikes [--years 3] [--series 40] [--seed 1] [--rival-years 1]
+
+ElastAlert 2's own spike rule is run on the same events where it is installed. It needs an older client of Elasticsearch than this
+project, so it has an environment of its own, from which this script is then run:
+
+    python3.11 -m venv /tmp/rival && /tmp/rival/bin/pip install elastalert2==2.19.0 pytz "numpy<2" scipy
+    PYTHONPATH=. /tmp/rival/bin/python -m benchmarks.spikes
 
 Each series is hourly at 0.5 to 20 negatives a day, with hours of the day, weekdays, Tết, growth and over-dispersion (a gamma-distributed
 busyness of each day, and of each stretch of three hours), and has three spikes that last 6 to 24 hours and add at least 10 articles
@@ -12,7 +18,7 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 from scipy.special import betainc
@@ -106,6 +112,30 @@ def oracle_surprise(year: Year) -> np.ndarray:
     return out
 
 
+def elastalert_begins(year: Year, height: float, least: int, hours: int) -> np.ndarray:
+    """Where ElastAlert 2's spike rule begins an alert: `hours` against the `hours` before, `height` times as many, at least `least`."""
+    from elastalert.ruletypes import SpikeRule
+
+    begins = np.zeros(year.values.shape, bool)
+    moments = [datetime.fromtimestamp(int(start), UTC) for start in year.starts]
+    for column in range(year.values.shape[1]):
+        rule = SpikeRule(
+            {
+                "timeframe": timedelta(hours=hours),
+                "spike_height": height,
+                "spike_type": "up",
+                "threshold_cur": least,
+                "timestamp_field": "ts",
+            }
+        )
+        for row, (moment, count) in enumerate(zip(moments, year.values[:, column].tolist(), strict=True)):
+            rule.add_count_data({moment: int(count)})
+            if rule.matches:
+                rule.matches.clear()
+                begins[row, column] = True
+    return begins
+
+
 def begins_of(surprise: np.ndarray, threshold: float) -> np.ndarray:
     begins = np.zeros(surprise.shape, bool)
     for column in range(surprise.shape[1]):
@@ -123,29 +153,58 @@ def main() -> None:
     parser.add_argument("--years", type=int, default=3)
     parser.add_argument("--series", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rival-years", type=int, default=1, help="of the simulated years, how many ElastAlert 2 is run on")
     arguments = parser.parse_args()
     years = [simulate(np.random.default_rng(arguments.seed + i), arguments.series) for i in range(arguments.years)]
     total = 3 * arguments.series * arguments.years
     oracles = [oracle_surprise(year) for year in years]
     print("oracle (true rates and spread):")
-    for threshold in (9, 10, 11, 12, 13, 14, 15):
+    curve = []
+    for threshold in np.arange(9, 15.1, 0.5):
         grades = [grade(begins_of(o, threshold), y.spikes) for o, y in zip(oracles, years, strict=True)]
-        report(f"  threshold {threshold}", grades, total, arguments.years)
+        curve.append(report(f"  threshold {threshold:g}", grades, total, arguments.years))
+    oracle = recall_at(curve, 4.0)
     print("Điểm Báo, by budget of false alerts a year over all series:")
-    for budget in (1, 2, 4, 8, 16):
+    curve = []
+    for budget in (0.5, 1, 2, 3, 4, 6, 8, 16):
         begun = time.perf_counter()
         grades = []
         for year in years:
             detector = Detector(3600, arguments.series, budget / arguments.series, pool=True)
             grades.append(grade(detector.update(year.starts, year.values).alert, year.spikes))
         rows = sum(year.values.size for year in years)
-        report(f"  budget {budget}", grades, total, arguments.years, f", {rows / (time.perf_counter() - begun):,.0f} rows/s")
+        told = report(f"  budget {budget}", grades, total, arguments.years, f", {rows / (time.perf_counter() - begun):,.0f} rows/s")
+        curve.append(told)
+        if budget == 4:
+            default = told
+    own = recall_at(curve, 4.0)
+    print(f"at 4 false alerts a year: the oracle {oracle:.3f}, Điểm Báo {own:.3f} ({own / oracle:.3f} of it); "
+          f"with the default budget {default[1]:.3f} ({default[1] / oracle:.3f} of it) at {default[0]:.1f} false")  # fmt: skip
+    try:
+        import elastalert  # noqa: F401
+    except ImportError:
+        print("ElastAlert 2 is not installed here: see the top of this file for how to run it beside")
+        return
+    some = years[: arguments.rival_years]
+    print(f"ElastAlert 2 spike, {len(some)} of the years, 24 hours against the 24 before:")
+    for least in (4, 10, 15):
+        for height in (3, 5, 8, 12):
+            grades = [grade(elastalert_begins(year, height, least, 24), year.spikes) for year in some]
+            report(f"  height {height}, at least {least}", grades, 3 * arguments.series * len(some), len(some))
 
 
-def report(name: str, grades: list[tuple[int, int, list[int]]], total: int, years: int, more: str = "") -> None:
+def recall_at(curve: list[tuple[float, float]], false: float) -> float:
+    """The recall at so many false alerts a year, between the measured points."""
+    ordered = sorted(curve)
+    return float(np.interp(false, [one for one, _ in ordered], [recall for _, recall in ordered]))
+
+
+def report(name: str, grades: list[tuple[int, int, list[int]]], total: int, years: int, more: str = "") -> tuple[float, float]:
+    """Prints what was found; (false alerts a year, recall)."""
     delays = [delay for _, _, own in grades for delay in own]
     print(f"{name}: recall {sum(g[0] for g in grades) / total:.3f}, {sum(g[1] for g in grades) / years:.1f} false a year, "
-          f"median delay {np.median(delays) if delays else float('nan'):.0f} h{more}")  # fmt: skip
+          f"median delay {np.median(delays) if delays else float('nan'):.0f} h{more}", flush=True)  # fmt: skip
+    return sum(g[1] for g in grades) / years, sum(g[0] for g in grades) / total
 
 
 if __name__ == "__main__":
