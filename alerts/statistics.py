@@ -63,7 +63,7 @@ _NULL_SHARE = 0.16
 """Share of rows whose smallest probability is below exp(-_TAIL_FROM) by chance, given the windows' overlap (simulated)."""
 _TAIL_TOLERANCE, _SHARE_TOLERANCE = 1.0, 2.5
 """How much wilder than the model past surprises may be before they are corrected."""
-_TOLERATED_RISE = 1.2
+_TOLERATED_RISE = 1.17
 """A count is tested against so many times its expectation: what is a little busier than learned is no news."""
 _MAXIMA_DAYS = 90
 _MAXIMA_PRIOR = 60.0

@@ -103,7 +103,7 @@ def test_ten_thousand_articles_in_one_minute_are_a_few_alerts(engine: SearchEngi
     assert all(len(alert.evidence) <= 10 for alert in found.values())
     record(state, list(found.values()), OFFICE, TAXONOMY, NOW)
     with state.session() as session:
-        assert 1 <= len(list(session.scalars(select(OutboxMessage.key)))) <= 10
+        assert len(list(session.scalars(select(OutboxMessage.key).where(OutboxMessage.status == "waiting")))) == 1
 
 
 @pytest.mark.parametrize("jump", [-400 * DAY, -26 * HOUR, -10 * timedelta(minutes=1), 3 * HOUR, 400 * DAY])
