@@ -125,7 +125,7 @@ def test_a_key_opens_what_its_scope_says_and_nothing_else(office: Office, scope:
         need = need_of(path, method)
         assert need is not None
         answer = office.visitor().client.request(method, as_address(path), headers={"Authorization": f"Bearer {text}"})
-        if need.scope != scope and (need.role is not None or path == "/login" and method == "POST"):
+        if need.scope != scope and (need.role is not None or (path == "/login" and method == "POST")):
             assert answer.status_code == 403, f"{method} {path}"
             assert answer.json()["error"]["hint"]
         else:

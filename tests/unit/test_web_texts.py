@@ -46,14 +46,13 @@ def test_pages_name_exactly_the_texts_that_exist() -> None:
     composed |= {f"chart.title.{interval}" for interval in ("hour", "day", "week", "month")}
     composed |= {f"sort.{order}" for order in ("relevance", "time")} | {"alert.open", "alert.closed"}
     composed |= {f"corrected.{field}" for field in FIELDS}
-    composed |= {f"answer.{choice}" for choice in ("taken", "useful", "noise", "mute", "mute_rule")} | {"answer.said_useful", "answer.said_noise"}
+    composed |= {f"answer.{choice}" for choice in ("taken", "useful", "noise", "mute", "mute_rule")}
+    composed |= {"answer.said_useful", "answer.said_noise"}
     asked = [(kind, threshold) for kind, thresholds in KINDS_OF_RULE.items() for threshold in thresholds]
     composed |= {f"rule.kind.{kind}" for kind in KINDS_OF_RULE} | {f"rule.{kind}.{threshold.key}" for kind, threshold in asked}
     composed |= {f"rule.{threshold.key}.{choice}" for _, threshold in asked for choice in threshold.choices}
     composed |= {f"sentiment.{x}" for x in SENTIMENTS} | {f"critical_of.{x}" for x in CRITICAL_OF} | {f"kind.{x}" for x in KINDS}
-    composed |= {
-        f"error.{kind}.{part}" for kind in ERRORS for part in ("title", "hint")
-    }
+    composed |= {f"error.{kind}.{part}" for kind in ERRORS for part in ("title", "hint")}
     composed |= {f"role.{role}" for role in ROLES} | {f"scope.{scope}" for scope in SCOPES} | {"admin.users", "admin.keys", "admin.audit"}
     raised = re.findall(r'AccountError\(\s*"([a-z_]+)"', source)
     composed |= {f"wrong.{key}" for key in raised}
