@@ -294,10 +294,13 @@ class Evaluator:
             candidates = _near(leaf.fields, exact, leaf.slop + size)
         else:
             candidates = _literal(leaf.fields, tuple(map(fold_token, leaf.tokens)), prefix=leaf.prefix)
-        for token in () if all(accented) else dict.fromkeys(token for token, exact in zip(leaf.tokens, accented, strict=True) if exact):
-            last_one = leaf.prefix and token == leaf.tokens[-1]
-            candidates = f"({candidates}) AND ({_literal(leaf.fields, (token,), prefix=last_one)})"
-        unsure = self._matching(f"({candidates}) NOT ({literal})", first, last).numbers
+        if last - first >= _STRETCH:
+            # FTS5 looks for the next match beyond the last row too: for a few rows it is asked for what is not rare.
+            for token in () if all(accented) else dict.fromkeys(token for token, exact in zip(leaf.tokens, accented, strict=True) if exact):
+                last_one = leaf.prefix and token == leaf.tokens[-1]
+                candidates = f"({candidates}) AND ({_literal(leaf.fields, (token,), prefix=last_one)})"
+            candidates = f"({candidates}) NOT ({literal})"
+        unsure = self._matching(candidates, first, last).numbers
         unsure = np.setdiff1d(unsure, sure.numbers, assume_unique=True)
         places = [TEXT_COLUMNS.index(field) for field in leaf.fields]
         weights = [WEIGHTS[field] for field in leaf.fields]
