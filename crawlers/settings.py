@@ -141,6 +141,8 @@ DIEMBAO_FAILURES_MAX = 5
 DIEMBAO_LINKS_MAX = 2000
 # Sitemaps followed from one index, newest first.
 DIEMBAO_SITEMAPS_MAX = 10
+# Pages of one source that wait in memory; the others wait in the database, so a backfill of years needs little memory.
+DIEMBAO_QUEUE_MAX = 5000
 # The same for a backfill, which reads years: links of one sitemap (the protocol's limit), sitemaps of one index, pages of one archive.
 DIEMBAO_BACKFILL_LINKS_MAX = 50_000
 DIEMBAO_BACKFILL_SITEMAPS_MAX = 2000

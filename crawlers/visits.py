@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from crawlers.entrances import Role
 from crawlers.pages import FetchedPage
 from crawlers.spool import Spooled
 from diembao.source import Source
@@ -47,6 +49,7 @@ class SourceCrawl:
     taken: int = 0
     known: int = 0
     not_due: int = 0
+    overflowed: bool = False
     failures: int = 0
     last: asyncio.Future[None] | None = None
     entrances: list[dict[str, Any]] = field(default_factory=list)
@@ -55,3 +58,21 @@ class SourceCrawl:
     def report(self, url: str, problem: str) -> None:
         """Note something that a person should look at."""
         self.problems.append({"source": self.source.id, "url": url, "problem": problem})
+
+
+def entrances(source: Source) -> Iterator[tuple[Role, str, str]]:
+    """(role, address, selector of a listing's links) of each way into a source."""
+    for feed in source.feeds:
+        yield "feed", str(feed), ""
+    for sitemap in source.sitemaps:
+        yield "sitemap", str(sitemap), ""
+    for listing in source.listings:
+        yield "listing", str(listing.url), listing.links
+
+
+def conditions(entry: FetchState) -> dict[str, str]:
+    """The headers that ask "only if it changed"; none when we do not have what would be unchanged."""
+    if not entry.content_hash:
+        return {}
+    conditions = {"If-None-Match": entry.etag, "If-Modified-Since": entry.last_modified}
+    return {name: value for name, value in conditions.items() if value}

@@ -27,7 +27,7 @@ from crawlers.reading import Readers, Reading
 from crawlers.runs import PageFate, RunWriter, read_run
 from crawlers.sites import is_front_page, is_on_site
 from crawlers.spool import Spool, Spooled, left_over, waiting_pages
-from crawlers.visits import LeftOver, SourceCrawl, Visit
+from crawlers.visits import LeftOver, SourceCrawl, Visit, conditions, entrances
 from diembao.article import ArchiveRecord, Article
 from diembao.clock import Clock
 from diembao.errors import ArchiveError, DiembaoError
@@ -130,6 +130,7 @@ class NewspaperSpider(Spider):
         self._sitemaps_max = settings.getint("DIEMBAO_SITEMAPS_MAX")
         entrance = settings.getint("DIEMBAO_ENTRANCE_MAXSIZE")
         self._maxsize = {"feed": entrance, "listing": entrance, "sitemap": settings.getint("DIEMBAO_SITEMAP_MAXSIZE")}
+        self._queue_max = settings.getint("DIEMBAO_QUEUE_MAX")
         self._at_once = settings.getint("DIEMBAO_ENTRANCE_AT_ONCE")
         self._read_seconds = settings.getfloat("DIEMBAO_READ_SECONDS")
         self._entrance_readers = asyncio.Semaphore(settings.getint("DIEMBAO_ENTRANCE_READERS"))
@@ -144,10 +145,12 @@ class NewspaperSpider(Spider):
         self.crawls = [SourceCrawl(source, monotonic() + 60 * (self.minutes or 0.0)) for source in self.sources]
         files = self._find_left_over()
         for crawl in self.crawls:
-            for entry in self.memory.due(crawl.source.id, self.clock(), self._links_max):
+            most = min(self._links_max, self._queue_max)
+            for entry in self.memory.due(crawl.source.id, self.clock(), most):
                 if entry.url not in crawl.queued:
                     crawl.due.append(entry)
                     crawl.queued.add(entry.url)
+            crawl.overflowed = most == self._queue_max == len(crawl.due)
             for request in self._ways_in(crawl):
                 yield request
         await self._read_left_over(files)
@@ -159,7 +162,7 @@ class NewspaperSpider(Spider):
 
     def _ways_in(self, crawl: SourceCrawl) -> Iterator[Request]:
         """The first requests for feeds, sitemaps and listings."""
-        for role, address, links in _entrances(crawl.source):
+        for role, address, links in entrances(crawl.source):
             if self.polling.is_due(self._known_entrance(crawl, role, address), crawl.source, self.clock()):
                 yield self._entrance_request(crawl, role, address, links, depth=0)
             else:
@@ -194,7 +197,7 @@ class NewspaperSpider(Spider):
             address,
             callback=self.parse_entrance,
             errback=self.entrance_failed,
-            headers=_conditions(entry),
+            headers=conditions(entry),
             dont_filter=True,
             priority=10,
             meta={"role": role, "source": crawl.source, "download_maxsize": self._maxsize[role]},
@@ -313,14 +316,32 @@ class NewspaperSpider(Spider):
             elif entry.next_fetch_at is None or entry.next_fetch_at > now:
                 crawl.known += 1
                 continue
-            crawl.queued.add(normal)
-            crawl.fresh.append(entry)
+            if len(crawl.fresh) < self._queue_max:
+                crawl.queued.add(normal)
+                crawl.fresh.append(entry)
+            else:
+                # Its turn comes from the memory, when those before it are fetched.
+                crawl.overflowed = True
+        if crawl.overflowed:
+            self._make_safe()
         return new
+
+    def _refill(self, crawl: SourceCrawl) -> None:
+        """Queue pages that were found when the queue was full."""
+        crawl.overflowed = False
+        self._make_safe()
+        for entry in self.memory.due(crawl.source.id, self.clock(), self._queue_max + len(crawl.queued)):
+            if entry.url not in crawl.queued and len(crawl.due) < self._queue_max:
+                crawl.queued.add(entry.url)
+                crawl.due.append(entry)
+        crawl.overflowed = len(crawl.due) >= self._queue_max
 
     # --- pages ---
 
     def _next_pages(self, crawl: SourceCrawl) -> Iterator[Request]:
         """As many page requests as may be on their way, new pages first."""
+        if crawl.overflowed and not crawl.fresh and not crawl.due:
+            self._refill(crawl)
         while (crawl.fresh or crawl.due) and crawl.in_flight < self._in_flight and self._goes_on(crawl):
             entry = crawl.fresh.popleft() if crawl.fresh else crawl.due.popleft()
             page = article_id(entry.address)
@@ -334,7 +355,7 @@ class NewspaperSpider(Spider):
                 entry.address,
                 callback=self.parse_page,
                 errback=self.page_failed,
-                headers=_conditions(entry),
+                headers=conditions(entry),
                 dont_filter=True,
                 meta={"role": "article", "source": crawl.source},
                 cb_kwargs={"crawl": crawl, "visit": visit},
@@ -597,6 +618,13 @@ class NewspaperSpider(Spider):
         self.spool.tidy()
         self._settled, self._safe_at = 0, monotonic()
 
+    def _make_safe(self) -> None:
+        """A checkpoint; where it fails, the crawl ends."""
+        try:
+            self.checkpoint()
+        except (OSError, DiembaoError) as error:
+            self._stop(error)
+
     def _stop(self, error: Exception) -> None:
         """End the crawl: what it writes cannot be written any more."""
         if self.fatal is None:
@@ -651,23 +679,6 @@ class NewspaperSpider(Spider):
             },
             "problems": [*self.problems, *(problem for crawl in self.crawls for problem in crawl.problems)],
         }
-
-
-def _entrances(source: Source) -> Iterator[tuple[Role, str, str]]:
-    for feed in source.feeds:
-        yield "feed", str(feed), ""
-    for sitemap in source.sitemaps:
-        yield "sitemap", str(sitemap), ""
-    for listing in source.listings:
-        yield "listing", str(listing.url), listing.links
-
-
-def _conditions(entry: FetchState) -> dict[str, str]:
-    """The headers that ask "only if it changed"; none when we do not have what would be unchanged."""
-    if not entry.content_hash:
-        return {}
-    conditions = {"If-None-Match": entry.etag, "If-Modified-Since": entry.last_modified}
-    return {name: value for name, value in conditions.items() if value}
 
 
 def _header(response: Response, name: str, longest: int) -> str | None:

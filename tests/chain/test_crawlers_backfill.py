@@ -57,7 +57,8 @@ def test_only_the_sitemaps_and_pages_of_the_days_are_asked_for(tmp_path: Path) -
     site.routes["/robots.txt"] = Answer(f"User-agent: *\nDisallow:\nSitemap: {site.url}/maps/index.xml\n", content_type="text/plain")
     site.routes["/maps/index.xml"] = site.routes.pop("/sitemap.xml")
     office.source("bao", site.domain, feeds=[f"{site.url}/rss"], homepage=f"{site.url}/")
-    done = office.crawl("fill", "--since", "2026-02-03", "--until", "2026-03-03")
+    # So few wait in memory that most have to come back from the database.
+    done = office.crawl("fill", "--since", "2026-02-03", "--until", "2026-03-03", "--set", "DIEMBAO_QUEUE_MAX=2")
     assert done.returncode == 0, done.stderr
     assert _dates(office, "fill") == ["2026-02-03", "2026-02-04", "2026-02-05", "2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05"]
     asked = Counter(site.paths())
@@ -70,6 +71,7 @@ def test_only_the_sitemaps_and_pages_of_the_days_are_asked_for(tmp_path: Path) -
     }
     assert "/m2-0.html" not in asked  # changed before the first day
     assert asked["/rss"] == 0
+    assert {count for path, count in asked.items() if path.endswith(".html")} == {1}
     assert office.summary("fill")["problems"] == []
 
 
