@@ -177,7 +177,8 @@ def run_rounds(options: argparse.Namespace, office: Office, begun: float) -> dic
                 if article.published_at is not None:
                     searchable[article.id], moments[article.id] = now, article.published_at
             for counts in folder.summary["sources"].values():
-                for entrance in counts["entrances"]:
+                # The first poll of a feed cannot know whether it changed.
+                for entrance in counts["entrances"] if number else ():
                     entrances["brought something" if entrance["new"] else entrance["outcome"]] += 1
         seconds["crawl"].append(crawled - started)
         seconds["index"].append(time.monotonic() - crawled)
