@@ -12,6 +12,7 @@ from typing import Any
 
 from elastic_transport import TransportError
 from elasticsearch import ApiError, NotFoundError
+from elasticsearch.exceptions import HTTP_EXCEPTIONS
 
 from diembao.article import Article
 from diembao.engine import (
@@ -207,7 +208,8 @@ class ElasticsearchEngine:
                     return list(answer["responses"])
                 if failed["status"] not in (_TOO_MUCH, _UNAVAILABLE) or pause is None:
                     meta = replace(answer.meta, status=failed["status"])
-                    raise ApiError(str(failed["error"].get("type")), meta, {"error": failed["error"]})
+                    kind = HTTP_EXCEPTIONS.get(failed["status"], ApiError)
+                    raise kind(str(failed["error"].get("type")), meta, {"error": failed["error"]})
                 time.sleep(pause)
         raise AssertionError
 

@@ -36,7 +36,8 @@ public final class PasswordGate extends Plugin implements RestServerActionPlugin
 
     private static boolean reads(RestRequest request) {
         return request.method() == RestRequest.Method.GET || request.method() == RestRequest.Method.HEAD
-            || request.path().endsWith("/_search") || request.path().endsWith("/_mget") || request.path().endsWith("/_count")
+            || request.path().endsWith("/_search") || request.path().endsWith("/_msearch")
+            || request.path().endsWith("/_mget") || request.path().endsWith("/_count")
             || request.path().endsWith("/_pit");
     }
 
