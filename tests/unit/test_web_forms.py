@@ -37,13 +37,15 @@ def kept(office: Office) -> int:
 
 def test_a_form_is_taken_from_its_own_session_only(office: Office) -> None:
     editor, other = office.of("editor"), office.of("editor")
-    assert kept(office) == 0
-    for token in ("", "forged", "a.b", "." * 300, other.token(PAGE), editor.token("/account")[:-1] + "0", form_token("")):
+    before = kept(office)
+    own = editor.token("/account")
+    altered = own[:-1] + ("1" if own.endswith("0") else "0")
+    for token in ("", "forged", "a.b", "." * 300, other.token(PAGE), altered, form_token("")):
         assert correct(editor, data={"token": token}).status_code == 403
     assert correct(editor).status_code == 403
-    assert kept(office) == 0
-    assert correct(editor, data={"token": editor.token(PAGE)}).status_code == 303
-    assert kept(office) == 1
+    assert kept(office) == before
+    assert correct(editor, data={"token": editor.token(PAGE), "sentiment": "positive"}).status_code == 303
+    assert kept(office) == before + 1
     # A script of ours sends the same value in a header.
     assert correct(editor, headers={"X-Form-Token": editor.token(PAGE)}).status_code == 303
 
