@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from diembao.article import Article, Place
 from diembao.engine import IRRELEVANT
@@ -58,7 +59,12 @@ def fold_words(words: str) -> str:
     >>> fold_words("đồng tháp")
     'dong thap'
     """
-    return words.translate(FOLDED)
+    return " ".join(map(_fold_word, words.split(" ")))
+
+
+@lru_cache(maxsize=200_000)
+def _fold_word(word: str) -> str:
+    return word.translate(FOLDED)
 
 
 def keys_of(article: Article) -> dict[str, dict[str, str]]:
