@@ -2,9 +2,10 @@
 
 The expectation of a step is level × time of day × day of week × holiday × hour of the week, each learned from the rows of earlier days
 and shrunk towards 1 by how little is known. The level follows the trend; outliers are clipped before they teach anything.
-Around the expectation a count is negative binomial: its over-dispersion is learned per window length, because a busy day makes
-all its hours busy, and the uncertainty of the level is added to it, which is what makes few days of history cautious. Values that
-are not small counts (requests, bytes, percent) get a gamma distribution instead, and may also fall too low.
+Around the expectation a count is negative binomial: its variance beyond Poisson's is learned per window length, a part that grows with
+the mean, because the articles of one event come together, and one that grows with its square, because a busy day makes all its hours
+busy. The uncertainty of the level is added to it, which is what makes few days of history cautious. Series of one kind lean on each
+other. Values that are not small counts (requests, bytes, percent) are judged by alerts.volumes, and may also fall too low.
 
 Every row is judged by the sums of the last 1, 2, 3, 6, 12, 18 and 24 steps that end with it. The smallest of the probabilities is the row's
 surprise, corrected by how heavy the tail of past surprises was, so that a series that is wilder than the model is not believed.
@@ -63,7 +64,7 @@ _NULL_SHARE = 0.16
 """Share of rows whose smallest probability is below exp(-_TAIL_FROM) by chance, given the windows' overlap (simulated)."""
 _TAIL_TOLERANCE, _SHARE_TOLERANCE = 1.0, 2.5
 """How much wilder than the model past surprises may be before they are corrected."""
-_TOLERATED_RISE = 1.17
+_TOLERATED_RISE = 1.15
 """A count is tested against so many times its expectation: what is a little busier than learned is no news."""
 _MAXIMA_DAYS = 90
 _MAXIMA_PRIOR = 60.0
