@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -61,7 +61,8 @@ class Asked:
     """Passes everything on to an engine, and notes what it was asked and how long that took."""
 
     def __init__(self, engine: Any) -> None:
-        self.engine, self.calls, self.seconds = engine, Counter[str](), Counter[str]()
+        self.engine, self.calls = engine, Counter[str]()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.engine, name)

@@ -91,7 +91,16 @@ class Counting:
 
 
 def test_every_kind_is_a_file_with_a_model_and_an_evaluation() -> None:
-    assert set(kinds()) >= {"first_criticism", "negative_share", "negative_spike", "new_match", "silent_source", "story_reach"}
+    assert set(kinds()) >= {
+        "first_criticism",
+        "negative_share",
+        "negative_spike",
+        "new_match",
+        "silent_source",
+        "story_reach",
+        "story_growth",
+        "new_name",
+    }
     for name, module in kinds().items():
         assert issubclass(module.MODEL, Rule), name
         assert module.MODEL.model_fields["kind"].annotation.__args__ == (name,)
