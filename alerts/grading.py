@@ -265,4 +265,3 @@ def _propose(kind: str, useful: list[int], noise: list[int]) -> tuple[str, str]:
 def ticket_for(alert: Alert, recipient: str, now: datetime) -> Ticket:
     """The ticket that a mail about `alert` carries."""
     return Ticket(alert.id, alert.rule, one_line(alert.series, 200), recipient, now + VALID)
-
