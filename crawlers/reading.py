@@ -157,10 +157,11 @@ class Readers:
             # The one with the least before it first, so that all are busy.
             ready = sorted((reader for reader in self._readers if reader.ready), key=lambda reader: len(reader.jobs))
             given = any(len(reader.jobs) < _AHEAD and (job := self._next_job(reader)) and self._give(reader, job) for reader in ready)
-        starting = any(not reader.ready for reader in self._readers)
+        starting = sum(not reader.ready for reader in self._readers)
         waiting = sum(len(jobs) for jobs in self._waiting.values())
-        if waiting > (_WAITING_FOR_ANOTHER if self._readers else 0) and not starting and len(self._readers) < self._most:
+        while len(self._readers) < self._most and waiting > starting * _AHEAD + (_WAITING_FOR_ANOTHER if self._readers else 0):
             self._start()
+            starting += 1
 
     def _next_job(self, reader: _Reader) -> _Job | None:
         """The next page for `reader`, source by source; one source never has all the processes."""
