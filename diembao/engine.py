@@ -13,6 +13,7 @@ Sort = Literal["relevance", "time"]
 Interval = Literal["hour", "day", "week", "month"]
 Unit = Literal["articles", "outlets", "stories"]
 Group = Literal["story"]
+Grouping = Literal["copies", "stories"]
 
 
 IRRELEVANT = "irrelevant"
@@ -156,6 +157,21 @@ class CountBucket:
     negative: int
 
 
+@dataclass(frozen=True, order=True)
+class Appearance:
+    """An outlet (story, article) published something.
+
+    Attributes:
+        at: when, aware UTC, in milliseconds.
+        key: the source ("" where it is unknown), the story or group of copies, or the article.
+        negative: whether its tone is negative.
+    """
+
+    at: datetime
+    key: str
+    negative: bool
+
+
 @dataclass(frozen=True)
 class StoredVersion:
     """What the engine has of one article: enough to decide whether to write."""
@@ -239,6 +255,29 @@ class SearchEngine(CandidateFinder, Protocol):
         """The stories of the matching articles that have at least `least` outlets among these: when each outlet wrote first.
 
         At most `limit` stories, those with the most articles. Articles without a date, a source or a story are left out; copies count.
+
+        Raises QueryError for a query that cannot be understood.
+        """
+        ...
+
+    def appearances(self, query: str, filters: Filters, unit: Unit) -> list[Appearance]:
+        """When each outlet (story) published a matching article, oldest first; for the unit "articles" when each of them appeared.
+
+        Articles without a date are left out. What one outlet (story) published in one millisecond in the same tone is told once.
+
+        Raises QueryError for a query that cannot be understood.
+        """
+        ...
+
+    def seen_before(self, query: str, filters: Filters, before: datetime, keys: Sequence[str], group: Grouping) -> set[str]:
+        """Those of `keys` of whose group a matching article was first seen before `before`, or never.
+
+        Args:
+            query: in the query language.
+            filters: see Filters.
+            before: aware.
+            keys: of copies the id of the origin, of a story its id (of an article that is in none, that of its copies).
+            group: which of both they are.
 
         Raises QueryError for a query that cannot be understood.
         """

@@ -16,9 +16,11 @@ from elasticsearch.exceptions import HTTP_EXCEPTIONS
 
 from diembao.article import Article
 from diembao.engine import (
+    Appearance,
     CountBucket,
     EngineStatus,
     Filters,
+    Grouping,
     Interval,
     SearchRequest,
     SearchResult,
@@ -253,6 +255,14 @@ class ElasticsearchEngine:
     def story_outlets(self, query: str, filters: Filters, least: int, limit: int = 500) -> dict[str, dict[str, datetime]]:
         """When each outlet of the widest stories wrote first; see SearchEngine."""
         return self._reader.story_outlets(query, filters, least, limit)
+
+    def appearances(self, query: str, filters: Filters, unit: Unit) -> list[Appearance]:
+        """When each outlet (story, article) appeared; see SearchEngine."""
+        return self._reader.appearances(query, filters, unit)
+
+    def seen_before(self, query: str, filters: Filters, before: datetime, keys: Sequence[str], group: Grouping) -> set[str]:
+        """The groups that were known before; see SearchEngine."""
+        return self._reader.seen_before(query, filters, before, keys, group)
 
     def sample(self, query: str, filters: Filters, limit: int, fold_copies: bool = True) -> tuple[int, list[Article]]:
         """How many articles match, and those with the smallest ids; see SearchEngine."""

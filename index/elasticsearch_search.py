@@ -14,13 +14,25 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError
 
 from diembao.article import Article
-from diembao.engine import IRRELEVANT, CountBucket, FacetCount, Filters, Hit, Interval, SearchRequest, SearchResult, Unit
+from diembao.engine import (
+    IRRELEVANT,
+    Appearance,
+    CountBucket,
+    FacetCount,
+    Filters,
+    Grouping,
+    Hit,
+    Interval,
+    SearchRequest,
+    SearchResult,
+    Unit,
+)
 from diembao.errors import EngineError, QueryError, UsageError
 from index.abbreviations import Abbreviations
 from index.counting import MAX_BUCKETS, check_span, spread, start_of
 from index.document import FACETS, milliseconds, moment, subject_of
 from index.elasticsearch_cluster import Cluster
-from index.elasticsearch_folding import FIRST_SEEN, AskAll, Folder
+from index.elasticsearch_folding import FIRST_SEEN, IS_COPY, AskAll, Folder
 from index.elasticsearch_marks import Marks, hash_of
 from index.elasticsearch_query import Body, behind, compile_query, filter_conditions
 from index.highlighting import Highlighter
@@ -30,6 +42,8 @@ from index.ranking import as_of, order_of, weighed_by_recency
 from index.suggestions import FEW, MIN_LENGTH, corrected, nearest_of, wider, without_accents
 
 _TERMS = 10_000
+_PAIRS = 50_000
+"""Buckets of one answer; the server's own limit is 65,536."""
 _FACET_VALUES = 1000
 _PAGE = 500
 _QUICK = 100
@@ -381,6 +395,54 @@ class Reader:
                 break
             pairs["after"] = page["after_key"]
         return {story: outlets for story, outlets in found.items() if len(outlets) >= least}
+
+    def appearances(self, query: str, filters: Filters, unit: Unit) -> list[Appearance]:
+        """When each outlet (story, article) appeared; see SearchEngine."""
+        dated = _with_filter(self._narrowed(parse_query(query, self._abbreviations), filters), {"exists": {"field": "published_at"}})
+        key = {"articles": "id", "outlets": "source", "stories": "subject"}[unit]
+        parts: list[Body] = [
+            {"at": {"date_histogram": {"field": "published_at", "fixed_interval": "1ms"}}},
+            {"key": {"terms": {"field": key, "missing_bucket": True}}},
+            {"tone": {"terms": {"field": "sentiment", "missing_bucket": True}}},
+        ]
+        if filters.sentiments == ("negative",):
+            parts.pop()
+        pairs: Body = {"size": _PAIRS, "sources": parts}
+        found: list[Appearance] = []
+        while True:
+            page = self._ask(query=dated, size=0, track_total_hits=False, aggs={"pairs": {"composite": pairs}})["aggregations"]["pairs"]
+            for bucket in page["buckets"]:
+                at = moment(bucket["key"]["at"])
+                assert at is not None
+                found.append(Appearance(at, bucket["key"]["key"] or "", bucket["key"].get("tone", "negative") == "negative"))
+            if len(page["buckets"]) < _PAIRS:
+                # Of several other tones the server makes several entries.
+                return sorted(set(found))
+            pairs["after"] = page["after_key"]
+
+    def seen_before(self, query: str, filters: Filters, before: datetime, keys: Sequence[str], group: Grouping) -> set[str]:
+        """The groups that were known before; see SearchEngine."""
+        narrowed = self._narrowed(parse_query(query, self._abbreviations), filters)
+        narrowed["bool"]["filter"].append({"bool": {"must_not": [{"range": {"first_seen_at": {"gte": milliseconds(before)}}}]}})
+        names: dict[Any, str] = {(hash_of(key) if group == "copies" else key): key for key in keys}
+        no_copy: Body = {"bool": {"must_not": [IS_COPY]}}
+        wanted_in = [("own", _with_filter(narrowed, no_copy)), ("origin", narrowed)] if group == "copies" else [("subject", narrowed)]
+        found: set[str] = set()
+        wanted = list(names)
+        for first in range(0, len(wanted), _TERMS):
+            part = wanted[first : first + _TERMS]
+            bodies = [
+                {
+                    "query": _with_filter(query_of_field, {"terms": {field: part}}),
+                    "size": 0,
+                    "track_total_hits": False,
+                    "aggs": {"keys": {"terms": {"field": field, "size": len(part)}}},
+                }
+                for field, query_of_field in wanted_in
+            ]
+            for answer in self._ask_all(bodies):
+                found |= {names[bucket["key"]] for bucket in answer["aggregations"]["keys"]["buckets"]}
+        return found
 
     def sample(self, query: str, filters: Filters, limit: int, *, fold_copies: bool) -> tuple[int, list[Article]]:
         """How many articles match, and those with the smallest ids; see SearchEngine."""

@@ -14,9 +14,11 @@ from pathlib import Path
 from diembao.article import Article
 from diembao.engine import (
     IRRELEVANT,
+    Appearance,
     CountBucket,
     EngineStatus,
     Filters,
+    Grouping,
     Interval,
     SearchRequest,
     SearchResult,
@@ -402,6 +404,17 @@ class SqliteEngine:
         with self._reading() as connection:
             reader = Reader(connection, self._memory.snapshot(connection), self._abbreviations)
             return reader.story_outlets(query, filters, least, limit)
+
+    def appearances(self, query: str, filters: Filters, unit: Unit) -> list[Appearance]:
+        """When each outlet (story, article) appeared; see SearchEngine."""
+        with self._reading() as connection:
+            return Reader(connection, self._memory.snapshot(connection), self._abbreviations).appearances(query, filters, unit)
+
+    def seen_before(self, query: str, filters: Filters, before: datetime, keys: Sequence[str], group: Grouping) -> set[str]:
+        """The groups that were known before; see SearchEngine."""
+        with self._reading() as connection:
+            reader = Reader(connection, self._memory.snapshot(connection), self._abbreviations)
+            return reader.seen_before(query, filters, before, keys, group)
 
     def sample(self, query: str, filters: Filters, limit: int, fold_copies: bool = True) -> tuple[int, list[Article]]:
         """How many articles match, and those with the smallest ids; see SearchEngine."""

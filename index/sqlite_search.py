@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diembao.article import Article
-from diembao.engine import CountBucket, FacetCount, Filters, Hit, Interval, SearchRequest, SearchResult, Unit
+from diembao.engine import Appearance, CountBucket, FacetCount, Filters, Grouping, Hit, Interval, SearchRequest, SearchResult, Unit
 from diembao.errors import QueryError
 from index import columns
 from index.abbreviations import Abbreviations
@@ -438,6 +438,29 @@ class Reader:
             "SELECT number, story FROM article WHERE story IS NOT NULL AND number IN (SELECT value FROM json_each(?))", (wanted,)
         )
         return dict(rows.fetchall())
+
+    def appearances(self, query: str, filters: Filters, unit: Unit) -> list[Appearance]:
+        """When each outlet (story, article) appeared; see SearchEngine."""
+        numbers = np.flatnonzero(self._matching(parse_query(query, self._abbreviations), filters))
+        numbers = numbers[self._columns.published[numbers] != UNDATED]
+        key = {"articles": "id", "outlets": "source", "stories": "subject"}[unit]
+        rows = self._connection.execute(
+            f"SELECT DISTINCT published, {key}, sentiment IS 'negative' FROM article"  # noqa: S608 - our words
+            " WHERE number IN (SELECT value FROM json_each(?)) ORDER BY 1, 2, 3",
+            (json.dumps(numbers.tolist()),),
+        )
+        return [Appearance(at, name or "", bool(negative)) for published, name, negative in rows if (at := moment(published)) is not None]
+
+    def seen_before(self, query: str, filters: Filters, before: datetime, keys: Sequence[str], group: Grouping) -> set[str]:
+        """The groups that were known before; see SearchEngine."""
+        matching = self._matching(parse_query(query, self._abbreviations), filters)
+        key = "coalesce(nullif(copy_of, ''), id)" if group == "copies" else "subject"
+        rows = self._connection.execute(
+            f"SELECT DISTINCT {key} FROM article WHERE number IN (SELECT value FROM json_each(?))"  # noqa: S608 - our words
+            f" AND {key} IN (SELECT value FROM json_each(?)) AND (first_seen IS NULL OR first_seen < ?)",
+            (json.dumps(np.flatnonzero(matching).tolist()), json.dumps(list(keys)), milliseconds(before)),
+        )
+        return {row[0] for row in rows}
 
     def sample(self, query: str, filters: Filters, limit: int, *, fold_copies: bool) -> tuple[int, list[Article]]:
         """How many articles match, and those with the smallest ids; see SearchEngine."""

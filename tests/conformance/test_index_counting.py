@@ -156,6 +156,58 @@ def test_when_the_outlets_of_a_story_first_wrote(engine: SearchEngine) -> None:
         engine.delete([article.id for article in new])
 
 
+def test_when_outlets_stories_and_articles_appeared(engine: SearchEngine) -> None:
+    at = day(20) + timedelta(hours=3, milliseconds=7)
+    new = [
+        made(1, "b1", at, "Cháy chợ", story_id="chay", sentiment={"label": "negative"}),
+        made(2, "b1", at, "Cháy chợ", copy_of="b1-1", sentiment={"label": "neutral"}),
+        made(3, "b1", at, "Cháy chợ", copy_of="b1-1", sentiment={"label": "positive"}),
+        made(4, "b1", at, "Cháy chợ", copy_of="b1-1"),
+        made(5, "b2", at - timedelta(hours=1), "Cháy chợ", story_id="chay"),
+        made(6, "", at + timedelta(hours=1), "Cháy chợ"),
+    ]
+    undated = Article.model_validate({"id": "b3", "title": "Cháy chợ", "source": "b3"})
+    engine.upsert([*new, undated])
+    try:
+
+        def appeared(unit: Any, filters: Filters = Filters()) -> list[tuple[datetime, str, bool]]:  # noqa: B008 - frozen
+            return [(one.at, one.key, one.negative) for one in engine.appearances("cháy chợ", filters, unit)]
+
+        before, after = at - timedelta(hours=1), at + timedelta(hours=1)
+        assert appeared("outlets") == [(before, "b2", False), (at, "b1", False), (at, "b1", True), (after, "", False)]
+        assert appeared("stories") == [(before, "chay", False), (at, "b1-1", False), (at, "chay", True), (after, "-6", False)]
+        assert len(appeared("articles")) == 6
+        assert appeared("outlets", Filters(sentiments=("negative",))) == [(at, "b1", True)]
+        assert appeared("outlets", days(21, 22)) == []
+    finally:
+        engine.delete([article.id for article in [*new, undated]])
+
+
+def test_which_groups_were_seen_before(engine: SearchEngine) -> None:
+    at = day(20)
+    new = [
+        made(1, "c", at, "Sập cầu", first_seen_at=at + timedelta(hours=2), story_id="cau"),
+        made(2, "c", at, "Sập cầu", first_seen_at=at + timedelta(hours=1), copy_of="c-1"),
+        made(3, "c", at, "Sập cầu"),
+        made(4, "c", at, "Sập cầu", first_seen_at=at, copy_of="c-3", story_id="khac"),
+    ]
+    engine.upsert(new)
+    try:
+        keys = ["c-1", "c-2", "c-3", "c-4", "cau", "khac", "không có"]
+
+        def known(hours: int, group: Any, query: str = "sập cầu") -> set[str]:
+            return engine.seen_before(query, days(20, 21), at + timedelta(hours=hours), keys, group)
+
+        assert known(0, "copies") == known(0, "stories") == {"c-3"}, "what was never seen stands first, and the moment is not before itself"
+        assert known(1, "stories") == {"c-3", "khac"}
+        assert known(2, "copies") == {"c-3", "c-1"}
+        assert known(3, "stories") == {"c-3", "khac", "c-1", "cau"}
+        assert known(3, "stories", "cháy") == set()
+        assert engine.seen_before("", Filters(), at, [], "copies") == set()
+    finally:
+        engine.delete([article.id for article in new])
+
+
 def test_words_that_a_period_has_and_the_period_before_had_not(engine: SearchEngine) -> None:
     new = [
         made(at, "moi", day(50) + timedelta(hours=at), f"Sạt lở đèo Prenn, xe số {at}", body="Đèo Prenn tắc. Mưa lớn, xe dừng.")
