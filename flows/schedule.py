@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 from prefect import Flow, serve
 from prefect.client.orchestration import get_client
@@ -70,10 +70,9 @@ def schedule_in_words(made: RunnerDeployment) -> str:
 
 def deployment(flow: Flow[..., Any], name: str, schedule: Schedule, parameters: dict[str, Any] | None = None) -> RunnerDeployment:
     """A deployment of `flow` that never runs twice at a time."""
-    made = flow.to_deployment(
-        name, schedule=schedule, concurrency_limit=ONE_AT_A_TIME, parameters=parameters, entrypoint_type=EntrypointType.MODULE_PATH
+    return RunnerDeployment.from_flow(
+        flow, name, schedule=schedule, concurrency_limit=ONE_AT_A_TIME, parameters=parameters, entrypoint_type=EntrypointType.MODULE_PATH
     )
-    return cast(RunnerDeployment, made)  # a coroutine only inside an event loop
 
 
 def serve_all(every: timedelta, office: Office) -> None:

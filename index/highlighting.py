@@ -54,7 +54,7 @@ class Highlighter:
                 wanted.prefixes.append(leaf.token)
             case Pattern():
                 wanted.patterns.append(re.compile(translate(leaf.pattern)))
-            case Phrase(slop=0):
+            case Phrase(slop=0) if leaf.tokens:
                 wanted.phrases.append(leaf)
             case Phrase():
                 wanted.tokens.update(leaf.tokens)

@@ -59,7 +59,7 @@ def text_scores(counts: NDArray[np.float32], lengths: NDArray[np.float64], artic
         articles: how many there are in all.
 
     >>> text_scores(np.array([1, 4], np.float32), np.array([1.0, 1.0]), 100).round(2).tolist()
-    [3.71, 6.28]
+    [3.7, 6.26]
     """
     rarity = np.log1p((articles - len(counts) + 0.5) / (len(counts) + 0.5))
     return rarity * counts * (_SATURATION + 1) / (counts + _SATURATION * (1 - _LENGTH + _LENGTH * lengths))  # type: ignore[no-any-return]
