@@ -41,10 +41,13 @@ MIN_BODY = 200
 """Characters that a body must have when no source says otherwise (`Source.min_body`)."""
 
 _SOFT_404 = re.compile(
-    r"\b(?:404|không tìm thấy (?:trang|bài|nội dung|kết quả)|trang (?:bạn|này|không)[^.]{0,30}(?:không tồn tại|không có)|page not found|"
-    r"bài viết (?:này )?(?:không tồn tại|đã bị (?:xóa|xoá|gỡ))|đường dẫn (?:không tồn tại|đã hỏng)|kết quả tìm kiếm|tìm kiếm\s*:)",
+    r"^\W*404\W*(?:$|not found|error|lỗi|không tìm|page|trang)|^(?:kết quả )?tìm kiếm(?:\s*:| cho\b|\W*$)|"
+    r"\b(?:(?:lỗi|error|http) 404\b|404 (?:not found|error)|page not found|không tìm thấy (?:trang|bài|nội dung|kết quả)|"
+    r"trang (?:bạn|này|không)[^.]{0,30}(?:không tồn tại|không có)|bài viết (?:này )?(?:không tồn tại|đã bị (?:xóa|xoá|gỡ))|"
+    r"đường dẫn (?:không tồn tại|đã hỏng))",
     re.IGNORECASE,
 )
+"""What the headlines of error and search pages say. News has such words too: 404 households, the result of a search for the missing."""
 
 
 @dataclass(frozen=True)

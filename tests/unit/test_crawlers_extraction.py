@@ -432,3 +432,23 @@ def test_teasers_of_other_articles_do_not_pull_the_body_up() -> None:
     )
     parsed = Page(page(f"<div><div id=bai><h1>{HEADLINE}</h1>{BODY}</div><div id=khac>{cards}</div></div>"), URL)
     assert [element.get("id") for element in find_body(parsed, None)] == ["bai"]
+
+
+@pytest.mark.parametrize(
+    ("title", "is_article"),
+    [
+        ("404 hộ dân được cấp nước sạch", True),
+        ("Xã số 404 không còn trên bản đồ", True),
+        ("Nghị định 404: ba điểm người dân cần biết", True),
+        ("Kết quả tìm kiếm nạn nhân vụ lật tàu", True),
+        ("404", False),
+        ("404 - Không tìm thấy", False),
+        ("Lỗi 404", False),
+        ("Page not found", False),
+        ("Kết quả tìm kiếm cho nước thải", False),
+        ("Không tìm thấy trang", False),
+    ],
+)
+def test_an_error_page_is_told_from_news_with_its_words(title: str, is_article: bool) -> None:
+    found = extract(page(f"<h1>{title}</h1>{BODY}"), URL)
+    assert (found.problem is not Fate.NOT_ARTICLE) is is_article
