@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from diembao.errors import ArchiveError, ConfigError
@@ -40,8 +41,7 @@ def photograph_of(user_agent: str) -> Callable[[bytes], bytes]:
     except ImportError as error:
         raise ConfigError("pictures need the browser extra", "Install it: pip install playwright, and Chromium from your system") from error
 
-    def photograph(page: bytes) -> bytes:
-        """Raises ArchiveError when the browser fails."""
+    def drawn(page: bytes) -> bytes:
         try:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(**launch_options())
@@ -60,5 +60,11 @@ def photograph_of(user_agent: str) -> Callable[[bytes], bytes]:
             raise ArchiveError(
                 f"the page cannot be drawn: {str(error).splitlines()[0]}", f"Set {BROWSER_VARIABLE} to a Chromium"
             ) from error
+
+    def photograph(page: bytes) -> bytes:
+        """Raises ArchiveError when the browser fails."""
+        # In a thread of its own: Playwright refuses one that runs an event loop.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(drawn, page).result()
 
     return photograph
