@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from alerts.holidays import is_holiday
 from diembao.alert import Alert, Evidence
 from diembao.article import Article
 from diembao.clock import VIETNAM, start_of_day, vietnam_day
-from diembao.engine import CountBucket, Filters, SearchEngine, SearchRequest, Unit
+from diembao.engine import Appearance, CountBucket, Filters, SearchEngine, SearchRequest, Unit
 from diembao.taxonomy import Taxonomy
 
 HOUR = timedelta(hours=1)
@@ -53,8 +54,18 @@ class Collecting:
     sources: dict[str, SourceHealth]
 
 
+@dataclass(frozen=True)
+class Hourly:
+    """What is counted by the hour; see Coverage.hours."""
+
+    query: str
+    filters: Filters
+    unit: Unit = "articles"
+    fold: bool = True
+
+
 class Coverage:
-    """The coverage up to one moment, as rules read it. What was read once is kept until the object goes.
+    """The coverage up to one moment, as rules read it. What was read once is kept until the object goes; several threads may read.
 
     Args:
         engine: read only.
@@ -66,17 +77,22 @@ class Coverage:
     def __init__(self, engine: SearchEngine, now: datetime, taxonomy: Taxonomy, collecting: Collecting | None = None) -> None:
         self.engine, self.now, self.taxonomy, self.collecting = engine, now, taxonomy, collecting
         self._counts: dict[tuple[str, Filters, Unit, bool], tuple[datetime, list[CountBucket]]] = {}
-        self._articles: dict[tuple[str, Filters], tuple[Article, ...]] = {}
-        self._sources: dict[tuple[str, Filters], dict[str, int]] = {}
         self._outages: tuple[datetime, frozenset[datetime]] | None = None
-        self._collecting_since: dict[datetime, datetime] = {}
         self._kept: dict[Hashable, Any] = {}
+        self._locks: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
 
     def keep(self, key: Hashable, work_out: Callable[[], Worked]) -> Worked:
         """What `work_out` gives, worked out once for each `key`: rules that ask the same question share the answer."""
-        if key not in self._kept:
-            self._kept[key] = work_out()
-        return cast(Worked, self._kept[key])
+        with self._alone(key):
+            if key not in self._kept:
+                self._kept[key] = work_out()
+            return cast(Worked, self._kept[key])
+
+    def _alone(self, key: Hashable) -> threading.Lock:
+        """What keeps several threads from working out the same at once; who works something out may ask for what it depends on."""
+        with self._lock:
+            return self._locks.setdefault(key, threading.Lock())
 
     def first_day(self, since: datetime) -> datetime:
         """Beginning of the day of `since` in Vietnam."""
@@ -89,39 +105,37 @@ class Coverage:
         within each hour would tell one story of ten hours ten times.
         """
         key = query, filters, unit, fold
-        known = self._counts.get(key)
-        if known is None or known[0] > begin:
-            span = replace(filters, published_from=begin, published_to=self.now)
-            if unit == "articles":
-                buckets = self.engine.count(query, span, "hour", fold_copies=fold)
-            else:
-                buckets = new_in_hours(self.articles(query, span), unit)
-            known = self._counts[key] = begin, hours_of(buckets, begin, self.now)
+        with self._alone(("hours", *key)):
+            known = self._counts.get(key)
+            if known is None or known[0] > begin:
+                span = replace(filters, published_from=begin, published_to=self.now)
+                if unit == "articles":
+                    buckets = self.engine.count(query, span, "hour", fold_copies=fold)
+                else:
+                    buckets = new_in_hours(self.engine.appearances(query, span, unit))
+                known = self._counts[key] = begin, hours_of(buckets, begin, self.now)
         return known[1][int((begin - known[0]) / HOUR) :]
 
     def articles(self, query: str, filters: Filters) -> tuple[Article, ...]:
         """Every matching article, in the order in which they were first seen."""
-        key = query, filters
-        if key not in self._articles:
-            self._articles[key] = tuple(self.engine.scan(query, filters))
-        return self._articles[key]
+        return self.keep(("articles", query, filters), lambda: tuple(self.engine.scan(query, filters)))
 
     def sources(self, begin: datetime, end: datetime, query: str = "", filters: Filters = _ALL) -> dict[str, int]:
         """How many articles each source published in [begin, end); only sources with any."""
-        key = query, replace(filters, published_from=begin, published_to=end)
-        if key not in self._sources:
-            found = self.engine.search(SearchRequest(query, key[1], fold_copies=False, limit=0, highlight=False))
-            self._sources[key] = {facet.value: facet.count for facet in found.facets.get("source", [])}
-        return self._sources[key]
+        span = replace(filters, published_from=begin, published_to=end)
+
+        def ask() -> dict[str, int]:
+            found = self.engine.search(SearchRequest(query, span, fold_copies=False, limit=0, highlight=False))
+            return {facet.value: facet.count for facet in found.facets.get("source", [])}
+
+        return self.keep(("sources", query, span), ask)
 
     def collecting_since(self, begin: datetime) -> datetime:
         """The first day at or after `begin` from which articles came regularly: what lies before was not silence but no collecting.
 
         A single old article does not count: of the week that begins with the day, three days must have articles, or all that there are.
         """
-        if begin not in self._collecting_since:
-            self._collecting_since[begin] = self._first_regular_day(begin)
-        return self._collecting_since[begin]
+        return self.keep(("collecting since", begin), lambda: self._first_regular_day(begin))
 
     def _first_regular_day(self, begin: datetime) -> datetime:
         hours = self.hours("", _ALL, begin, fold=False)
@@ -141,10 +155,12 @@ class Coverage:
 
         Nights, Sundays and holidays are quieter, so what is to be expected is learned for each hour of the week.
         """
-        if self._outages is None or self._outages[0] > begin:
-            hours = self.hours("", _ALL, begin, fold=False)
-            self._outages = begin, frozenset(hours[index].start for index in silent_hours(hours))
-        return frozenset(hour for hour in self._outages[1] if hour >= begin)
+        with self._alone("outages"):
+            known = self._outages
+            if known is None or known[0] > begin:
+                hours = self.hours("", _ALL, begin, fold=False)
+                known = self._outages = begin, frozenset(hours[index].start for index in silent_hours(hours))
+        return frozenset(hour for hour in known[1] if hour >= begin)
 
     @cached_property
     def has_collected(self) -> bool:
@@ -204,20 +220,17 @@ def silent_hours(hours: Sequence[CountBucket]) -> list[int]:
     return rows
 
 
-def new_in_hours(articles: Iterable[Article], unit: Unit) -> list[CountBucket]:
+def new_in_hours(appearances: Sequence[Appearance]) -> list[CountBucket]:
     """Hours with how many outlets or stories appeared in them that had not appeared in the 24 hours before, and how many negatively."""
     totals: dict[datetime, list[int]] = {}
     for place, only_negative in enumerate((False, True)):
         last: dict[str, datetime] = {}
-        seen = [
-            (article.published_at, article.source if unit == "outlets" else story_key(article))
-            for article in articles
-            if article.published_at is not None and (not only_negative or is_negative(article))
-        ]
-        for at, key in sorted(seen):
-            if key not in last or at - last[key] >= timedelta(hours=24):
-                last[key] = at
-                totals.setdefault(at.replace(minute=0, second=0, microsecond=0), [0, 0])[place] += 1
+        for one in sorted(appearances):
+            if only_negative and not one.negative:
+                continue
+            if one.key not in last or one.at - last[one.key] >= timedelta(hours=24):
+                last[one.key] = one.at
+                totals.setdefault(one.at.replace(minute=0, second=0, microsecond=0), [0, 0])[place] += 1
     return [CountBucket(hour, total, negative) for hour, (total, negative) in sorted(totals.items())]
 
 

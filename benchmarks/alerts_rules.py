@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
+import threading
 import time
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
@@ -50,8 +52,10 @@ def rules(count: int, topics: list[str]) -> list[Rule]:
     made.extend({"kind": "first_criticism", "places": [place]} for place in PLACES)
     made.extend({"kind": "story_reach", "places": [place]} for place in PLACES)
     made.extend({"kind": "story_growth", "query": word} for word in WORDS[:8])
+    made.extend({"kind": "negative_spike", "by": "nothing", "unit": "stories", "query": word} for word in WORDS[:8])
+    made.append({"kind": "negative_share", "by": "field"})
+    made.append({"kind": "new_match", "each": "story", "query": WORDS[4], "negative": True})
     made.extend([{"kind": "story_growth"}, {"kind": "story_reach"}, {"kind": "new_name", "places": [PLACES[0]]}, {"kind": "silent_source"}])
-    # Distinct outlets are counted from the articles themselves, half a year of them: the dearest rule there is stands last.
     made.append({"kind": "negative_spike", "by": "topic", "unit": "outlets"})
     known = kinds()
     return [known[table["kind"]].MODEL.model_validate({"name": f"r{n}", **table}) for n, table in enumerate(made[:count])]
@@ -63,6 +67,7 @@ class Asked:
     def __init__(self, engine: Any) -> None:
         self.engine, self.calls = engine, Counter[str]()
         self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.engine, name)
@@ -72,8 +77,9 @@ class Asked:
             found = method(*args, **keys)
             if name == "scan":
                 found = iter(list(found))
-            self.calls[name] += 1
-            self.seconds[name] += time.perf_counter() - begun
+            with self.lock:
+                self.calls[name] += 1
+                self.seconds[name] += time.perf_counter() - begun
             return found
 
         return call
@@ -98,7 +104,8 @@ def main() -> None:
         found = evaluation.evaluate(made, asked, now, settings.taxonomy)
         seconds = time.perf_counter() - begun
         told = ", ".join(f"{name} {count} × in {asked.seconds[name]:.2f} s" for name, count in asked.calls.most_common())
-        print(f"{turn}: {seconds:.2f} s, {len(found)} alerts; engine: {told}", flush=True)
+        load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+        print(f"{turn}: {seconds:.2f} s, {len(found)} alerts, load {load:.1f}; engine, several at a time: {told}", flush=True)
     if arguments.by_kind:
         for name, kind in kinds().items():
             of_kind = [rule for rule in made if rule.kind == name]

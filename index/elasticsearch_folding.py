@@ -6,6 +6,7 @@ marks (index/elasticsearch_marks.py) of the matching copies come here, then thos
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -105,6 +106,7 @@ class Folder:
     def __init__(self, ask_all: AskAll, marks: Marks) -> None:
         self._ask_all = ask_all
         self._marks = marks
+        self._learning = threading.Lock()
 
     # -- all that matches ---------------------------------------------------------------------------------------------------------
 
@@ -200,9 +202,10 @@ class Folder:
         for _ in range(_TRIES):
             if (found := self._marks.look_up(marks)) is not None:
                 return found
-            unknown = np.unique(self._marks.unknown(marks)).tolist()
-            for start in range(0, len(unknown), _MOST):
-                self._marks.learn(self._rows(unknown[start : start + _MOST], moment_of))
+            with self._learning:  # who waits here learns from what the other asked
+                unknown = np.unique(self._marks.unknown(marks)).tolist()
+                for start in range(0, len(unknown), _MOST):
+                    self._marks.learn(self._rows(unknown[start : start + _MOST], moment_of))
         raise EngineError("the index says of an article what it does not say again", "Run diembao reindex")
 
     def _rows(self, marks: list[int], moment_of: Body) -> list[str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.stats import betabinom
 
-from alerts.coverage import HOUR, Coverage, alert_id, negative_sentences
+from alerts.coverage import HOUR, Coverage, Hourly, alert_id, negative_sentences
 from alerts.rule import Rule, query_of
 from alerts.series import series_of
 from alerts.wording import number
@@ -53,10 +53,16 @@ class NegativeShare(Rule):
 MODEL = NegativeShare
 
 
+def counted(rule: NegativeShare, coverage: Coverage, since: datetime) -> tuple[datetime, list[Hourly]]:
+    """What the rule counts, and from when on."""
+    series = series_of(rule, rule.by, coverage.taxonomy)
+    return _begin(rule, coverage, since), [Hourly(one.query, one.filters, fold=not rule.copies) for one in series]
+
+
 def evaluate(rule: NegativeShare, coverage: Coverage, since: datetime) -> list[Alert]:
     """The stretches with too large a share that were open at any time in [since, now). Without articles there is no share."""
     watched = series_of(rule, rule.by, coverage.taxonomy)
-    begin = coverage.collecting_since(coverage.first_day(since - rule.reach))
+    begin = _begin(rule, coverage, since)
     found = []
     for series in watched:
         hours = coverage.hours(series.query, series.filters, begin, fold=not rule.copies)
@@ -92,6 +98,10 @@ def evaluate(rule: NegativeShare, coverage: Coverage, since: datetime) -> list[A
                 )
             )
     return found
+
+
+def _begin(rule: NegativeShare, coverage: Coverage, since: datetime) -> datetime:
+    return coverage.collecting_since(coverage.first_day(since - rule.reach))
 
 
 def percent(share: float) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field, field_validator
 from scipy.stats import nbinom
 
-from alerts.coverage import HOUR, Coverage, alert_id, negative_sentences
+from alerts.coverage import HOUR, Coverage, Hourly, alert_id, negative_sentences
 from alerts.rule import Rule, query_of
 from alerts.series import WatchedSeries, series_of
 from alerts.statistics import WINDOWS, Detector, Integers, Judgement
@@ -97,6 +97,12 @@ _AT_ONCE = 64
 """Series that one detector judges together: bounds the memory."""
 
 
+def counted(rule: NegativeSpike, coverage: Coverage, since: datetime) -> tuple[datetime, list[Hourly]]:
+    """What the rule counts, and from when on."""
+    series = series_of(rule, rule.by, coverage.taxonomy)
+    return _begin(rule, coverage, since), [_hourly(rule, one, one.filters) for one in series]
+
+
 def prepare(rules: Sequence[NegativeSpike], coverage: Coverage, since: datetime) -> None:
     """Judge the series of all `rules` together where they ask alike: many series at once cost little more than one."""
     groups: dict[tuple[datetime, float, int, int], dict[_Question, list[CountBucket]]] = {}
@@ -178,9 +184,14 @@ def _jumps_in(
 
 
 def _buckets(rule: NegativeSpike, series: WatchedSeries, filters: Filters, coverage: Coverage, begin: datetime) -> list[CountBucket]:
+    counted = _hourly(rule, series, filters)
+    return coverage.hours(counted.query, counted.filters, begin, unit=counted.unit, fold=counted.fold)
+
+
+def _hourly(rule: NegativeSpike, series: WatchedSeries, filters: Filters) -> Hourly:
     if rule.unit == "articles":
-        return coverage.hours(series.query, filters, begin, fold=not rule.copies)
-    return coverage.hours(series.query, replace(filters, sentiments=("negative",)), begin, unit=rule.unit)
+        return Hourly(series.query, filters, fold=not rule.copies)
+    return Hourly(series.query, replace(filters, sentiments=("negative",)), rule.unit)
 
 
 def _stands(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -14,10 +15,14 @@ from alerts.wording import local
 from diembao.alert import Alert
 from diembao.article import Article
 from diembao.clock import vietnam_day
+from diembao.engine import Filters
 
 LATE = timedelta(days=7)
 """An article that was published longer than this before it was found is no news: a source may bring its archive in again."""
 _MINUTE = timedelta(minutes=1)
+_INSTANT = timedelta(milliseconds=1)
+"""What engines tell apart."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class NewMatch(Rule):
@@ -49,9 +54,8 @@ def evaluate(rule: NewMatch, coverage: Coverage, since: datetime) -> list[Alert]
     if rule.negative:
         span = replace(span, sentiments=("negative",))
     groups: dict[str, list[Article]] = {}
-    for article in coverage.articles(rule.query, span):
-        key = story_key(article) if rule.each == "story" else article.copy_of or article.id
-        groups.setdefault(key, []).append(article)
+    for article in _first_of_news(rule, coverage, span, since):
+        groups.setdefault(_key(rule, article), []).append(article)
     by_day: dict[object, list[tuple[str, list[Article]]]] = {}
     for key, group in groups.items():
         seen = _seen(group[0])
@@ -65,6 +69,38 @@ def evaluate(rule: NewMatch, coverage: Coverage, since: datetime) -> list[Alert]
         if rest := [article for _, group in matches[rule.most_per_day :] for article in group]:
             found.append(_alert(rule, coverage, f"more {day}", rest, len(matches) - rule.most_per_day))
     return found
+
+
+def _key(rule: NewMatch, article: Article) -> str:
+    return story_key(article) if rule.each == "story" else article.copy_of or article.id
+
+
+def _first_of_news(rule: NewMatch, coverage: Coverage, span: Filters, since: datetime) -> Iterable[Article]:
+    """The matching articles of `span` whose group can be new, in the order in which they were first seen.
+
+    Only those that were published or first seen since `since` are read, a few days' less than `span` holds; of the others the engine
+    says only which groups they make old.
+    """
+    before = since - _INSTANT
+    earlier = replace(span, published_to=since)
+    late = coverage.keep(("late", rule.query, earlier), lambda: list(coverage.engine.scan(rule.query, earlier, after=(before, ""))))
+    found = sorted([*coverage.articles(rule.query, replace(span, published_from=since)), *late], key=_order)
+    firsts: dict[str, Article] = {}
+    for article in found:
+        firsts.setdefault(_key(rule, article), article)
+    known = coverage.engine.seen_before(rule.query, earlier, before, list(firsts), "stories" if rule.each == "story" else "copies")
+    if any(_order(firsts[key]) < _order_at(before) for key in known):
+        # It was seen before it was published, and something of its group too: only all of them tell which was first.
+        return coverage.articles(rule.query, span)
+    return [article for article in found if _key(rule, article) not in known]
+
+
+def _order(article: Article) -> tuple[bool, datetime, str]:
+    return article.first_seen_at is not None, article.first_seen_at or _NEVER, article.id
+
+
+def _order_at(moment: datetime) -> tuple[bool, datetime, str]:
+    return True, moment, ""
 
 
 def _seen(article: Article) -> datetime:
