@@ -20,6 +20,8 @@ from diembao.engine import Appearance, CountBucket, Filters, SearchEngine, Searc
 from diembao.taxonomy import Taxonomy
 
 HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+_INSTANT = timedelta(microseconds=1)
 MOST_EVIDENCE = 10
 READ_FOR_EVIDENCE = 500
 OUTAGE = 12.0
@@ -221,23 +223,44 @@ def silent_hours(hours: Sequence[CountBucket]) -> list[int]:
 
 
 def new_in_hours(appearances: Sequence[Appearance]) -> list[CountBucket]:
-    """Hours with how many outlets or stories appeared in them that had not appeared in the 24 hours before, and how many negatively."""
-    totals: dict[datetime, list[int]] = {}
-    for place, only_negative in enumerate((False, True)):
-        last: dict[str, datetime] = {}
-        for one in sorted(appearances):
-            if only_negative and not one.negative:
-                continue
-            if one.key not in last or one.at - last[one.key] >= timedelta(hours=24):
-                last[one.key] = one.at
-                totals.setdefault(one.at.replace(minute=0, second=0, microsecond=0), [0, 0])[place] += 1
-    return [CountBucket(hour, total, negative) for hour, (total, negative) in sorted(totals.items())]
+    """Hours with how many outlets or stories appeared in them that had not appeared in the 24 hours before, and how many negatively.
+
+    `appearances`: oldest first.
+    """
+    total = _new_by_hour(appearances)
+    negative = [one for one in appearances if one.negative]
+    of_them = total if len(negative) == len(appearances) else _new_by_hour(negative)
+    return [CountBucket(hour, total.get(hour, 0), of_them.get(hour, 0)) for hour in sorted(total.keys() | of_them.keys())]
+
+
+def _new_by_hour(appearances: Sequence[Appearance]) -> dict[datetime, int]:
+    found: dict[datetime, int] = {}
+    last: dict[str, datetime] = {}
+    hour = following = datetime.min.replace(tzinfo=UTC)
+    for at, key, _ in appearances:
+        before = last.get(key)
+        if before is None or at - before >= _DAY:
+            last[key] = at
+            if at >= following:
+                hour = at.replace(minute=0, second=0, microsecond=0)
+                following = hour + HOUR
+                found[hour] = 0
+            found[hour] += 1
+    return found
 
 
 def hours_of(buckets: Iterable[CountBucket], begin: datetime, now: datetime) -> list[CountBucket]:
     """Every hour of [begin, now), those without a bucket as zero."""
-    known = {bucket.start: bucket for bucket in buckets}
     hours = int((now - begin) / HOUR) + 1
+    given = list(buckets)
+    if (
+        given
+        and given[0].start == begin
+        and given[-1].start < now <= given[-1].start + HOUR
+        and len(given) == int((now - begin - _INSTANT) / HOUR) + 1
+    ):
+        return given
+    known = {bucket.start: bucket for bucket in given}
     starts = (begin + timedelta(hours=index) for index in range(hours))
     return [known.get(start) or CountBucket(start, 0, 0) for start in starts if start < now]
 

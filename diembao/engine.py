@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from diembao.article import Article
 
@@ -157,8 +157,7 @@ class CountBucket:
     negative: int
 
 
-@dataclass(frozen=True, order=True)
-class Appearance:
+class Appearance(NamedTuple):
     """An outlet (story, article) published something.
 
     Attributes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from math import exp, lgamma
 from typing import Literal
 
 import numpy as np
@@ -25,6 +26,8 @@ _CALM = 0.05
 _LEAST_SPREAD, _PRIOR_SPREAD, _PRIOR_WINDOWS = 0.005, 0.03, 10.0
 _LEARNED_WINDOWS = 7
 _CLIP = 6.0
+_SURELY = 2.0
+"""Rounding does not make a probability so many times as large."""
 
 
 class NegativeShare(Rule):
@@ -144,11 +147,14 @@ def shares(
         past = opened[0] if opened else row - width + 1
         probability, usual = 1.0, opened[1] if opened else 0.0
         if known and (opened or k[row] >= max(1.0, rule.share * n[row])):
-            mean, spread = _usual(n, k, past - 1, width, rule.history_days * 24)
-            usual = mean
+            totals, negatives = _windows(n, k, past - 1, width, rule.history_days * 24)
+            mean = usual = float((negatives.sum() + 1.0) / (totals.sum() + 5.0))
             if k[row] > mean * n[row]:
+                spread = _spread(totals, negatives, mean)
                 a, b = mean * (1 - spread) / spread, (1 - mean) * (1 - spread) / spread
-                probability = float(betabinom.sf(k[row] - 1, n[row], a, b))
+                # Just so many is no likelier than so many or more: most windows need no sum.
+                if opened or exp(_log_probability(k[row], n[row], a, b)) < _SURELY * limit:
+                    probability = float(betabinom.sf(k[row] - 1, n[row], a, b))
         if opened is None:
             if known and probability < limit and k[row] >= rule.share * n[row]:
                 inside = np.flatnonzero(negative[row - width + 1 : row + 1])
@@ -163,6 +169,12 @@ def shares(
     return [one for one in found if since is None or one[2] or hours[one[1]].start + HOUR > since]
 
 
+def _log_probability(k: float, n: float, a: float, b: float) -> float:
+    """Logarithm of the beta-binomial probability of `k` of `n`."""
+    choices = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+    return choices + lgamma(k + a) + lgamma(n - k + b) - lgamma(n + a + b) - lgamma(a) - lgamma(b) + lgamma(a + b)
+
+
 def _rolling(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     """For each row the sum of it and the `width` - 1 rows before."""
     sums = np.concatenate([np.zeros(1), np.cumsum(values)])
@@ -170,11 +182,18 @@ def _rolling(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     return np.asarray(sums[1:] - sums[low])
 
 
-def _usual(n: NDArray[np.float64], k: NDArray[np.float64], last: int, width: int, longest: int) -> tuple[float, float]:
-    """The usual share and the spread (correlation within a window) by the separate windows that end at `last` and before."""
-    rows = np.arange(last, max(last - longest, width - 2), -width)
-    totals, negatives = n[rows], k[rows]
-    mean = float((negatives.sum() + 1.0) / (totals.sum() + 5.0))
+def _windows(
+    n: NDArray[np.float64], k: NDArray[np.float64], last: int, width: int, longest: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Articles and negative ones of the separate windows that end at `last` and before."""
+    end = max(last - longest, width - 2)
+    if last <= end:
+        return n[:0], k[:0]
+    return n[last:end:-width], k[last:end:-width]
+
+
+def _spread(totals: NDArray[np.float64], negatives: NDArray[np.float64], mean: float) -> float:
+    """The usual spread (correlation within a window) of windows whose usual share is `mean`."""
     counted = totals >= 2
     # Moments of the beta-binomial: E (k - n p)² = n p (1 - p) (1 + (n - 1) spread).
     independent = (totals * mean * (1 - mean))[counted]
@@ -187,4 +206,4 @@ def _usual(n: NDArray[np.float64], k: NDArray[np.float64], last: int, width: int
     spread = (max(learned, 0.0) * weight + _PRIOR_SPREAD * _PRIOR_WINDOWS) / (weight + _PRIOR_WINDOWS)
     # What is not known of the share itself widens the distribution too.
     doubt = 1.0 / (totals.sum() + 5.0)
-    return mean, float(np.clip(spread + doubt, _LEAST_SPREAD, 0.9))
+    return float(np.clip(spread + doubt, _LEAST_SPREAD, 0.9))
