@@ -44,8 +44,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in browser_items[1:]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium for the tests of one file: while it is there an event loop runs, in which other tests' libraries behave differently."""
     path = find_chromium()
     if path is None:
         pytest.fail(NO_CHROMIUM)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from email import message_from_bytes, policy
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from alerts.mail import Cause, compose_alert, compose_group
 from diembao.alert import Alert
@@ -45,20 +45,20 @@ def test_a_search_becomes_a_rule(
     page.get_by_label("Tên quy tắc").fill(label)
     assert overflow(page) == 0
     page.get_by_role("button", name="Thử với 90 ngày qua").click()
-    assert "quy tắc đã báo 1 lần" in page.locator("#trial").inner_text()
+    expect(page.locator("#trial")).to_contain_text("quy tắc đã báo 1 lần")
     assert LANDSLIDE in page.locator("#trial").inner_text()
     assert overflow(page) == 0
     keep_screenshot(page, f"rule-{width}{'-dark' if dark else ''}")
     page.get_by_role("button", name="Lưu quy tắc").click()
     row = page.locator(".rules > li", has_text=label)
-    assert "Đang chạy" in row.inner_text()
+    expect(row).to_contain_text("Đang chạy")
     assert overflow(page) == 0
     row.get_by_role("button", name="Tạm dừng").click()
-    assert "Tạm dừng" in page.locator(".rules > li", has_text=label).locator(".state").inner_text()
-    page.locator(".rules > li", has_text=label).get_by_role("button", name="Xóa").click()
-    assert page.locator(".rules > li", has_text=label).count() == 0
+    expect(row.locator(".state")).to_contain_text("Tạm dừng")
+    row.get_by_role("button", name="Xóa").click()
+    expect(row).to_have_count(0)
     page.get_by_role("button", name="Hoàn tác").click()
-    assert page.locator(".rules > li", has_text=label).count() == 1
+    expect(row).to_have_count(1)
     keep_screenshot(page, f"rules-{width}{'-dark' if dark else ''}")
 
 

@@ -14,6 +14,7 @@ import pytest
 from alerts.coverage import silent_hours
 from alerts.evaluation import evaluate, replay
 from alerts.rule import Rule
+from alerts.rules import new_match
 from alerts.rules.negative_share import NegativeShare, shares
 from alerts.rules.negative_spike import NegativeSpike, jumps
 from alerts.rules_file import kinds, read_rule
@@ -178,6 +179,31 @@ def test_an_archive_that_is_published_again_is_no_news_and_a_late_find_is(engine
     [alert] = find(engine, rule("new_match", query="sông"))
     assert alert.title.endswith("Sông muộn")
     assert alert.window_end > NOW - 2 * HOUR
+
+
+@pytest.mark.parametrize("each", ["article", "story"])
+def test_what_is_new_is_the_same_whether_all_or_only_the_latest_is_read(
+    engine: SearchEngine, each: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = 0
+    for seed in range(12):
+        rng = random.Random(seed)
+        made = []
+        for number in range(30):
+            published = NOW - timedelta(hours=rng.randint(0, 24 * 8))
+            seen = None if rng.random() < 0.1 else published + timedelta(hours=rng.randint(-30 if seed % 2 else 0, 72))
+            fields = {"first_seen_at": seen, "story_id": rng.choice([None, "s1", "s2"])}
+            fields["copy_of"] = rng.choice([None, f"group-{rng.randint(0, 3)}"])
+            made.append(article(number, "environment", "negative", published, OUTLETS[number % 5], "Sông").model_copy(update=fields))
+        engine.upsert(made)
+        watched = rule("new_match", query="sông", each=each)
+        got = find(engine, watched)
+        with monkeypatch.context() as whole:
+            whole.setattr(new_match, "_first_of_news", lambda rule, coverage, span, _: coverage.articles(rule.query, span))
+            assert got == find(engine, watched), seed
+        found += len(got)
+        engine.delete([one.id for one in made])
+    assert found >= 12
 
 
 def test_a_flood_of_matches_is_told_together(engine: SearchEngine) -> None:
