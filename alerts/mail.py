@@ -287,7 +287,7 @@ def alert_view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, n
         explanation = f"Đếm {span}."
         in_english = (
             f"{(field.name.en if field else alert.series)}: {alert.observed} negative {_english_unit(unit)} in {hours} hours, "
-            f"{'under 0.1' if alert.expected < 0.1 else f'{alert.expected:.1f}'} expected;"
+            f"{'under 0.1' if alert.expected < 0.05 else f'{alert.expected:.1f}'} expected;"
         )
     lead = _lead(alert, headline, names)
     numbers = "" if alert.reason else f"{alert.observed} {unit} trong {hours} giờ, bình thường {expected}."
