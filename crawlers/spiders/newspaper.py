@@ -144,6 +144,7 @@ class NewspaperSpider(Spider):
             hosts_of(self.crawler).close(host, seconds)
         self.crawls = [SourceCrawl(source, monotonic() + 60 * (self.minutes or 0.0)) for source in self.sources]
         files = self._find_left_over()
+        self._make_safe()  # what is due is asked of the database
         for crawl in self.crawls:
             most = min(self._links_max, self._queue_max)
             for entry in self.memory.due(crawl.source.id, self.clock(), most):
@@ -493,15 +494,23 @@ class NewspaperSpider(Spider):
             run = self.run.folder.parent / path.name.rpartition("-")[0]
             if is_at_work(self.spool.folder, run.name):
                 continue
-            settled = {fate.page for fate in read_run(run).fates()} if run.is_dir() else set()
+            settled = {fate.page: fate.fate for fate in read_run(run).fates()} if run.is_dir() else {}
+            articles = {article.id: article for article in read_run(run).articles()} if run.is_dir() else {}
             file = LeftOver(path)
             for spooled, asked, page in waiting_pages(path):
                 entry = self.memory.look_up([asked]).get(asked) or new_entry(page.url, page.source, "article", page.first_seen_at)
-                if (entry.fetched_at is not None and entry.fetched_at >= page.fetched_at) or article_id(page.url) in settled:
+                if entry.fetched_at is not None and entry.fetched_at >= page.fetched_at:
                     continue
                 crawl = by_source.get(page.source)
                 if crawl is None:
                     file.is_needed = True
+                    continue
+                if (identity := article_id(page.url)) in settled:
+                    # The kill came between the page's fate and the memory of it.
+                    published = None
+                    if (article := articles.get(identity)) is not None:
+                        entry.content_hash, entry.article_id, published = article.content_hash, article.id, article.published_at
+                    self._remember(entry, crawl.source, settled[identity], page.fetched_at, published)
                     continue
                 visit = Visit(crawl.source, entry, article_id(page.url), page.url)
                 if visit.page not in self._taken:
@@ -589,12 +598,9 @@ class NewspaperSpider(Spider):
             self.memory.is_away(entry, fate, detail, answer, now)
         elif entry.article_id is not None and fate in (None, Fate.UNCHANGED) and entry.fate in ABSENT:
             self.memory.is_back(entry.article_id, now)
-        plan = schedule(entry, fate, visit.source.recrawl_hours, now, published)
-        entry.fate = str(fate) if fate is not None else EXTRACTED
-        entry.fetched_at, entry.next_fetch_at, entry.failures = now, plan.next_fetch_at, plan.failures
         try:
             self.run.write_fate(PageFate(visit.page, visit.url, visit.source.id, fate, detail))
-            self.memory.remember(entry)
+            self._remember(entry, visit.source, fate, now, published)
             self._settled += 1
             if self._settled >= _CHECKPOINT_PAGES or monotonic() - self._safe_at > _CHECKPOINT_SECONDS:
                 self.checkpoint()
@@ -603,6 +609,13 @@ class NewspaperSpider(Spider):
                 self.progress(self._said())
         except (OSError, DiembaoError) as error:
             self._stop(error)
+
+    def _remember(self, entry: FetchState, source: Source, fate: Fate | None, at: datetime, published: datetime | None) -> None:
+        """Remember what became of the page of `entry`, and when it is due again."""
+        plan = schedule(entry, fate, source.recrawl_hours, at, published)
+        entry.fate = str(fate) if fate is not None else EXTRACTED
+        entry.fetched_at, entry.next_fetch_at, entry.failures = at, plan.next_fetch_at, plan.failures
+        self.memory.remember(entry)
 
     def _said(self) -> str:
         """How far the crawl has come, for a person."""

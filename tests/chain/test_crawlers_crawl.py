@@ -522,6 +522,34 @@ def test_many_kills_lose_nothing_and_no_page_is_fetched_twice(tmp_path: Path) ->
     assert not list((office.home / "spool").iterdir())
 
 
+def test_a_kill_between_the_fate_of_a_page_and_the_memory_of_it_makes_no_second_fetch(tmp_path: Path) -> None:
+    site, office = Site(), Office(tmp_path)
+    site.routes["/rss"] = rss([f"{site.url}/k{n}.html" for n in range(40)])
+    for number in range(40):
+        site.routes[f"/k{number}.html"] = Answer(article_page(number))
+    office.source("killed", site.domain, feeds=[f"{site.url}/rss"], delay=0.02, recrawl_hours=6.0)
+    process = subprocess.Popen(office.command("first"), env=office.environment, stderr=subprocess.DEVNULL)
+    lines = office.home / "runs/first/articles.jsonl"
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and (not lines.exists() or lines.read_bytes().count(b"\n") < 8):
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    (journal,) = (office.home / "spool").glob("*.journal")
+    remembered = journal.read_bytes().splitlines(keepends=True)
+    left = [line for line in remembered if b'"fate": "extracted"' not in line]
+    assert len(left) < len(remembered)
+    journal.write_bytes(b"".join(left))
+    before = {urlsplit(article.url).path for article in read_run(lines.parent).articles()}
+    asked = len(site.seen)
+    assert office.crawl("second").returncode == 0
+    again = set(site.paths()[asked:])
+    site.close()
+    assert before
+    assert before.isdisjoint(again)
+    assert not list((office.home / "spool").iterdir())
+
+
 def test_a_full_disk_costs_the_pages_that_it_cannot_hold_and_nothing_else(tmp_path: Path) -> None:
     site = Site()
     office = Office(tmp_path)
