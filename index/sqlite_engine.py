@@ -92,7 +92,6 @@ class SqliteEngine:
         self.path = path
         self._abbreviations = abbreviations
         self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._memory = Memory()
 
@@ -122,7 +121,6 @@ class SqliteEngine:
         if connection is None:
             with self._lock:
                 connection = self._open()
-                self._connections.append(connection)
             self._local.connection = connection
         return connection
 
@@ -485,12 +483,12 @@ class SqliteEngine:
             return EngineStatus(name, version, 0, str(error))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file. Another thread's connection closes with its last user: none is closed under a thread that reads from it."""
+        own: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if own is not None:
+            with suppress(sqlite3.Error):
+                own.close()
         with self._lock:
-            for connection in self._connections:
-                with suppress(sqlite3.Error):
-                    connection.close()
-            self._connections.clear()
             self._local = threading.local()
             self._memory = Memory()
 
