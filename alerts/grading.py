@@ -11,21 +11,19 @@ import binascii
 import hashlib
 import hmac
 import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from alerts.mail import one_line
 from diembao.alert import Alert
 from diembao.clock import vietnam_day
-from diembao.errors import StateError, UsageError
-from diembao.state import AlertAnswer, AlertGrade, AlertMute, AlertRecord, Secret, State
+from diembao.errors import UsageError
+from diembao.state import AlertAnswer, AlertGrade, AlertMute, AlertRecord, State
 
 Verdict = Literal["useful", "noise"]
 VERDICTS: Mapping[str, Verdict] = {"useful": "useful", "noise": "noise"}
@@ -81,18 +79,7 @@ class Precision:
 
 def signing_key(state: State) -> bytes:
     """The key of this installation's links; made the first time. Raises StateError."""
-    with state.session() as session:
-        known = session.get(Secret, _KEY_NAME)
-        if known is not None:
-            return bytes.fromhex(known.value)
-    try:
-        with state.session() as session:
-            session.add(Secret(name=_KEY_NAME, value=secrets.token_hex(32)))
-    except StateError as error:
-        if not isinstance(error.__cause__, IntegrityError):  # another process was quicker
-            raise
-    with state.session() as session:
-        return bytes.fromhex(session.get_one(Secret, _KEY_NAME).value)
+    return state.secret(_KEY_NAME)
 
 
 def write_token(key: bytes, ticket: Ticket) -> str:

@@ -6,6 +6,7 @@ The tables stand here; each room brings its own queries. The search engine can b
 from __future__ import annotations
 
 import re
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from sqlalchemy import (
     event,
     inspect,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from diembao.errors import StateError
@@ -430,6 +431,25 @@ class State:
                 yield session
         except SQLAlchemyError as error:
             raise StateError(f"the database {_without_password(self.url)} failed: {_first_line(error)}", _HINT) from error
+
+    def secret(self, name: str) -> bytes:
+        """32 random bytes of this installation for the use `name`; made the first time, by whichever process is first.
+
+        Raises:
+            StateError: when the database fails.
+        """
+        try:
+            with self.session() as session:
+                known = session.get(Secret, name)
+                if known is None:
+                    known = Secret(name=name, value=secrets.token_hex(32))
+                    session.add(known)
+                return bytes.fromhex(known.value)
+        except StateError as error:
+            if not isinstance(error.__cause__, IntegrityError):
+                raise
+        with self.session() as session:  # another process was quicker
+            return bytes.fromhex(session.get_one(Secret, name).value)
 
     def backup(self, folder: Path) -> str | None:
         """Copy a SQLite file into `folder` while it is in use, and check the copy; None: it is no SQLite file.

@@ -16,16 +16,17 @@ from alerts.briefing.content import section_codes
 from alerts.briefing.kept import Draft, Item
 from alerts.briefing.words import STATUSES, Labels, Language
 from alerts.mail import one_line, templates
+from alerts.office_template import SHIPPED, filled
+from alerts.office_template import template_in as office_template
 from alerts.wording import local
-from diembao.errors import ConfigError
 from diembao.settings import Office
 from diembao.taxonomy import Taxonomy
 
 Format = Literal["html", "docx", "xlsx"]
 
-TEMPLATE = Path(__file__).parents[1] / "templates" / "briefing.docx"
 OFFICE_TEMPLATE = "briefing.docx"
-"""Name of the office's own template, in the folder of its alert rules; the shipped one is used where there is none."""
+"""Name of the template; see alerts/office_template.py."""
+TEMPLATE = SHIPPED / OFFICE_TEMPLATE
 
 _MOST_NAMED = 3
 
@@ -176,16 +177,11 @@ def as_docx(briefing: Printed, template: Path = TEMPLATE) -> bytes:
     Raises:
         ConfigError: when the template cannot be used.
     """
-    document = DocxTemplate(template)
-    try:
+
+    def fill(document: DocxTemplate) -> None:
         document.render(_docx_context(document, briefing), autoescape=True)
-        document.docx.core_properties.title = briefing.title
-        document.docx.core_properties.author = briefing.office
-        buffer = BytesIO()
-        document.save(buffer)
-    except Exception as error:  # docxtpl, jinja and zipfile raise anything for a broken template
-        raise ConfigError(f"{template}: {one_line(str(error), 200)}", "Copy alerts/templates/briefing.docx and edit that") from error
-    return buffer.getvalue()
+
+    return filled(template, fill, briefing.title, briefing.office)
 
 
 def as_xlsx(briefing: Printed) -> bytes:
@@ -255,8 +251,7 @@ def render(briefing: Printed, form: Format, template: Path = TEMPLATE) -> bytes:
 
 def template_in(folder: Path) -> Path:
     """The office's own DOCX template in `folder`, or the shipped one."""
-    own = folder / OFFICE_TEMPLATE
-    return own if own.exists() else TEMPLATE
+    return office_template(folder, OFFICE_TEMPLATE)
 
 
 def _entry(item: Item, office: Office, t: Labels, of_section: str) -> Entry:

@@ -15,17 +15,18 @@ from docxtpl import DocxTemplate, InlineImage, RichText
 from alerts.briefing.content import Story
 from alerts.briefing.words import Language
 from alerts.mail import one_line, templates
+from alerts.office_template import SHIPPED, filled
+from alerts.office_template import template_in as office_template
 from alerts.report.charts import days_chart, days_text, shares_chart, shares_text
 from alerts.report.figures import FieldRow, Report
 from alerts.report.words import ReportLabels, title_of
 from alerts.wording import local
-from diembao.errors import ConfigError
 from diembao.settings import Office
 from diembao.taxonomy import Taxonomy
 
-TEMPLATE = Path(__file__).parents[1] / "templates" / "report.docx"
 OFFICE_TEMPLATE = "report.docx"
-"""Name of the office's own template, in the folder of its alert rules; the shipped one is used where there is none."""
+"""Name of the template; see alerts/office_template.py."""
+TEMPLATE = SHIPPED / OFFICE_TEMPLATE
 _WIDTH = 16.0
 
 
@@ -175,8 +176,8 @@ def as_docx(report: Printed, template: Path = TEMPLATE) -> bytes:
     Raises:
         ConfigError: when the template cannot be used.
     """
-    document = DocxTemplate(template)
-    try:
+
+    def fill(document: DocxTemplate) -> None:
         charts = {chart.name: InlineImage(document, BytesIO(chart.png), width=Cm(_WIDTH)) for chart in report.charts}
         document.render(
             {
@@ -193,19 +194,13 @@ def as_docx(report: Printed, template: Path = TEMPLATE) -> bytes:
             part = document.docx.part.related_parts[shape._inline.graphic.graphicData.pic.blipFill.blip.embed]
             if part.blob in texts:
                 shape._inline.docPr.set("descr", texts[part.blob])
-        document.docx.core_properties.title = report.title
-        document.docx.core_properties.author = report.office
-        buffer = BytesIO()
-        document.save(buffer)
-    except Exception as error:  # docxtpl, jinja and zipfile raise anything for a broken template
-        raise ConfigError(f"{template}: {one_line(str(error), 200)}", "Copy alerts/templates/report.docx and edit that") from error
-    return buffer.getvalue()
+
+    return filled(template, fill, report.title, report.office)
 
 
 def template_in(folder: Path) -> Path:
     """The office's own DOCX template in `folder`, or the shipped one."""
-    own = folder / OFFICE_TEMPLATE
-    return own if own.exists() else TEMPLATE
+    return office_template(folder, OFFICE_TEMPLATE)
 
 
 def _department(name: str, office: Office, language: Language) -> str:

@@ -6,12 +6,8 @@ import base64
 import binascii
 import hashlib
 import hmac
-import secrets
 
-from sqlalchemy.exc import IntegrityError
-
-from diembao.errors import StateError
-from diembao.state import Secret, State, UserRecord
+from diembao.state import State, UserRecord
 from web.accounts.users import User, user_of
 
 _SECRET = "feeds"  # noqa: S105 - the name of a row
@@ -40,19 +36,4 @@ def user_of_feed(state: State, token: str) -> User | None:
 
 
 def _signature(state: State, name: str, epoch: int) -> str:
-    return hmac.new(_key(state), f"{name}\0{epoch}".encode(), hashlib.sha256).hexdigest()
-
-
-def _key(state: State) -> bytes:
-    with state.session() as session:
-        known = session.get(Secret, _SECRET)
-        if known is not None:
-            return bytes.fromhex(known.value)
-    try:
-        with state.session() as session:
-            session.add(Secret(name=_SECRET, value=secrets.token_hex(32)))
-    except StateError as error:
-        if not isinstance(error.__cause__, IntegrityError):  # another process was quicker
-            raise
-    with state.session() as session:
-        return bytes.fromhex(session.get_one(Secret, _SECRET).value)
+    return hmac.new(state.secret(_SECRET), f"{name}\0{epoch}".encode(), hashlib.sha256).hexdigest()
