@@ -1,4 +1,4 @@
-"""The words of the interface, Vietnamese first: read from `texts.toml`, one entry per text with both languages."""
+"""The words of the interface, Vietnamese first: read from `words/*.toml`, one entry per text with both languages."""
 
 from __future__ import annotations
 
@@ -17,8 +17,18 @@ LANGUAGES: tuple[Language, ...] = ("vi", "en")
 
 @cache
 def read_texts() -> dict[str, dict[str, str]]:
-    """Every text of the interface: key → language → text."""
-    return tomllib.loads((Path(__file__).parent / "texts.toml").read_text(encoding="utf-8"))
+    """Every text of the interface: key → language → text.
+
+    Raises:
+        ValueError: when two files have the same key.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted((Path(__file__).parent / "words").glob("*.toml")):
+        for key, text in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            if key in found:
+                raise ValueError(f"{path}: {key!r} stands in another file too")
+            found[key] = text
+    return found
 
 
 def as_language(value: str | None, default: Language) -> Language:
