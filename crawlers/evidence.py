@@ -18,6 +18,7 @@ from typing import Any
 
 from crawlers.archive import read_record, record_bytes
 from crawlers.compression import BadCompression, TooMuch
+from crawlers.pages import FetchedPage
 from crawlers.revisions import PARTS, History, KeptText, Piece
 from diembao.article import ArchiveRecord
 from diembao.clock import VIETNAM
@@ -50,6 +51,44 @@ class Package:
     path: Path
     files: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Capture:
+    """An answer as it lies in the archive.
+
+    Attributes:
+        url: the address that answered.
+        status: HTTP status.
+        server_address: the server's IP address; empty when it is not known.
+        captured_at: when it was fetched (aware UTC).
+        payload_sha256: SHA-256 (hex) of the answer's body as it was sent; the archive's own digest was checked against it.
+        archive: where it lies.
+    """
+
+    url: str
+    status: int
+    server_address: str
+    captured_at: datetime
+    payload_sha256: str
+    archive: ArchiveRecord
+
+
+def captured(archive: Path, record: ArchiveRecord) -> Capture:
+    """What lies at `record`, for a person who wants to know how sure it is.
+
+    Args:
+        archive: folder of the WARC files.
+        record: of an article (`Article.archive`) or of the answer that says that it is gone (`Away.archive`).
+
+    Raises:
+        ArchiveError: when the file is missing, the record is damaged, or its SHA-256 digest does not match.
+    """
+    return _capture(read_record(archive, record), record)
+
+
+def _capture(page: FetchedPage, record: ArchiveRecord) -> Capture:
+    return Capture(page.url, page.status, page.ip, page.fetched_at, hashlib.sha256(page.payload).hexdigest(), record)
 
 
 def pack(path: Path, found: History, archive: Path, office: str, now: datetime, photograph: Photographer | None = None) -> Package:
@@ -97,14 +136,8 @@ def pack(path: Path, found: History, archive: Path, office: str, now: datetime, 
                     add(f"{folder}/{name}.png", photograph(body))
                 except ArchiveError as error:
                     package.missing.append(f"{what}: {error}")
-            return {
-                "url": page.url,
-                "status": page.status,
-                "server_address": page.ip,
-                "captured_at": page.fetched_at.isoformat(),
-                "payload_sha256": hashlib.sha256(page.payload).hexdigest(),
-                "archive": record.model_dump(),
-            }
+            seen = _capture(page, record)
+            return {**vars(seen), "captured_at": seen.captured_at.isoformat(), "archive": record.model_dump()}
 
         timeline: list[dict[str, Any]] = []
         for text in found.texts:

@@ -80,6 +80,11 @@ class Away:
     detail: str
     archive: ArchiveRecord | None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the article is there again."""
+        return self.restored_at is not None
+
 
 @dataclass(frozen=True)
 class History:
@@ -104,7 +109,7 @@ class History:
     @property
     def removed_at(self) -> datetime | None:
         """When it was found to be taken down; None: as far as we know it is there."""
-        return self.away[-1].found_at if self.away and self.away[-1].restored_at is None else None
+        return self.away[-1].found_at if self.away and not self.away[-1].is_over else None
 
     def changes(self) -> Iterator[tuple[KeptText, KeptText, dict[str, list[Piece]]]]:
         """(before, after, changed parts by name) of each two revisions one after the other."""
@@ -153,20 +158,35 @@ def history(state: State, wanted: str) -> History:
                 )
                 for one in texts
             ],
-            away=[
-                Away(
-                    one.last_seen_at,
-                    one.found_at,
-                    one.checked_at,
-                    one.checks,
-                    one.restored_at,
-                    one.fate,
-                    one.detail,
-                    _archive(one.archive_file, one.archive_offset),
-                )
-                for one in removals
-            ],
+            away=[_away(one) for one in removals],
         )
+
+
+def removal_of(state: State, article_id: str) -> Away | None:
+    """The last time that the article was not at its address, over (`is_over`) or not; None: it was always there, or no crawl looks for it.
+
+    `crawlers.evidence.captured` tells what was answered, with its SHA-256.
+
+    Raises:
+        StateError: when the database fails.
+    """
+    with state.session() as session:
+        query = select(Removal).where(Removal.article_id == article_id).order_by(Removal.found_at.desc()).limit(1)
+        last = session.scalar(query)
+        return None if last is None else _away(last)
+
+
+def _away(row: Removal) -> Away:
+    return Away(
+        row.last_seen_at,
+        row.found_at,
+        row.checked_at,
+        row.checks,
+        row.restored_at,
+        row.fate,
+        row.detail,
+        _archive(row.archive_file, row.archive_offset),
+    )
 
 
 def _archive(file: str | None, offset: int | None) -> ArchiveRecord | None:

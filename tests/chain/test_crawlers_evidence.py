@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import zipfile
@@ -15,11 +16,11 @@ from click.testing import CliRunner
 from warcio.archiveiterator import ArchiveIterator
 
 from cli.main import diembao
-from crawlers.evidence import pack
+from crawlers.evidence import captured, pack
 from crawlers.replay import replay
-from crawlers.revisions import history
+from crawlers.revisions import history, removal_of
 from crawlers.runs import read_run
-from diembao.errors import InputError
+from diembao.errors import ArchiveError, InputError
 from diembao.settings import read_settings
 from diembao.source import read_sources
 from diembao.state import State
@@ -115,6 +116,23 @@ def test_revisions_and_the_removal_are_told(watched: Watched) -> None:
     assert "{+" in people.output
 
 
+def test_a_page_of_the_desk_can_tell_the_removal_and_its_evidence(watched: Watched) -> None:
+    settings = read_settings(watched.office.environment)
+    state = State(settings.database)
+    away = removal_of(state, article_id(watched.url))
+    assert removal_of(state, article_id(watched.url.replace("a1", "a2"))) is None
+    state.close()
+    assert away is not None
+    assert (away.fate, away.detail, away.checks, away.is_over) == ("gone", "HTTP 410", 2, False)
+    assert away.archive is not None
+    answer = captured(settings.archive_folder, away.archive)
+    assert (answer.url, answer.status, answer.server_address) == (watched.url, 410, "127.0.0.1")
+    assert answer.payload_sha256 == hashlib.sha256("<h1>Bài viết đã được gỡ</h1>".encode()).hexdigest()
+    assert abs(answer.captured_at - away.found_at) < timedelta(seconds=1)
+    with pytest.raises(ArchiveError):
+        captured(settings.archive_folder / "nowhere", away.archive)
+
+
 def test_the_package_can_be_checked_with_common_tools(package: Path) -> None:
     done = subprocess.run(["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=package, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -194,7 +212,9 @@ def test_an_article_that_is_put_back_is_no_longer_away(tmp_path: Path) -> None:
     assert fates == ["None", "not_article", "not_article", "unchanged", "not_found"]
     state = State(read_settings(watched.office.environment).database)
     first, second = history(state, watched.url).away
+    assert removal_of(state, article_id(watched.url)) == second
     state.close()
+    assert first.is_over
     # The front page instead of the article, then a page without an article: one absence, with the first answer as evidence.
     assert first.restored_at is not None
     assert first.found_at < first.checked_at < first.restored_at < second.found_at
