@@ -63,7 +63,7 @@ def test_staff_correct_and_take_back_without_a_script(open_page: OpenPage) -> No
 def test_typing_shows_results_with_marks_without_leaving_the_page(
     open_page: OpenPage, keep_screenshot: Callable[[Page, str], None]
 ) -> None:
-    page = open_page("/")
+    page = open_page("/search")
     page.evaluate("window.stayed = true")
     page.keyboard.press("/")
     expect(page.locator("#q")).to_be_focused()

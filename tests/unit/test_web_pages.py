@@ -421,7 +421,7 @@ def test_the_description_of_the_api_names_every_parameter_of_the_page(client: Te
 
 
 def test_the_examples_of_the_help_are_queries_that_work(client: TestClient) -> None:
-    examples = soup(client.get("/")).select(".help dt a")
+    examples = soup(client.get("/search")).select(".help dt a")
     assert len(examples) == 6
     for example in examples:
         assert client.get(str(example["href"])).status_code == 200, example.get_text()

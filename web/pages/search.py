@@ -1,4 +1,4 @@
-"""The search page, and the overview: the same page before anything is asked."""
+"""The search page: what the address asks for."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from diembao.clock import start_of_day, vietnam_day
-from diembao.engine import SearchEngine, SearchResult
+from diembao.engine import SearchResult
 from diembao.errors import QueryError, UsageError
 from index.some_words import some_of_the_words
 from web.addresses import FILTERS, FilterName, SearchAddress, day_parameter
-from web.alert_log import open_alerts
 from web.chart import count_coverage, draw
-from web.desk import Desk, desk_of
+from web.desk import desk_of
 from web.marking import mistake_in
 from web.texts import Texts
 
 HITS_PER_PAGE = 20
-OVERVIEW_DAYS = 14
 
 router = APIRouter(include_in_schema=False)
 
@@ -36,32 +33,17 @@ class Choice:
     href: str
 
 
-@router.get("/")
-def overview(request: Request) -> HTMLResponse:
-    """What is new: open alerts, the coverage of two weeks, the latest articles."""
-    desk = desk_of(request)
-    since = desk.clock() - timedelta(days=OVERVIEW_DAYS - 1)
-    address = SearchAddress(from_=day_parameter(since), to=day_parameter(desk.clock()), sort="time")
-    return _show(request, desk, address, {}, is_overview=True)
-
-
 @router.get("/search")
 def search(request: Request) -> HTMLResponse:
     """What the address asks for."""
     address, problems = SearchAddress.parse(request.query_params)
-    return _show(request, desk_of(request), address, problems, is_overview=False)
-
-
-def _show(request: Request, desk: Desk, address: SearchAddress, problems: dict[str, str], *, is_overview: bool) -> HTMLResponse:
+    desk = desk_of(request)
     texts = desk.texts(request)
     context: dict[str, Any] = {
         "address": address,
         "problems": problems,
-        "is_overview": is_overview,
-        "alerts": open_alerts(desk.state) if is_overview else [],
         "ranges": _ranges(address, texts),
         "span_of_time": _span_of_time(address, texts),
-        "since_yesterday": _since_yesterday(desk.engine, texts) if is_overview else None,
     }
     try:
         try:
@@ -135,42 +117,3 @@ def _ranges(address: SearchAddress, texts: Texts) -> list[tuple[str, str, bool]]
         is_present = (address.from_, address.to) == (begin, today)
         found.append((texts(key, n=days), address.changed(from_=begin, to=today).href(), is_present))
     return [*found, (texts("range.all"), address.changed(from_="", to="").href(), not address.from_ and not address.to)]
-
-
-@dataclass(frozen=True)
-class Today:
-    """Coverage of today so far and of yesterday (Vietnam): articles, negative ones, and the searches that show them."""
-
-    today: int
-    today_negative: int
-    yesterday: int
-    yesterday_negative: int
-    today_href: str
-    today_negative_href: str
-    yesterday_href: str
-    yesterday_negative_href: str
-
-
-def _since_yesterday(engine: SearchEngine, texts: Texts) -> Today:
-    today = vietnam_day(texts.now)
-    yesterday = today - timedelta(days=1)
-
-    def of(day: str, sentiment: tuple[str, ...] = ()) -> SearchAddress:
-        return SearchAddress(from_=day, to=day, sentiment=sentiment, sort="time", copies=True)
-
-    def count(begin: SearchAddress) -> tuple[int, int]:
-        buckets = engine.count("", begin.filters(), "day")
-        return sum(bucket.total for bucket in buckets), sum(bucket.negative for bucket in buckets)
-
-    now, before = of(today.isoformat()), of(day_parameter(start_of_day(yesterday)))
-    (total, negative), (total_before, negative_before) = count(now), count(before)
-    return Today(
-        total,
-        negative,
-        total_before,
-        negative_before,
-        now.href(),
-        of(now.from_, ("negative",)).href(),
-        before.href(),
-        of(before.from_, ("negative",)).href(),
-    )

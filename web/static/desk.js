@@ -18,7 +18,7 @@
   });
 
   const results = document.getElementById("results");
-  if (!results) return; // an article: the box only leads to the search page
+  if (!results) return; // other pages: the box only leads to the search page
 
   let timer = 0;
   let running = null;
@@ -48,7 +48,6 @@
         if (next && old && !old.contains(document.activeElement)) old.replaceChildren(...next.childNodes);
       }
       box.toggleAttribute("aria-invalid", isMistake);
-      document.querySelector(".glance")?.remove();
       document.title = page.title;
       document.getElementById("announce").textContent = results.querySelector("h2")?.textContent ?? "";
       history.replaceState(null, "", where);
