@@ -6,35 +6,25 @@ away can be brought back.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-import tomllib
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import tomli_w
-from filelock import FileLock, Timeout
 
 from alerts.mail import one_line
 from alerts.rule import Rule
 from alerts.rules_file import read_rule, rule_of
+from diembao.config_file import ConfigConflictError, cannot_write, changing, version_of, with_values, write_whole
 from diembao.errors import ConfigError, UsageError
 
 _REMOVED = ".removed"
 _LOCK = ".rules.lock"
-_WAIT_SECONDS = 5
 _LONGEST_NAME = 50
-_FOLDER_HINT = "Give the process that serves the page the right to write there"
-
-
-class RuleConflictError(UsageError):
-    """Somebody else changed or made the same rule meanwhile; nothing was written."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +63,9 @@ def every_rule(folder: Path) -> list[KeptRule]:
             found.append(KeptRule(path.stem, None, f"{path.name}: {error.strerror}", ""))
             continue
         try:
-            found.append(KeptRule(path.stem, read_rule(path), "", _version(content)))
+            found.append(KeptRule(path.stem, read_rule(path), "", version_of(content)))
         except ConfigError as error:
-            found.append(KeptRule(path.stem, None, error.message, _version(content)))
+            found.append(KeptRule(path.stem, None, error.message, version_of(content)))
     return found
 
 
@@ -116,13 +106,13 @@ def create_rule(folder: Path, table: Mapping[str, Any], comment: str = "") -> Ke
     """Write a new rule into a file called as the rule is.
 
     Raises:
-        RuleConflictError: when a rule or a file is called so already.
+        ConfigConflictError: when a rule or a file is called so already.
         ConfigError: when the table is no rule, or the folder cannot be written.
     """
     name = str(table["name"])
-    with _changing(folder):
+    with changing(folder, _LOCK):
         if any(name in (kept.file, kept.rule.name if kept.rule else None) for kept in every_rule(folder)):
-            raise RuleConflictError(f"there is a rule {name!r} already", "Choose another name")
+            raise ConfigConflictError(f"there is a rule {name!r} already", "Choose another name")
         lines = [f"# {one_line(comment, 200)}"] if comment else []
         text = "\n".join([*lines, tomli_w.dumps(dict(table))])
         _write(folder, name, text, is_new=True)
@@ -133,27 +123,25 @@ def change_rule(folder: Path, file: str, version: str, changes: Mapping[str, Any
     """Set keys of a rule; None takes a key away. Comments and the order of the file stay where the file is plain enough.
 
     Raises:
-        RuleConflictError: when the file is no longer what `version` says.
+        ConfigConflictError: when the file is no longer what `version` says.
         UsageError: when there is no such rule.
         ConfigError: when the result is no rule, or the folder cannot be written.
     """
-    with _changing(folder):
-        text = _unchanged(folder, file, version)
-        wanted = {key: value for key, value in {**tomllib.loads(text), **changes}.items() if value is not None}
-        _write(folder, file, with_keys(text, changes, wanted))
+    with changing(folder, _LOCK):
+        _write(folder, file, with_values(_unchanged(folder, file, version), changes))
         return find_rule(folder, file)
 
 
 def remove_rule(folder: Path, file: str, version: str, now: datetime) -> RemovedRule:
     """Take a rule away; `restore_rule` brings it back. Raises as `change_rule`."""
-    with _changing(folder):
+    with changing(folder, _LOCK):
         _unchanged(folder, file, version, readable=False)
         removed = RemovedRule(f"{now.astimezone(UTC):%Y%m%dT%H%M%S%f}-{file}", file, now)
         try:
             (folder / _REMOVED).mkdir(exist_ok=True)
             (folder / f"{file}.toml").rename(folder / _REMOVED / f"{removed.key}.toml")
         except OSError as error:
-            raise ConfigError(f"{folder} cannot be written: {error.strerror}", _FOLDER_HINT) from error
+            raise cannot_write(folder, error) from error
         return removed
 
 
@@ -162,10 +150,10 @@ def restore_rule(folder: Path, key: str) -> KeptRule:
 
     Raises:
         UsageError: when it is not there (any more).
-        RuleConflictError: when there is a rule of that name by now.
+        ConfigConflictError: when there is a rule of that name by now.
         ConfigError: when the folder cannot be written.
     """
-    with _changing(folder):
+    with changing(folder, _LOCK):
         removed = next((one for one in removed_rules(folder, 10_000) if one.key == key), None)
         if removed is None:
             raise UsageError("this rule is not among those that were taken away", "It may have been brought back meanwhile")
@@ -174,105 +162,23 @@ def restore_rule(folder: Path, key: str) -> KeptRule:
             (folder / f"{removed.file}.toml").hardlink_to(kept_away)
             kept_away.unlink()
         except FileExistsError as error:
-            raise RuleConflictError(f"there is a rule {removed.file!r} by now", "Rename or remove that one first") from error
+            raise ConfigConflictError(f"there is a rule {removed.file!r} by now", "Rename or remove that one first") from error
         except OSError as error:
-            raise ConfigError(f"{folder} cannot be written: {error.strerror}", _FOLDER_HINT) from error
+            raise cannot_write(folder, error) from error
         return find_rule(folder, removed.file)
-
-
-def with_keys(text: str, changes: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    r"""`text` with `changes` in it, so that it says `wanted`; written anew, without comments, where lines cannot be changed one by one.
-
-    >>> with_keys("kind = 'x'\nminimum = 4   # few\n", {"minimum": 9, "enabled": False}, {"kind": "x", "minimum": 9, "enabled": False})
-    "kind = 'x'\nminimum = 9   # few\nenabled = false\n"
-    """
-    lines = text.splitlines()
-    for key, value in changes.items():
-        place = next((number for number, line in enumerate(lines) if _key_of(line) == key), None)
-        new = None if value is None else tomli_w.dumps({key: value}).strip()
-        if place is None:
-            if new is not None:
-                lines.append(new)
-        elif new is None:
-            del lines[place]
-        else:
-            lines[place] = new + _comment_of(lines[place])
-    changed = "\n".join(lines) + "\n"
-    try:
-        if tomllib.loads(changed) == dict(wanted):
-            return changed
-    except tomllib.TOMLDecodeError:
-        pass
-    return tomli_w.dumps(dict(wanted))
-
-
-def _key_of(line: str) -> str | None:
-    """The key that a line sets completely."""
-    try:
-        table = tomllib.loads(line)
-    except tomllib.TOMLDecodeError:
-        return None
-    return next(iter(table)) if len(table) == 1 else None
-
-
-def _comment_of(line: str) -> str:
-    value = tomllib.loads(line)
-    for place in [found.start() for found in re.finditer(r"\s*#", line)]:
-        try:
-            if tomllib.loads(line[:place]) == value:
-                return line[place:]
-        except tomllib.TOMLDecodeError:
-            continue
-    return ""
-
-
-@contextmanager
-def _changing(folder: Path) -> Iterator[None]:
-    """One change at a time, whichever process makes it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / _LOCK, timeout=_WAIT_SECONDS)
-        lock.acquire()
-    except Timeout as error:
-        raise ConfigError(f"another change of the rules in {folder} is going on", "Try again in a moment") from error
-    except OSError as error:
-        raise ConfigError(f"{folder} cannot be written: {error.strerror}", _FOLDER_HINT) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _unchanged(folder: Path, file: str, version: str, *, readable: bool = True) -> str:
     kept = find_rule(folder, file)
     if kept.version != version:
-        raise RuleConflictError(f"somebody else changed the rule {file!r} meanwhile", "Look at it as it is now, then change it again")
+        raise ConfigConflictError(f"somebody else changed the rule {file!r} meanwhile", "Look at it as it is now, then change it again")
     if readable and kept.rule is None:
         raise ConfigError(kept.problem, "Mend the file by hand")
     return (folder / f"{file}.toml").read_text(encoding="utf-8") if readable else ""
 
 
-def _version(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
 def _write(folder: Path, file: str, text: str, *, is_new: bool = False) -> None:
     """Put the file there whole, or not at all; what is no rule is refused. A new one takes no other one's place."""
-    path, draft = folder / f"{file}.toml", folder / f".{file}.new"
+    path = folder / f"{file}.toml"
     rule_of(text, path)
-    try:
-        try:
-            with draft.open("w", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            if is_new:
-                path.hardlink_to(draft)
-            else:
-                draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except FileExistsError as error:
-        raise RuleConflictError(f"there is a rule {file!r} already", "Choose another name") from error
-    except OSError as error:
-        raise ConfigError(f"{folder} cannot be written: {error.strerror}", _FOLDER_HINT) from error
+    write_whole(path, text, is_new=is_new)

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from alerts.rules_editing import (
-    RuleConflictError,
     change_rule,
     create_rule,
     every_rule,
@@ -23,6 +22,7 @@ from alerts.rules_editing import (
     restore_rule,
 )
 from alerts.rules_file import read_rules
+from diembao.config_file import ConfigConflictError
 from diembao.errors import ConfigError, UsageError
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -54,18 +54,18 @@ def test_a_new_rule_is_read_as_it_was_meant_and_says_who_made_it(tmp_path: Path)
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
     (tmp_path / "ca-chet.toml").write_text("broken", encoding="utf-8")
-    with pytest.raises(RuleConflictError):
+    with pytest.raises(ConfigConflictError):
         create_rule(tmp_path, TABLE)
     assert (tmp_path / "ca-chet.toml").read_text(encoding="utf-8") == "broken"
     (tmp_path / "ca-chet.toml").rename(tmp_path / "other.toml")
     (tmp_path / "other.toml").write_text('kind = "silent_source"\nname = "ca-chet"', encoding="utf-8")
-    with pytest.raises(RuleConflictError):
+    with pytest.raises(ConfigConflictError):
         create_rule(tmp_path, TABLE)  # two rules of one name would stop every evaluation
 
 
 def test_what_is_no_rule_is_not_written(tmp_path: Path) -> None:
     for wrong in ({"kind": "nonsense"}, {"query": ""}, {"most_per_day": 0}, {"strange": 1}, {"name": "../up"}):
-        with pytest.raises((ConfigError, RuleConflictError)):
+        with pytest.raises((ConfigError, ConfigConflictError)):
             create_rule(tmp_path, {**TABLE, **wrong})
     assert list(tmp_path.rglob("*.toml")) == []
     assert [path.name for path in tmp_path.iterdir()] == [".rules.lock"]
@@ -109,7 +109,7 @@ def test_what_somebody_else_changed_meanwhile_stays(tmp_path: Path) -> None:
         lambda: change_rule(tmp_path, "river", version, {"enabled": False}),
         lambda: remove_rule(tmp_path, "river", version, NOW),
     ):
-        with pytest.raises(RuleConflictError, match="somebody else"):
+        with pytest.raises(ConfigConflictError, match="somebody else"):
             change()
     with pytest.raises(UsageError):
         change_rule(tmp_path, "gone", version, {"enabled": False})
@@ -122,7 +122,7 @@ def test_what_was_removed_comes_back_as_it_was_unless_its_name_is_taken(tmp_path
     assert read_rules(tmp_path) == []
     assert removed_rules(tmp_path) == [removed]
     (tmp_path / "river.toml").write_text("taken", encoding="utf-8")
-    with pytest.raises(RuleConflictError):
+    with pytest.raises(ConfigConflictError):
         restore_rule(tmp_path, removed.key)
     assert (tmp_path / "river.toml").read_text(encoding="utf-8") == "taken"
     (tmp_path / "river.toml").unlink()
@@ -164,7 +164,7 @@ def test_of_many_at_once_each_name_is_given_once(tmp_path: Path) -> None:
         try:
             create_rule(tmp_path, TABLE)
             outcomes.append("made")
-        except RuleConflictError:
+        except ConfigConflictError:
             outcomes.append("conflict")
 
     threads = [threading.Thread(target=make) for _ in range(8)]

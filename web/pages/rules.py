@@ -19,7 +19,6 @@ from alerts.grading import Precision, Ticket, mute, mutes_by_rule, precision_by_
 from alerts.rule import Rule
 from alerts.rules_editing import (
     KeptRule,
-    RuleConflictError,
     change_rule,
     create_rule,
     every_rule,
@@ -31,6 +30,7 @@ from alerts.rules_editing import (
 )
 from alerts.rules_file import rule_of
 from diembao.audit import record
+from diembao.config_file import ConfigConflictError
 from diembao.errors import ConfigError, QueryError, UsageError
 from diembao.state import AlertRecord
 from web.accounts.actor import actor_of
@@ -101,8 +101,8 @@ def _take(request: Request, form: RuleForm, tried: str, wanted: str) -> HTMLResp
         table = form.table(name, texts, tuple(desk.settings.taxonomy.topics), old.rule if old else None)
         rule = _rule_of(table, old.rule if old else None)
         if old is not None and old.version != form.version:
-            raise RuleConflictError("the file is another one by now")
-    except RuleConflictError:
+            raise ConfigConflictError("the file is another one by now")
+    except ConfigConflictError:
         return _form(request, form, texts("rule.problem.conflict"), status=409)
     except (UsageError, ConfigError) as error:
         return _form(request, form, error.message, status=422)
@@ -116,7 +116,7 @@ def _take(request: Request, form: RuleForm, tried: str, wanted: str) -> HTMLResp
             kept = create_rule(folder, table, texts("rule.made", when=texts.time(now), who=who or texts("rule.staff")))
         else:
             kept = change_rule(folder, form.file, form.version, table)
-    except RuleConflictError:
+    except ConfigConflictError:
         return _form(request, form, texts("rule.problem.conflict"), status=409)
     except (UsageError, ConfigError) as error:
         return _form(request, form, str(error), status=422)
@@ -169,7 +169,7 @@ def _do(request: Request, file: str, action: str, change: Any, subject_more: str
     before = next((kept for kept in every_rule(folder) if kept.file == file), None)
     try:
         done = change(folder)
-    except RuleConflictError:
+    except ConfigConflictError:
         return _list(request, desk.texts(request)("rule.problem.conflict"), 409)
     except (UsageError, ConfigError) as error:
         return _list(request, str(error), 422)
