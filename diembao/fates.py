@@ -62,6 +62,9 @@ class Fate(StrEnum):
     REJECTED = "rejected"
     """The engine refused it; the article waits in the quarantine of the run with the reason."""
 
+    ERASED = "erased"
+    """It was erased for good (`diembao erase`) and is not taken up again."""
+
 
 KEPT = (Fate.INDEXED, Fate.UNCHANGED)
 

@@ -385,6 +385,77 @@ class CorrectionRecord(Base):
     undoes: Mapped[str | None] = mapped_column(String(16), index=True, doc="key of the correction that this row takes back")
 
 
+class ArticleNote(Base):
+    """What somebody of the office wrote about an article; nobody else gets to see it."""
+
+    __tablename__ = "article_notes"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    article_id: Mapped[str] = mapped_column(String(512), index=True)
+    text: Mapped[str] = mapped_column(Text, doc="plain text")
+    version: Mapped[int] = mapped_column(default=1, doc="each change adds one")
+    written_by: Mapped[str] = mapped_column(String(200), default="", doc="empty: nobody had to log in")
+    written_at: Mapped[datetime]
+    edited_at: Mapped[datetime | None]
+
+
+class Deed(Base):
+    """What a person did on the desk with one click, to one article or to many at once, so that it can be told and taken back whole."""
+
+    __tablename__ = "deeds"
+
+    id: Mapped[str] = mapped_column(String(24), primary_key=True, doc="random")
+    kind: Mapped[str] = mapped_column(String(20), doc="correct, merge, note or briefing")
+    at: Mapped[datetime] = mapped_column(index=True)
+    by: Mapped[str] = mapped_column(String(200), default="")
+    done: Mapped[dict[str, Any]] = mapped_column(doc="see web.deeds.Done: what was done to which articles, and what could not be")
+    undone_at: Mapped[datetime | None]
+    undone_by: Mapped[str] = mapped_column(String(200), default="")
+
+
+class FeedbackRecord(Base):
+    """What the citizens' system says of a record besides its text: its field as given there, its status, what was answered."""
+
+    __tablename__ = "feedback_records"
+
+    article_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    source: Mapped[str] = mapped_column(String(100), index=True)
+    number: Mapped[str] = mapped_column(String(200), doc="of the record in that system, masked where it is a person's number")
+    field: Mapped[str] = mapped_column(String(300), default="", doc="as given there")
+    topics: Mapped[Any] = mapped_column(JSON, doc="list of the codes that the field means here; empty: it names none of ours")
+    status: Mapped[str] = mapped_column(String(200), default="", doc="as given there")
+    department: Mapped[str] = mapped_column(String(300), default="", doc="who answers, as given there")
+    response: Mapped[str] = mapped_column(Text, default="", doc="what was answered, personal numbers masked")
+    responded_at: Mapped[datetime | None]
+    received_at: Mapped[datetime | None] = mapped_column(index=True)
+    content_hash: Mapped[str] = mapped_column(String(64), doc="of the text that was taken in last")
+    taken_at: Mapped[datetime] = mapped_column(doc="when it came in first")
+    updated_at: Mapped[datetime]
+
+
+class FeedbackMapping(Base):
+    """Which column of a source's feedback files holds which field, as staff set it right last."""
+
+    __tablename__ = "feedback_mappings"
+
+    source: Mapped[str] = mapped_column(String(100), primary_key=True)
+    columns: Mapped[dict[str, Any]] = mapped_column(doc="field -> heading; an empty heading: no column has the field")
+    updated_at: Mapped[datetime]
+    updated_by: Mapped[str] = mapped_column(String(200), default="")
+
+
+class Erasure(Base):
+    """An article that was erased: only the hash of its address is kept, so that it is not taken up again."""
+
+    __tablename__ = "erasures"
+
+    article_id: Mapped[str] = mapped_column(String(512), primary_key=True)
+    asked_at: Mapped[datetime]
+    asked_by: Mapped[str] = mapped_column(String(200), default="")
+    reason: Mapped[str] = mapped_column(Text, default="")
+    done_at: Mapped[datetime | None] = mapped_column(index=True, doc="None: a crawl that was at work may still hold it; monitor ends it")
+
+
 class Progress(Base):
     """How far a long piece of work has come, so that the next call goes on there."""
 
