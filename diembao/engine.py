@@ -14,6 +14,7 @@ Interval = Literal["hour", "day", "week", "month"]
 Unit = Literal["articles", "outlets", "stories"]
 Group = Literal["story"]
 Grouping = Literal["copies", "stories"]
+StoryOrder = Literal["articles", "recent"]
 
 
 IRRELEVANT = "irrelevant"
@@ -157,6 +158,30 @@ class CountBucket:
     negative: int
 
 
+class StorySize(NamedTuple):
+    """How much of one story was found.
+
+    Attributes:
+        story: its id.
+        articles, negative: articles, and those of negative tone; copies count.
+        outlets: how many sources they are from.
+        recent, recent_negative, recent_outlets: the same of those published at or after the moment that was asked for.
+        joined: sources of which nothing was published before that moment.
+        first, last: when the first and the last of them were published, aware UTC.
+    """
+
+    story: str
+    articles: int
+    negative: int
+    outlets: int
+    recent: int
+    recent_negative: int
+    recent_outlets: int
+    joined: int
+    first: datetime
+    last: datetime
+
+
 class Appearance(NamedTuple):
     """An outlet (story, article) published something.
 
@@ -254,6 +279,23 @@ class SearchEngine(CandidateFinder, Protocol):
         """The stories of the matching articles that have at least `least` outlets among these: when each outlet wrote first.
 
         At most `limit` stories, those with the most articles. Articles without a date, a source or a story are left out; copies count.
+
+        Raises QueryError for a query that cannot be understood.
+        """
+        ...
+
+    def story_sizes(
+        self, query: str, filters: Filters, since: datetime, by: StoryOrder = "articles", least: int = 2, limit: int = 500
+    ) -> list[StorySize]:
+        """The stories of the matching articles and how much of each lies before and behind a moment, the largest first.
+
+        Args:
+            query: in the query language.
+            filters: see Filters. Articles without a date or a story are left out; copies count.
+            since: the moment, aware.
+            by: what makes a story large: its articles, or those since the moment. Ties by id.
+            least: fewer of these make no story.
+            limit: at most so many stories.
 
         Raises QueryError for a query that cannot be understood.
         """

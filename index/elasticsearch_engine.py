@@ -25,6 +25,8 @@ from diembao.engine import (
     SearchRequest,
     SearchResult,
     StoredVersion,
+    StoryOrder,
+    StorySize,
     Unit,
 )
 from diembao.errors import EngineError
@@ -255,6 +257,12 @@ class ElasticsearchEngine:
     def story_outlets(self, query: str, filters: Filters, least: int, limit: int = 500) -> dict[str, dict[str, datetime]]:
         """When each outlet of the widest stories wrote first; see SearchEngine."""
         return self._reader.story_outlets(query, filters, least, limit)
+
+    def story_sizes(
+        self, query: str, filters: Filters, since: datetime, by: StoryOrder = "articles", least: int = 2, limit: int = 500
+    ) -> list[StorySize]:
+        """How much of the largest stories lies before and behind a moment; see SearchEngine."""
+        return self._reader.story_sizes(query, filters, since, by, least, limit)
 
     def appearances(self, query: str, filters: Filters, unit: Unit) -> list[Appearance]:
         """When each outlet (story, article) appeared; see SearchEngine."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -25,6 +25,8 @@ from diembao.engine import (
     Interval,
     SearchRequest,
     SearchResult,
+    StoryOrder,
+    StorySize,
     Unit,
 )
 from diembao.errors import EngineError, QueryError, UsageError
@@ -39,6 +41,7 @@ from index.highlighting import Highlighter
 from index.paging import Cursor, bad_cursor, is_number, read_cursor, write_cursor
 from index.query import DEFAULT_FIELDS, Node, Term, parse_query
 from index.ranking import as_of, order_of, weighed_by_recency
+from index.story_tally import StoryTally, bound_of, sizes_of
 from index.suggestions import FEW, MIN_LENGTH, corrected, nearest_of, wider, without_accents
 
 _TERMS = 10_000
@@ -395,6 +398,40 @@ class Reader:
                 break
             pairs["after"] = page["after_key"]
         return {story: outlets for story, outlets in found.items() if len(outlets) >= least}
+
+    def story_sizes(self, query: str, filters: Filters, since: datetime, by: StoryOrder, least: int, limit: int) -> list[StorySize]:
+        """How much of the largest stories lies before and behind a moment; see SearchEngine."""
+        dated = _with_filter(self._narrowed(parse_query(query, self._abbreviations), filters), {"exists": {"field": "published_at"}})
+        bound = bound_of(since)
+        late: Body = {"range": {"published_at": {"gte": bound}}}
+        largest: Body = {"field": "story_id", "size": limit, "shard_size": 10 * limit, "min_doc_count": max(least, 1)}
+        largest["order"] = [{"_count": "desc"}, {"_key": "asc"}]
+        counted = _with_filter(dated, late) if by == "recent" else dated
+        answer = self._ask(query=counted, size=0, aggs={"stories": {"terms": largest}})
+        stories = [bucket["key"] for bucket in answer["aggregations"]["stories"]["buckets"]]
+        negative: Body = {"term": {"sentiment": "negative"}}
+        source: Body = {"terms": {"field": "source", "missing_bucket": True}}
+        pairs: Body = {"size": _TERMS, "sources": [{"story": {"terms": {"field": "story_id"}}}, {"source": source}]}
+        inside: Body = {
+            "first": {"min": {"field": "published_at"}},
+            "last": {"max": {"field": "published_at"}},
+            "negative": {"filter": negative},
+            "recent": {"filter": late, "aggs": {"negative": {"filter": negative}}},
+        }
+        tallies: dict[str, StoryTally] = defaultdict(StoryTally)
+        while stories:
+            narrowed = _with_filter(dated, {"terms": {"story_id": stories}})
+            page = self._ask(query=narrowed, size=0, aggs={"pairs": {"composite": pairs, "aggs": inside}})["aggregations"]["pairs"]
+            for bucket in page["buckets"]:
+                recent = bucket["recent"]["doc_count"], bucket["recent"]["negative"]["doc_count"]
+                tallies[bucket["key"]["story"]].add(
+                    bucket["key"]["source"] or "", bucket["doc_count"], bucket["negative"]["doc_count"],
+                    int(bucket["first"]["value"]), int(bucket["last"]["value"]), recent,
+                )  # fmt: skip
+            if len(page["buckets"]) < _TERMS:
+                break
+            pairs["after"] = page["after_key"]
+        return sizes_of(tallies, bound, by, least, limit)
 
     def appearances(self, query: str, filters: Filters, unit: Unit) -> list[Appearance]:
         """When each outlet (story, article) appeared; see SearchEngine."""

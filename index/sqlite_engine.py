@@ -23,6 +23,8 @@ from diembao.engine import (
     SearchRequest,
     SearchResult,
     StoredVersion,
+    StoryOrder,
+    StorySize,
     Unit,
 )
 from diembao.errors import EngineError, EngineUnusableError
@@ -47,7 +49,7 @@ from index.sqlite_memory import Memory
 from index.sqlite_query import packed_content, words_in
 from index.sqlite_search import Reader, article_of, articles_of
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _VERSIONS = {"schema": str(SCHEMA_VERSION), "analyser": str(ANALYSER_VERSION)}
 _RESTORE = "Put the file aside and restore the last copy of it, or index the run folders again (docs/production.md)"
 _BATCH = 500
@@ -402,6 +404,14 @@ class SqliteEngine:
         with self._reading() as connection:
             reader = Reader(connection, self._memory.snapshot(connection), self._abbreviations)
             return reader.story_outlets(query, filters, least, limit)
+
+    def story_sizes(
+        self, query: str, filters: Filters, since: datetime, by: StoryOrder = "articles", least: int = 2, limit: int = 500
+    ) -> list[StorySize]:
+        """How much of the largest stories lies before and behind a moment; see SearchEngine."""
+        with self._reading() as connection:
+            reader = Reader(connection, self._memory.snapshot(connection), self._abbreviations)
+            return reader.story_sizes(query, filters, since, by, least, limit)
 
     def appearances(self, query: str, filters: Filters, unit: Unit) -> list[Appearance]:
         """When each outlet (story, article) appeared; see SearchEngine."""

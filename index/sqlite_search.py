@@ -16,7 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diembao.article import Article
-from diembao.engine import Appearance, CountBucket, FacetCount, Filters, Grouping, Hit, Interval, SearchRequest, SearchResult, Unit
+from diembao.engine import (
+    Appearance,
+    CountBucket,
+    FacetCount,
+    Filters,
+    Grouping,
+    Hit,
+    Interval,
+    SearchRequest,
+    SearchResult,
+    StoryOrder,
+    StorySize,
+    Unit,
+)
 from diembao.errors import QueryError
 from index import columns
 from index.abbreviations import Abbreviations
@@ -29,6 +42,7 @@ from index.query import Node, Pattern, Phrase, Prefix, Term, has_accents, leaves
 from index.ranking import as_of, order_of, recencies, text_scores
 from index.sqlite_memory import Snapshot
 from index.sqlite_query import Evaluator, record_in
+from index.story_tally import StoryTally, bound_of, sizes_of
 from index.suggestions import FEW, corrected, nearest_of, slips, wider, without_accents
 
 _HOUR = 3_600_000
@@ -430,6 +444,29 @@ class Reader:
             if sources[code] and at is not None:
                 found[by_subject[subject]].setdefault(sources[code], at)
         return {story: outlets for story, outlets in found.items() if len(outlets) >= least}
+
+    def story_sizes(self, query: str, filters: Filters, since: datetime, by: StoryOrder, least: int, limit: int) -> list[StorySize]:
+        """How much of the largest stories lies before and behind a moment; see SearchEngine."""
+        numbers = np.flatnonzero(self._matching(parse_query(query, self._abbreviations), filters))
+        numbers = numbers[self._columns.published[numbers] != UNDATED]
+        bound = bound_of(since)
+        counted = numbers[self._columns.published[numbers] >= bound] if by == "recent" else numbers
+        subjects, counts = np.unique(self._columns.subject[counted], return_counts=True)
+        enough = counts >= max(least, 1)
+        subjects, counts = subjects[enough], counts[enough]
+        if len(subjects) > limit > 0:  # ties at the edge go by the id, which is known only below
+            edge = counts >= np.partition(counts, -limit)[-limit]
+            subjects = subjects[edge]
+        members = numbers[np.isin(self._columns.subject[numbers], subjects)]
+        rows = self._connection.execute(
+            "SELECT story, source, published, sentiment IS 'negative' FROM article"
+            " WHERE story IS NOT NULL AND number IN (SELECT value FROM json_each(?)) ORDER BY published",
+            (json.dumps(members.tolist()),),
+        )
+        tallies: dict[str, StoryTally] = defaultdict(StoryTally)
+        for story, source, published, negative in rows:
+            tallies[story].add(source, 1, negative, published, published, (1, negative) if published >= bound else (0, 0))
+        return sizes_of(tallies, bound, by, least, limit)
 
     def _story_names(self, numbers: Numbers) -> dict[int, str]:
         """The story of each article, of those that have one."""

@@ -10,7 +10,7 @@ import pytest
 
 from diembao.article import Article
 from diembao.clock import start_of_day
-from diembao.engine import Filters, SearchEngine
+from diembao.engine import Filters, SearchEngine, StorySize
 from diembao.errors import UsageError
 from index.coverage import coverage
 from index.significance import significant_words
@@ -152,6 +152,44 @@ def test_when_the_outlets_of_a_story_first_wrote(engine: SearchEngine) -> None:
         assert engine.story_outlets("", period, 2, limit=1) == {"chay": chay}
         assert engine.story_outlets("cháy", Filters(sources=("a2", "a3")), 2) == {"chay": {"a2": chay["a2"], "a3": chay["a3"]}}
         assert engine.story_outlets("", days(21, 22), 1) == {}
+    finally:
+        engine.delete([article.id for article in new])
+
+
+def test_how_much_of_a_story_lies_before_and_behind_a_moment(engine: SearchEngine) -> None:
+    def told(number: int, source: str, hours: float, story: str | None, tone: str = "neutral", **fields: Any) -> Article:
+        at = day(20) + timedelta(hours=hours)
+        return made(number, source, at, "Vỡ đê", story_id=story, sentiment={"label": tone}, **fields)
+
+    new = [
+        told(1, "d1", 0, "lon", "negative"), told(2, "d2", 1, "lon"), told(3, "d2", 2, "lon", copy_of="d1-1"),
+        told(4, "d3", 5, "lon", "negative"),
+        told(5, "", 6, "lon", "negative"), told(6, "d1", 4, "moi"), told(7, "d2", 5, "moi"), told(8, "d3", 7, "moi"),
+        told(9, "d1", 0, "mot"), told(10, "d1", 0, None), told(11, "d4", 1, "lon").model_copy(update={"published_at": None}),
+        told(12, "d9", 30, "lon"), told(13, "d1", 4, "lan", "negative"), told(14, "d1", 5, "lan", "negative"),
+        # What carries the id of a story without being in it.
+        made(15, "d5", day(20), "Vỡ đê").model_copy(update={"id": "moi"}),
+    ]  # fmt: skip
+    engine.upsert(new)
+    try:
+        period, since = days(20, 21), day(20) + timedelta(hours=4)
+
+        def at(hours: float) -> datetime:
+            return day(20) + timedelta(hours=hours)
+
+        large = StorySize("lon", 5, 3, 3, 2, 2, 1, 1, at(0), at(6))
+        fresh = StorySize("moi", 3, 0, 3, 3, 0, 3, 3, at(4), at(7))
+        same = StorySize("lan", 2, 2, 1, 2, 2, 1, 1, at(4), at(5))
+        assert engine.story_sizes("", period, since) == [large, fresh, same]
+        assert engine.story_sizes("", period, since, by="recent") == [fresh, same, large]
+        assert engine.story_sizes("", period, since, by="recent", limit=2) == [fresh, same]
+        assert engine.story_sizes("", period, since, limit=1) == [large]
+        assert engine.story_sizes("", period, since, least=3) == [large, fresh]
+        assert [size.story for size in engine.story_sizes("đê", period, since, least=1)] == ["lon", "moi", "lan", "mot"]
+        assert engine.story_sizes("", Filters(sources=("d2",), published_from=day(20), published_to=day(21)), since, least=1) == [
+            StorySize("lon", 2, 0, 1, 0, 0, 0, 0, at(1), at(2)), StorySize("moi", 1, 0, 1, 1, 0, 1, 1, at(5), at(5)),
+        ]  # fmt: skip
+        assert engine.story_sizes("", days(22, 23), since) == []
     finally:
         engine.delete([article.id for article in new])
 
