@@ -17,7 +17,7 @@ prefect_port = click.option(
 
 @click.command()
 @click.option("--once", is_flag=True, help="One round, then end; without it a round every --every seconds.")
-@click.option("--every", type=click.IntRange(30, 86400), default=300, show_default=True, help="Seconds between two rounds.")
+@click.option("--every", type=click.IntRange(30, 86400), default=120, show_default=True, help="Seconds between two rounds.")
 @click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source; may be repeated.")
 @prefect_port
 @json_option
@@ -53,7 +53,7 @@ def _print_round(result: dict[str, object], as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--every", type=click.IntRange(30, 86400), default=300, show_default=True, help="Seconds between two rounds of monitor.")
+@click.option("--every", type=click.IntRange(30, 86400), default=120, show_default=True, help="Seconds between two rounds of monitor.")
 @prefect_port
 @json_option
 @click.pass_obj

@@ -107,19 +107,65 @@ def read_run(folder: Path) -> CrawlRun:
     return CrawlRun(folder.name, folder, summary)
 
 
+class RunTail:
+    """What a crawl that is still at work has written to its run since it was asked last.
+
+    Args:
+        folder: of the run; need not exist yet.
+        archive: folder of the WARC files.
+    """
+
+    def __init__(self, folder: Path, archive: Path) -> None:
+        self.folder = folder
+        self._archive = archive
+        self._lines = self._bytes = 0
+
+    def articles(self) -> list[Article]:
+        """The Articles that came since the last call, in the order of fetching; they and their pages survive a power cut.
+
+        Raises:
+            InputError: for a damaged line.
+            OSError: when a file cannot be made safe.
+        """
+        path = self.folder / "articles.jsonl"
+        found = []
+        for number, end, record in _records(path, self._lines, self._bytes):
+            found.append(Article.from_record(record, f"{self.folder.name}/articles.jsonl line {number}"))
+            self._lines, self._bytes = number, end
+        for file in [path, *sorted({self._archive / one.archive.file for one in found if one.archive})] if found else []:
+            _make_safe(file)
+        return found
+
+
+def _make_safe(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _complete_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of each line that ends in a line feed."""
+    for number, _, record in _records(path):
+        yield number, record
+
+
+def _records(path: Path, number: int = 0, position: int = 0) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """(line number, byte where it ends, object) of each line that ends in a line feed, after `number` lines and `position` bytes."""
     if not path.exists():
         return
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        file.seek(position)
+        for line in file:
             if not line.endswith(b"\n"):
                 return
+            number, position = number + 1, position + len(line)
             try:
                 record = json.loads(line)
             except ValueError as error:
                 raise InputError(f"{path}: line {number} is not JSON: {error}", "Take the line away") from error
-            yield number, record
+            yield number, position, record
 
 
 class RunWriter:

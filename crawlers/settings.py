@@ -132,8 +132,7 @@ DIEMBAO_RETRY_AFTER_MAX = 60.0
 DIEMBAO_CRAWL_DELAY_MAX = 120.0
 # Pages of one source that are on their way or being read at the same time: enough to keep its host's two places busy.
 DIEMBAO_IN_FLIGHT = 16
-# Minutes that one source may take in a run; what is left over waits for the next run. A run is indexed when it has ended, so the news of
-# all sources wait for the slowest one.
+# Minutes that one source may take in a run; what is left over waits for the next run. A round of monitor gives less (flows/stages.py).
 DIEMBAO_MINUTES = 3.0
 # Pages of one source in a row without an answer, after which the rest waits for the next run.
 DIEMBAO_FAILURES_MAX = 5

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture
 
 from diembao.clock import utc_now
 from diembao.errors import DiembaoError, EngineError
@@ -21,25 +24,43 @@ from nlp.tagging import Tagger
 Done = TypeVar("Done")
 
 
-@task(name="crawl", retries=2, retry_delay_seconds=[5, 30], retry_condition_fn=worth_a_retry)
-def crawl(settings: Settings, sources: list[str]) -> str:
+FOLLOW_SECONDS = 5.0
+"""Between two looks at what a crawl at work has written: each write makes searching processes read anew what changed."""
+
+
+@task(name="crawl", retries=2, retry_delay_seconds=[5, 30], retry_condition_fn=worth_a_retry, cache_policy=NO_CACHE)
+def crawl(settings: Settings, sources: list[str], following: stages.Following) -> str:
     """One crawl in a process of its own; the id of its run, by the real time also where the round's moment stands still."""
-    return stages.crawl(settings, sources, utc_now())
+    return stages.crawl(settings, sources, utc_now(), begins=following.begins)
 
 
-@task(name="tag-link-index", retries=3, retry_delay_seconds=[2, 15, 60], retry_condition_fn=worth_a_retry)
-def index_runs(settings: Settings, now: datetime) -> list[stages.IndexedRun]:
-    """Tag, link and index every run that waits: this one, what earlier ones left behind, and what is in quarantine."""
+@task(name="tag-link-index", retries=3, retry_delay_seconds=[2, 15, 60], retry_condition_fn=worth_a_retry, cache_policy=NO_CACHE)
+def index_runs(
+    settings: Settings, now: datetime, following: stages.Following, wait: Callable[[float], bool] = lambda _: True
+) -> list[stages.IndexedRun]:
+    """Tag, link and index every run that waits: what earlier ones left behind, what is in quarantine, and what is being crawled.
+
+    Args:
+        settings: of the installation.
+        now: the moment of the round.
+        following: indexes what the crawl of this round writes.
+        wait: waits so many seconds at most for the end of that crawl and tells whether it has ended.
+    """
     state, engine = State(settings.database), open_engine(settings)
+    tagger = Tagger.of(settings)
+
+    def index_waiting() -> list[stages.IndexedRun]:
+        waiting = stages.waiting_runs(settings, state, now)
+        return [stages.index_run(settings, state, engine, tagger, run, now, following.take(run)) for run in waiting]
+
     try:
         engine.maintain()
-        waiting, quarantined = stages.waiting_runs(settings, state, now), stages.quarantined_runs(settings)
-        if not waiting and not quarantined:
-            return []
-        tagger = Tagger.of(settings)
-        for run in quarantined:
+        for run in stages.quarantined_runs(settings):
             stages.retry_quarantine(settings, state, engine, tagger, run)
-        return [stages.index_run(settings, state, engine, tagger, run, now) for run in waiting]
+        done = index_waiting()
+        while not wait(FOLLOW_SECONDS):
+            following.advance(state, engine, tagger)
+        return done + index_waiting()
     finally:
         engine.close()
         state.close()
@@ -81,15 +102,28 @@ def monitor(sources: list[str] | None = None, at: datetime | None = None) -> dic
             state.close()
 
 
+def _has_ended(crawling: PrefectFuture[str] | None, seconds: float) -> bool:
+    """Wait for `seconds` at most; whether the crawl has ended, well or not."""
+    try:
+        if crawling is not None:
+            crawling.result(timeout=seconds, raise_on_failure=False)
+    except TimeoutError:
+        return False
+    return True
+
+
 def _round(settings: Settings, state: State, sources: list[str], now: datetime, *, is_patient: bool) -> dict[str, Any]:
     left_out: list[str] = []
     problems: list[DiembaoError] = []
 
-    def part(name: str, work: Callable[[], Done], instead: Done) -> Done:
-        """What `work` gives; `instead`, when it failed or is left out. Whatever fails keeps the other parts from nothing."""
-        if is_patient and (wait := backoff.waiting(state, name, now)):
+    def is_left_out(name: str) -> bool:
+        wait = backoff.waiting(state, name, now) if is_patient else None
+        if wait:
             left_out.append(str(wait))
-            return instead
+        return wait is not None
+
+    def part(name: str, work: Callable[[], Done], instead: Done) -> Done:
+        """What `work` gives; `instead`, when it failed. Whatever fails keeps the other parts from nothing."""
         try:
             done = work()
         except DiembaoError as error:
@@ -101,11 +135,18 @@ def _round(settings: Settings, state: State, sources: list[str], now: datetime, 
         backoff.worked(state, name)
         return done
 
-    part("crawl", lambda: crawl(settings, sources), "")
-    runs = part("index", lambda: index_runs(settings, now), list[stages.IndexedRun]())
-    if any(isinstance(problem, EngineError) for problem in problems):
-        raise problems[-1]  # alerts would ask the same engine
-    alerts = part("alerts", lambda: alert(settings, now), stages.AlertsReport([], 0, 0, 0))
+    following = stages.Following(settings)
+    crawling = None if is_left_out("crawl") else crawl.submit(settings, sources, following)
+    runs: list[stages.IndexedRun] = []
+    if not is_left_out("index"):
+        runs = part("index", lambda: index_runs(settings, now, following, partial(_has_ended, crawling)), runs)
+    if crawling is not None:
+        part("crawl", crawling.result, "")
+    if trouble := next((problem for problem in problems if isinstance(problem, EngineError)), None):
+        raise trouble  # alerts would ask the same engine
+    alerts = stages.AlertsReport([], 0, 0, 0)
+    if not is_left_out("alerts"):
+        alerts = part("alerts", lambda: alert(settings, now), alerts)
     fates = stages.total_fates(runs)
     kept = f"{fates['fetched']} pages, {fates['indexed']} indexed, {len(alerts.alerts)} alerts, {alerts.waiting} mails wait"
     show("monitor", "; ".join([kept, *left_out, *(f"failed: {problem.message}" for problem in problems)]))

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -30,8 +30,10 @@ from alerts.report.sending import queue_report
 from alerts.rules_file import read_rules
 from alerts.source_mail import queue_changes
 from alerts.source_trouble import read_troubles
+from crawlers.locks import is_at_work
 from crawlers.registry import choose
-from crawlers.runs import PageFate, RunWriter, new_run_id, read_run
+from crawlers.runs import PageFate, RunTail, RunWriter, new_run_id, read_run
+from crawlers.spool import SPOOL
 from diembao.article import Article
 from diembao.engine import SearchEngine
 from diembao.errors import DiembaoError
@@ -46,8 +48,10 @@ from nlp.tagging import Tagger
 
 BATCH = 500
 """Articles that are tagged, linked and written together: bounds the memory of a long backlog."""
-ABANDONED = timedelta(minutes=30)
-"""A crawl without a summary that wrote nothing for so long was killed; what it left is indexed."""
+ROUND_MINUTES = 1.5
+"""Minutes that one source may take in a round; the rest waits for the next one, so no slow host keeps other feeds from being asked."""
+ABANDONED = timedelta(minutes=2)
+"""What has no summary, wrote nothing for so long and belongs to no crawl at work was killed; what it left is indexed."""
 
 Item = TypeVar("Item")
 
@@ -82,8 +86,17 @@ class AlertsReport:
     broken_rules: dict[str, str] = field(default_factory=dict)
 
 
-def crawl(settings: Settings, sources: Iterable[str], now: datetime) -> str:
+def crawl(
+    settings: Settings, sources: Iterable[str], now: datetime, part: str | None = None, begins: Callable[[str], None] = lambda _: None
+) -> str:
     """Run one crawl in a process of its own (Scrapy's reactor cannot start twice) and return the id of its run.
+
+    Args:
+        settings: of the installation.
+        sources: ids; none: every enabled one.
+        now: names the run.
+        part: only a part of the sources, such as "1/2" (`crawlers.locks.part_of`).
+        begins: gets the id of the run before it begins.
 
     Raises:
         UsageError: for a source that is not known.
@@ -94,8 +107,9 @@ def crawl(settings: Settings, sources: Iterable[str], now: datetime) -> str:
     choose(settings.sources_folder, wanted)
     run = new_run_id(now)
     names = [argument for name in wanted for argument in ("--source", name)]
+    begins(run)
     done = subprocess.run(
-        [sys.executable, "-m", "crawlers", "--run", run, *names],
+        [sys.executable, "-m", "crawlers", "--run", run, "--minutes", str(ROUND_MINUTES), *names, *(["--part", part] if part else [])],
         env=environment_of(settings),
         stderr=subprocess.PIPE,
         text=True,
@@ -127,8 +141,12 @@ def waiting_runs(settings: Settings, state: State, now: datetime) -> list[str]:
     """Ids of the crawl runs that are not indexed yet, oldest first; without those that are still being written."""
     with state.session() as session:
         done = {run.id for run in session.query(Run).filter(Run.indexed_at.is_not(None))}
-    folders = sorted(folder for folder in settings.runs_folder.glob("*") if folder.is_dir() and folder.name not in done)
-    return [folder.name for folder in folders if (folder / "summary.json").exists() or now - _last_write(folder) > ABANDONED]
+    folders = sorted(folder for folder in settings.runs_folder.glob("*") if folder.name not in done and folder.is_dir())
+    return [folder.name for folder in folders if (folder / "summary.json").exists() or _is_abandoned(settings, folder, now)]
+
+
+def _is_abandoned(settings: Settings, folder: Path, now: datetime) -> bool:
+    return now - _last_write(folder) > ABANDONED and not is_at_work(settings.home / SPOOL, folder.name)
 
 
 @dataclass(frozen=True)
@@ -169,8 +187,63 @@ def _last_write(folder: Path) -> datetime:
     return datetime.fromtimestamp(newest, UTC)
 
 
-def index_run(settings: Settings, state: State, engine: SearchEngine, tagger: Tagger, run: str, now: datetime) -> IndexedRun:
+class Following:
+    """Tags, links and indexes the articles of a crawl while it is still at work, so that none waits for the slowest host.
+
+    What it did is remembered until `index_run` gives the pages of the run their fates; after a kill the whole run is taken up again, as
+    any other that was not indexed to its end.
+
+    Args:
+        settings: of the installation.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._tails: dict[str, RunTail] = {}
+        self._done: dict[str, Processed] = {}
+
+    def begins(self, run: str) -> None:
+        """A crawl is about to write `run`."""
+        self._tails[run] = RunTail(self._settings.runs_folder / run, self._settings.archive_folder)
+
+    def advance(self, state: State, engine: SearchEngine, tagger: Tagger) -> int:
+        """Index what was crawled since the last call; returns how many articles.
+
+        Raises:
+            DiembaoError: when the engine or the database fails. What could not be written is found by `index_run`.
+        """
+        count = 0
+        for run, tail in list(self._tails.items()):
+            try:
+                articles = tail.articles()
+            except OSError as error:
+                raise DiembaoError(
+                    f"the run {run} cannot be made safe: {error.strerror}", "Make room on the disk of DIEMBAO_HOME"
+                ) from error
+            if articles:
+                self._done.setdefault(run, Processed()).add(_process(articles, state, engine, tagger))
+                count += len(articles)
+        return count
+
+    def take(self, run: str) -> Processed:
+        """What was done of `run`, which has ended; it is followed no longer."""
+        self._tails.pop(run, None)
+        return self._done.pop(run, Processed())
+
+
+def index_run(
+    settings: Settings, state: State, engine: SearchEngine, tagger: Tagger, run: str, now: datetime, done: Processed | None = None
+) -> IndexedRun:
     """Tag, link and index the articles of one run, and give every page of it its fate.
+
+    Args:
+        settings: of the installation.
+        state: gets the fates.
+        engine: gets the articles.
+        tagger: tags them.
+        run: its id.
+        now: the present moment.
+        done: what was indexed of it already, while it was crawled.
 
     Raises:
         DiembaoError: when the engine or the database fails (the run stays waiting), or the fates do not add up.
@@ -182,9 +255,11 @@ def index_run(settings: Settings, state: State, engine: SearchEngine, tagger: Ta
         if page.fate is not None:
             ledger.settle(page.page, page.fate)
     open_pages = set(ledger.open_pages())
-    processed = _process((article for article in crawled.articles() if article.id in open_pages), state, engine, tagger)
-    for identity, fate in processed.outcomes.items():
-        ledger.settle(identity, fate)
+    processed = done or Processed()
+    rest = (article for article in crawled.articles() if article.id in open_pages and article.id not in processed.outcomes)
+    processed.add(_process(rest, state, engine, tagger))
+    for identity in open_pages & processed.outcomes.keys():
+        ledger.settle(identity, processed.outcomes[identity])
     for page_without_article in ledger.open_pages():
         ledger.settle(page_without_article, Fate.PARSE_ERROR)
     ledger.check()
@@ -271,15 +346,23 @@ def corrected_fates(fates: dict[str, Any], changes: Iterable[tuple[Fate, Fate]])
 
 
 @dataclass
-class _Processed:
+class Processed:
+    """What became of articles: the fate of each id, those that wait in quarantine, and how many were new revisions."""
+
     outcomes: dict[str, Fate] = field(default_factory=dict)
     quarantine: list[Quarantined] = field(default_factory=list)
     revised: int = 0
 
+    def add(self, other: Processed) -> None:
+        """Add what became of further articles."""
+        self.outcomes |= other.outcomes
+        self.quarantine += other.quarantine
+        self.revised += other.revised
 
-def _process(articles: Iterable[Article], state: State, engine: SearchEngine, tagger: Tagger) -> _Processed:
+
+def _process(articles: Iterable[Article], state: State, engine: SearchEngine, tagger: Tagger) -> Processed:
     """Tag, link and index `articles` in batches; one that fails is quarantined and holds up no other."""
-    done = _Processed()
+    done = Processed()
     for batch in _batches(articles, BATCH):
         tagged = []
         for article in batch:

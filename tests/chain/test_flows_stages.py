@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from crawlers.runs import PageFate, RunWriter
+from crawlers.spool import SPOOL
 from diembao.article import Article
 from diembao.engine import SearchEngine
 from diembao.errors import ConfigError, DiembaoError, EngineError, InputError, UsageError
@@ -191,6 +192,69 @@ def test_a_crawl_at_work_is_left_alone_and_a_killed_one_taken_up(office: Office)
     assert stages.waiting_runs(office.settings, office.state, written) == []
     assert stages.waiting_runs(office.settings, office.state, written + stages.ABANDONED + timedelta(minutes=1)) == ["r1"]
     assert office.index("r1").fates["indexed"] == 1
+
+
+def test_what_is_crawled_is_searchable_while_the_crawl_goes_on(office: Office) -> None:
+    following = stages.Following(office.settings)
+    following.begins("r1")
+    assert following.advance(office.state, office.engine, office.tagger) == 0, "the crawl has not made its folder yet"
+    writer = RunWriter(office.settings.runs_folder / "r1")
+    for name in ("an", "binh"):
+        one = article(name)
+        writer.write_article(one)
+        writer.write_fate(PageFate(one.id, one.url, one.source, None))
+    with (writer.folder / "articles.jsonl").open("ab") as stream:
+        stream.write(b'{"id": "cut')
+    assert following.advance(office.state, office.engine, FailsOn(office.tagger, "binh")) == 2  # type: ignore[arg-type]
+    assert office.ids() == {"an"}
+    assert following.advance(office.state, office.engine, office.tagger) == 0
+    with (writer.folder / "articles.jsonl").open("r+b") as stream:
+        stream.truncate((writer.folder / "articles.jsonl").stat().st_size - len(b'{"id": "cut'))
+    last = article("chi")
+    writer.write_article(last)
+    writer.write_fate(PageFate(last.id, last.url, last.source, None))
+    writer.write_fate(PageFate("x", "https://bao.example/x", "bao", Fate.TIMEOUT))
+    writer.finish({"started_at": NOW.isoformat(), "problems": []})
+    done = stages.index_run(office.settings, office.state, office.engine, office.tagger, "r1", NOW, following.take("r1"))
+    assert done.fates == {"fetched": 4, "indexed": 2, "unchanged": 0, "dropped": {"tag_failed": 1, "timeout": 1}}
+    assert office.ids() == {"an", "chi"}
+    assert [entry.article.id for entry in read_quarantine(writer.folder)] == ["binh"]
+    assert following.advance(office.state, office.engine, office.tagger) == 0, "it is followed no longer"
+
+
+def test_what_failed_while_the_crawl_went_on_is_taken_up_at_its_end(office: Office) -> None:
+    class Away:
+        """The real engine, with writing broken."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(office.engine, name)
+
+        def upsert(self, articles: Iterable[Article]) -> dict[str, str]:
+            raise EngineError("the engine is away", "Start it")
+
+    following = stages.Following(office.settings)
+    following.begins("r1")
+    office.crawled("r1", [article("an"), article("binh")])
+    with pytest.raises(EngineError, match="away"):
+        following.advance(office.state, Away(), office.tagger)  # type: ignore[arg-type]
+    done = stages.index_run(office.settings, office.state, office.engine, office.tagger, "r1", NOW, following.take("r1"))
+    assert done.fates == {"fetched": 2, "indexed": 2, "unchanged": 0, "dropped": {}}
+
+
+def test_a_crawl_that_says_nothing_for_long_is_not_taken_for_a_killed_one(office: Office) -> None:
+    office.crawled("r1", [article("an")], ended=False)
+    later = datetime.now(UTC) + stages.ABANDONED + timedelta(minutes=1)
+    program = f"""
+import sys; from pathlib import Path; from crawlers.locks import at_work
+with at_work(Path({str(office.settings.home / SPOOL)!r}), "r1"):
+    print("at work", flush=True); sys.stdin.readline()
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert stages.waiting_runs(office.settings, office.state, later) == []
+        process.kill()
+    assert stages.waiting_runs(office.settings, office.state, later) == ["r1"]
 
 
 def test_what_a_kill_cut_off_is_not_lost_nor_counted_twice(office: Office) -> None:
