@@ -45,7 +45,7 @@ def extract(settings: Settings, file: Path, url: str, source_name: str | None, c
         say(f"A crawl would drop this page: {extracted.problem} ({extracted.detail})")
     elif extracted.detail:
         say(f"Found by: {article.extractor} ({extracted.detail})")
-    if extracted.page_kind != "article":
+    if extracted.page_kind not in ("article", None):
         say(f"Kind of page: {extracted.page_kind}")
     if extracted.next_page:
         say(f"Goes on at {extracted.next_page}")

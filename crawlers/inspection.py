@@ -79,7 +79,7 @@ class Sample:
         body: characters.
         extractor: "profile", "general" or "".
         family: the layout family; empty for none.
-        page_kind: see `extraction.PageKind`.
+        page_kind: see `Article.page_kind`.
         local: it names the outlet's province, or the one that was merged into it.
         title: its headline.
     """

@@ -323,7 +323,7 @@ def describe(url: str, found: Extracted, source: Source) -> Sample:
         len(article.body),
         article.extractor,
         family,
-        str(found.page_kind),
+        found.article.page_kind,
         names_province(f"{article.title} {article.lead} {article.body} {article.section}", (source.province, source.former_province)),
         article.title[:200],
     )

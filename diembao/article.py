@@ -21,6 +21,7 @@ from diembao.urls import article_id
 Kind = Literal["newspaper", "portal", "forum", "social", "video", "feedback"]
 SentimentLabel = Literal["negative", "neutral", "positive"]
 CriticalOfLabel = Literal["authority", "organisation", "none"]
+PageKindLabel = Literal["article", "gallery", "video", "live", "teaser", "listing", ""]
 EntityType = Literal["PER", "ORG", "LOC"]
 PlaceLevel = Literal["province", "district", "ward"]
 
@@ -162,6 +163,15 @@ class Article(BaseModel):
         default="", description="what found the body: the source's own selectors, or the general extractor"
     )
 
+    page_kind: PageKindLabel = Field(
+        default="",
+        description="how the page tells its story: running text, pictures, a film, entries under their times (live), or the free beginning "
+        "of a paid article (teaser); a listing is dropped by a crawl; empty: unknown",
+    )
+    missing_pages: Annotated[list[int], BeforeValidator(_list)] = Field(
+        default_factory=list, description="of an article on several pages: the numbers of those that could not be had; `body` lacks them"
+    )
+
     topics: Annotated[list[TopicScore], BeforeValidator(_list)] = Field(
         default_factory=list, description="topics that the model asserts, most likely first; may be empty"
     )
@@ -196,7 +206,7 @@ class Article(BaseModel):
         if not data.get("id"):
             data["id"] = article_id(str(data["url"])) if data.get("url") else ""
         data["id"] = str(data["id"])
-        for name in ("steps", "obfuscated", "revision", "content_hash", "kind", "extractor", "relevant", "uncorrected"):
+        for name in ("steps", "obfuscated", "revision", "content_hash", "kind", "extractor", "page_kind", "relevant", "uncorrected"):
             if name in data and data[name] is None:
                 del data[name]
         if not data.get("content_hash"):

@@ -78,6 +78,7 @@ def keys_of(article: Article) -> dict[str, dict[str, str]]:
     labels = {
         "source": article.source,
         "kind": article.kind,
+        "page_kind": article.page_kind,
         "sentiment": article.sentiment.label if article.sentiment else "",
         "critical_of": article.critical_of.label if article.critical_of else "",
     }

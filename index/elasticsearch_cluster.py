@@ -56,7 +56,7 @@ class Layout:
 def number_of(name: str) -> int:
     """The number at the end of the name of a physical index.
 
-    >>> number_of("diembao-articles-v2-000012")
+    >>> number_of("diembao-articles-v3-000012")
     12
     """
     found = re.search(r"-(\d+)$", name)

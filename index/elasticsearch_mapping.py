@@ -15,9 +15,9 @@ from index.document import FACETS, TEXT_COLUMNS, group_of, keys_of, milliseconds
 from index.elasticsearch_marks import LONGEST_ROW, fields_of
 from index.proximity import GAP
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DATES = ("published_at", "modified_at", "fetched_at", "first_seen_at", "indexed_at")
-KEYS = ("topic", "sentiment", "critical_of", "source", "kind", "place", "place_any", "url")
+KEYS = ("topic", "sentiment", "critical_of", "source", "kind", "page_kind", "place", "place_any", "url")
 
 _KEYWORD = {"type": "keyword"}
 _FACET = {"type": "keyword", "eager_global_ordinals": True}
@@ -47,6 +47,7 @@ MAPPING: dict[str, Any] = {
         "key": {"properties": dict.fromkeys(KEYS, _KEYWORD)},
         **dict.fromkeys(FACETS, _FACET),
         **{field: {"type": "date", "format": "epoch_millis||strict_date_optional_time"} for field in DATES},
+        "page_kind": _KEYWORD,
         "content_hash": _KEYWORD,
         "revision": {"type": "integer"},
         "story_id": _KEYWORD,
@@ -139,6 +140,7 @@ def document_of(article: Article, indexed_at: int) -> dict[str, Any]:
         **labels,
         **{field: milliseconds(getattr(article, field)) for field in DATES if field != "indexed_at"},
         "indexed_at": indexed_at,
+        "page_kind": article.page_kind or None,
         "content_hash": article.content_hash,
         "revision": article.revision,
         "story_id": article.story_id,

@@ -15,8 +15,8 @@ from diembao.clock import VIETNAM
 from diembao.errors import UsageError
 
 COLUMNS = (
-    "id", "published_at", "source", "kind", "title", "lead", "url", "authors", "section", "topics", "sentiment", "critical_of", "places",
-    "story_id", "copy_of", "revision", "body",
+    "id", "published_at", "source", "kind", "page_kind", "title", "lead", "url", "authors", "section", "topics", "sentiment", "critical_of",
+    "places", "story_id", "copy_of", "revision", "body",
 )  # fmt: skip
 """Columns of a table, in order."""
 _EXCEL_CELL = 32_767

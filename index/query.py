@@ -44,7 +44,7 @@ TEXT_FIELDS = {
 """Fields that are searched word by word, by the names that a query may use."""
 KEYWORD_FIELDS = {
     "topic": "topic", "topics": "topic", "sentiment": "sentiment", "critical_of": "critical_of", "source": "source", "kind": "kind",
-    "story": "story", "story_id": "story", "copy_of": "copy_of", "id": "id", "url": "url",
+    "page_kind": "page_kind", "story": "story", "story_id": "story", "copy_of": "copy_of", "id": "id", "url": "url",
 }  # fmt: skip
 """Fields that are compared as a whole."""
 SYNONYMS = "syn"
@@ -469,7 +469,7 @@ class _Reader:
             return All()
         if name not in TEXT_FIELDS and name not in KEYWORD_FIELDS and name not in DATE_FIELDS:
             known = ", ".join(["title", "lead", "body", "author", "section", "tag", "place", "topic", "sentiment", "critical_of", "source",
-                               "kind", "story", "url", "published_at", SYNONYMS])  # fmt: skip
+                               "kind", "page_kind", "story", "url", "published_at", SYNONYMS])  # fmt: skip
             raise QueryError(
                 f"Không có trường {item.name!r}; các trường: {known}. Dấu hai chấm trong văn bản phải đặt trong ngoặc kép",
                 f"There is no field {item.name!r}; fields: {known}. A colon that belongs to the text must stand inside quotation marks",

@@ -58,7 +58,6 @@ class Extracted:
         article: filled as far as possible, also when there is a problem; without `fetched_at`.
         problem: NOT_ARTICLE, TOO_SHORT or PARSE_ERROR; None when it is an article.
         detail: one sentence about the problem or about how the article was found.
-        page_kind: how the page tells its story; a listing has the problem NOT_ARTICLE.
         next_page: where the article goes on; empty on its last or only page. Whoever fetches it joins what comes out with `join`.
         variant: "amp" or "mobile" when the article has another address, which is `article.canonical_url`.
     """
@@ -66,9 +65,13 @@ class Extracted:
     article: Article
     problem: Fate | None = None
     detail: str = ""
-    page_kind: PageKind = PageKind.ARTICLE
     next_page: str = ""
     variant: Variant = ""
+
+    @property
+    def page_kind(self) -> PageKind | None:
+        """How the page tells its story; a listing has the problem NOT_ARTICLE. None: it could not be read."""
+        return PageKind(self.article.page_kind) if self.article.page_kind else None
 
 
 class LayoutMismatchError(LookupError):
@@ -223,7 +226,7 @@ def _read(page: Page, source: Source | None, now: datetime | None, families: boo
     elif told is not PageKind.ARTICLE and problem is Fate.TOO_SHORT:
         detail = f"a {told} page: {detail}"
     following = next_page(page, found.elements) if problem in (None, Fate.TOO_SHORT) and kind not in VOICES_OF_PERSONS else ""
-    return Extracted(article, problem, detail or found.note, told, following, variant(page))
+    return Extracted(article.with_fields(page_kind=str(told)), problem, detail or found.note, following, variant(page))
 
 
 PROSE = 80

@@ -59,7 +59,7 @@ ARTICLES = [
     _made(
         "hanoi", "Hà Nội mở rộng đường vành đai", "Thành phố Hà Nội khởi công đường mới.", "Quét dọn mặt bằng xong trước khi có lũ lớn.",
         source="vnx", topics=["traffic", "urban"], sentiment="positive", published_at="2026-11-18T03:00:00Z",
-        places=[_place("01", "Thành phố Hà Nội", "Hà Nội")], kind="newspaper", authors=["Lê Thị Hoa"],
+        places=[_place("01", "Thành phố Hà Nội", "Hà Nội")], kind="newspaper", page_kind="live", authors=["Lê Thị Hoa"],
     ),
     _made(
         "hanoi-plain", "Ha Noi mo rong duong vanh dai", "", "Bai viet khong dau.", source="forum1", kind="forum",
@@ -67,7 +67,7 @@ ARTICLES = [
     ),
     _made(
         "danang", "Đà Nẵng đón khách quốc tế", "Du lịch tăng mạnh.", "Sân bay Đà Nẵng đón 2.000 khách.", source="vnx", topics=["trade"],
-        sentiment="positive", published_at="2026-11-17T17:00:00Z", places=[_place("48", "Thành phố Đà Nẵng", "Đà Nẵng")],
+        sentiment="positive", page_kind="gallery", published_at="2026-11-17T17:00:00Z", places=[_place("48", "Thành phố Đà Nẵng", "Đà Nẵng")],
     ),
     _made(
         "danang-noi", "Nội các mới của Nhật họp", "", "Ông Hà nói về Đà Nẵng và Nẵng.", source="vnx", topics=["world"],

@@ -37,13 +37,13 @@ def test_preparing_twice_changes_nothing(engine: ElasticsearchEngine) -> None:
     engine.prepare()
     engine.upsert(some(3))
     engine.prepare()
-    assert list(engine.client.indices.get_alias(name=engine.read_alias)) == [f"{engine.prefix}-articles-v2-000001"]
+    assert list(engine.client.indices.get_alias(name=engine.read_alias)) == [f"{engine.prefix}-articles-v3-000001"]
     assert engine.search(SearchRequest("lũ")).total == 3
 
 
 def test_the_template_is_what_a_new_index_gets(engine: ElasticsearchEngine) -> None:
     engine.prepare()
-    name = f"{engine.prefix}-articles-v2-000077"
+    name = f"{engine.prefix}-articles-v3-000077"
     engine.client.indices.create(index=name)
     mapping = engine.client.indices.get_mapping(index=name)[name]["mappings"]
     assert mapping["_meta"] == MAPPING["_meta"]
@@ -122,7 +122,7 @@ def test_an_index_of_another_version_asks_for_reindex_and_reindex_mends_it(engin
         later.search(SearchRequest("lũ"))
     assert later.rebuild() == 5
     assert later.search(SearchRequest("lũ")).total == 5
-    assert list(engine.client.indices.get_alias(name=engine.read_alias)) == [f"{engine.prefix}-articles-v2-000002"]
+    assert list(engine.client.indices.get_alias(name=engine.read_alias)) == [f"{engine.prefix}-articles-v3-000002"]
     later.close()
 
 
@@ -169,7 +169,7 @@ def test_a_rebuild_loses_and_doubles_nothing_while_others_write(engine: Elastics
     found = [article.id for article in engine.scan()]
     assert len(found) == len(set(found))
     assert set(found) == ({article.id for article in some(1500)} | written) - erased
-    assert list(engine.client.indices.get_alias(name=engine.write_alias)) == [f"{engine.prefix}-articles-v2-000002"]
+    assert list(engine.client.indices.get_alias(name=engine.write_alias)) == [f"{engine.prefix}-articles-v3-000002"]
 
 
 def test_a_rebuild_takes_over_what_is_erased_while_it_catches_up(engine: ElasticsearchEngine, monkeypatch: pytest.MonkeyPatch) -> None:

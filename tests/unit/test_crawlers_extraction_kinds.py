@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import pytest
 
 from crawlers.extraction import Extracted, PageKind, extract
+from diembao.article import PageKindLabel
 from diembao.fates import Fate
 
 SENTENCES = (
@@ -159,3 +161,12 @@ def test_a_short_notice_of_a_portal_without_a_date_is_no_listing() -> None:
     found = extract(page.encode(), "https://xa.example/thong-bao")
     assert found.article.published_at is None
     assert (found.page_kind, found.problem) == (PageKind.ARTICLE, None)
+
+
+def test_the_article_says_of_what_kind_its_page_is() -> None:
+    """The words of the room for extraction are those that an Article may have."""
+    assert {str(kind) for kind in PageKind} | {""} == set(get_args(PageKindLabel))
+    live = read(stamped(), title="Trực tiếp: Nước sông Tiền dâng nhanh")
+    assert live.article.page_kind == live.article.to_record()["page_kind"] == "live"
+    unreadable = extract(b"", "https://bao.example/a.html")
+    assert (unreadable.article.page_kind, unreadable.page_kind) == ("", None)
