@@ -29,6 +29,8 @@ KINDS = ("newspaper", "portal", "forum", "social", "video", "feedback")
 FilterName = Literal["topic", "sentiment", "critical_of", "place", "source", "kind"]
 FILTERS: tuple[FilterName, ...] = ("topic", "sentiment", "critical_of", "place", "source", "kind")
 """The filters that take several values, by their name in the address; also the names of the engine's facets."""
+_COMPARED = ("q", "from", "to", "story", "copies", *FILTERS)
+"""What of a search can be compared; order, grouping and page say nothing about what is found."""
 _CLOSED: Mapping[str, tuple[str, ...]] = {"sentiment": SENTIMENTS, "critical_of": CRITICAL_OF, "kind": KINDS}
 
 
@@ -194,6 +196,41 @@ class SearchAddress:
     def without_value(self, name: FilterName, value: str) -> Self:
         """The same search without `value` in the filter."""
         return self.changed(**{name: tuple(v for v in self.values(name) if v != value)})
+
+    def compare_href(self, other: SearchAddress | None = None, path: str = "/compare") -> str:
+        """The address that compares this search with `other`, or asks what with.
+
+        >>> SearchAddress(q="lũ").compare_href(SearchAddress(q="hạn"))
+        '/compare?a.q=l%C5%A9&b.q=h%E1%BA%A1n'
+        """
+        sides = [("a", self), *([("b", other)] if other is not None else [])]
+        pairs = [(f"{side}.{name}", value) for side, one in sides for name, value in one.pairs() if name in _COMPARED]
+        query = urlencode(pairs)
+        return f"{path}?{query}" if query else path
+
+    @classmethod
+    def parse_side(cls, params: QueryParams, side: str) -> tuple[Self, dict[str, str]]:
+        """One of the two searches of a comparison: its parameters begin with "a." or "b.". Else as `parse`."""
+        own = [(name[2:], value) for name, value in params.multi_items() if name.startswith(f"{side}.")]
+        return cls.parse(QueryParams([(name, value) for name, value in own if name in _COMPARED]))
+
+    def to_record(self) -> dict[str, str | list[str]]:
+        """What a saved search keeps: everything but the order and the page."""
+        found: dict[str, str | list[str]] = {}
+        for name, value in self.pairs():
+            if name in FILTERS:
+                known = found.setdefault(name, [])
+                if isinstance(known, list):
+                    known.append(value)
+            elif name in ("q", "from", "to", "story"):
+                found[name] = value
+        return found
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, object]) -> Self:
+        """The address of a saved search; what cannot be read any more is left out."""
+        pairs = [(name, str(one)) for name, value in record.items() for one in (value if isinstance(value, list) else [value])]
+        return cls.parse(QueryParams(pairs))[0]
 
     def cleared(self) -> Self:
         """Only the query of this search."""

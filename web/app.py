@@ -22,7 +22,23 @@ from diembao.state import State
 from web.accounts.gate import Gate
 from web.accounts.passwords import Passwords
 from web.desk import Desk, desk_of
-from web.pages import account, admin, alerts, api, article, audit, briefing, corrections, exchange, health, login, overview, rules, search
+from web.pages import (
+    account,
+    admin,
+    alerts,
+    api,
+    article,
+    atlas,
+    audit,
+    briefing,
+    corrections,
+    exchange,
+    health,
+    login,
+    overview,
+    rules,
+    search,
+)
 from web.security import SECURITY_HEADERS, Guard
 
 _log = logging.getLogger(__name__)
@@ -48,7 +64,23 @@ def create_app(settings: Settings, engine: SearchEngine, state: State, clock: Cl
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.mount("/static", _Static(directory=Path(__file__).parent / "static"), name="static")
     app.state.routes = list(app.routes)
-    for page in (overview, search, article, corrections, rules, alerts, briefing, api, exchange, health, login, account, admin, audit):
+    for page in (
+        overview,
+        search,
+        atlas,
+        article,
+        corrections,
+        rules,
+        alerts,
+        briefing,
+        api,
+        exchange,
+        health,
+        login,
+        account,
+        admin,
+        audit,
+    ):
         app.state.routes += page.router.routes
         app.include_router(page.router)
     app.add_middleware(Gate, desk=desk, routes=app.state.routes, refuse=_show, fail=_known_failure)

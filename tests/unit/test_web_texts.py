@@ -14,6 +14,7 @@ from diembao.corrections import FIELDS
 from web.accounts.keys import SCOPES
 from web.accounts.users import ROLES
 from web.addresses import CRITICAL_OF, FILTERS, KINDS, SENTIMENTS
+from web.geography import COLOURED_BY
 from web.rule_form import KINDS as KINDS_OF_RULE
 from web.texts import LANGUAGES, Texts, read_texts
 
@@ -57,6 +58,7 @@ def test_pages_name_exactly_the_texts_that_exist() -> None:
     raised = re.findall(r'AccountError\(\s*"([a-z_]+)"', source)
     composed |= {f"wrong.{key}" for key in raised}
     composed |= {key for key in read_texts() if key.startswith(("audit.kind.", "audit.deed."))}  # a code without one is shown itself
+    composed |= {f"map.by.{way}" for way in COLOURED_BY}
     assert composed <= read_texts().keys()
     assert read_texts().keys() - named - composed == set()
 

@@ -41,6 +41,7 @@ NEEDS: Final[dict[str, dict[str, Need]]] = {
     # pages
     "/": {"GET": _SEE},
     "/search": {"GET": _SEE},
+    "/map": {"GET": _SEE},
     "/articles/{article_id}": {"GET": _SEE},
     "/articles/{article_id}/corrections": {"POST": _EDIT},
     "/articles/{article_id}/corrections/undo": {"POST": _EDIT},
