@@ -224,6 +224,21 @@ class Crawl(_Table):
         return f"DiemBao/{__version__} (press monitoring; +{self.contact or 'contact not set'})"
 
 
+class Retention(_Table):
+    """For how many days what each kind of source says is kept; None: for good. Then it is erased from every place (docs/production.md)."""
+
+    newspaper: int | None = Field(default=None, ge=1)
+    portal: int | None = Field(default=None, ge=1)
+    forum: int | None = Field(default=None, ge=1)
+    social: int | None = Field(default=None, ge=1)
+    video: int | None = Field(default=None, ge=1)
+    feedback: int | None = Field(default=None, ge=1)
+
+    def days(self) -> dict[str, int]:
+        """Days by kind, of the kinds that are not kept for good."""
+        return {kind: days for kind, days in self.model_dump().items() if days is not None}
+
+
 class OpenId(_Table):
     """A provider of OpenID Connect that staff log in with, besides passwords (docs/accounts.md).
 
@@ -290,6 +305,7 @@ class Office(_Table):
     briefing: BriefingTimes = BriefingTimes()
     retrain: Retrain = Retrain()
     crawl: Crawl = Crawl()
+    retention: Retention = Retention()
     web: Web = Web()
 
     @model_validator(mode="after")
