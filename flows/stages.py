@@ -375,7 +375,7 @@ def _process(articles: Iterable[Article], state: State, engine: SearchEngine, ta
         done.revised += report.revised
         for article in tagged:
             done.outcomes[article.id] = report.outcomes[article.id]
-            if article.id in report.reasons:
+            if report.outcomes[article.id] is Fate.REJECTED:
                 done.quarantine.append(Quarantined(article, Fate.REJECTED, report.reasons[article.id]))
     return done
 
