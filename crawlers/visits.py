@@ -76,3 +76,8 @@ def conditions(entry: FetchState) -> dict[str, str]:
         return {}
     conditions = {"If-None-Match": entry.etag, "If-Modified-Since": entry.last_modified}
     return {name: value for name, value in conditions.items() if value}
+
+
+def validator(value: str, longest: int) -> str | None:
+    """An ETag or Last-Modified header as it is remembered; None for one that is empty or too long."""
+    return value.strip() if 0 < len(value.strip()) <= longest else None
