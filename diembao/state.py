@@ -16,12 +16,14 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Connection,
     DateTime,
     Dialect,
     Engine,
     Index,
     LargeBinary,
     String,
+    Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
@@ -89,6 +91,55 @@ class EntrancePace(Base):
     url: Mapped[str] = mapped_column(String(2048), primary_key=True, doc="normalised address, as in fetch_state")
     links_hash: Mapped[str | None] = mapped_column(String(64), doc="of the links that it named last")
     habit: Mapped[dict[str, Any]] = mapped_column(doc="crawlers.pace.Habit: lists of 24 by hour, and until when it was watched")
+
+
+class VoiceMark(Base):
+    """How far one list of another voice was read: the uploads of a channel, the comments of a post, the pages of a thread."""
+
+    __tablename__ = "voice_marks"
+
+    source: Mapped[str] = mapped_column(String(100), primary_key=True)
+    walk: Mapped[str] = mapped_column(String(300), primary_key=True, doc="which list, in the words of crawlers/voices/TYPE.py")
+    is_open: Mapped[bool] = mapped_column(default=False, index=True, doc="there is more to read: the next round goes on here")
+    mark: Mapped[dict[str, Any]]
+    updated_at: Mapped[datetime]
+
+
+class ApiUnits(Base):
+    """Units of an API's daily quota that were spent."""
+
+    __tablename__ = "api_units"
+
+    budget: Mapped[str] = mapped_column(String(150), primary_key=True, doc="`key NAME` (variable of the key) or `source ID`")
+    day: Mapped[str] = mapped_column(String(10), primary_key=True, doc="as the API counts days")
+    units: Mapped[int] = mapped_column(default=0)
+
+
+class SourceDay(Base):
+    """What the crawl saw of one source on one day of Vietnam's clock, by hour: what the health of sources is judged by."""
+
+    __tablename__ = "source_days"
+
+    source: Mapped[str] = mapped_column(String(100), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True, index=True, doc="in Vietnam, ISO 8601")
+    counts: Mapped[dict[str, Any]] = mapped_column(doc="by counter and hour (text): see alerts.health.kept")
+
+
+class SourceStatus(Base):
+    """How one source is doing: what was last seen of it, and what the last judgement said."""
+
+    __tablename__ = "source_status"
+
+    source: Mapped[str] = mapped_column(String(100), primary_key=True)
+    asked_at: Mapped[datetime | None] = mapped_column(doc="the last run that asked it")
+    answered_at: Mapped[datetime | None] = mapped_column(doc="the last run in which a feed, sitemap or listing answered")
+    article_at: Mapped[datetime | None] = mapped_column(doc="publication, as far as it is known, of its newest article")
+    error: Mapped[str] = mapped_column(Text, default="", doc="the last problem of a feed, sitemap or listing")
+    error_at: Mapped[datetime | None]
+    rounds: Mapped[list[Any]] = mapped_column(JSON, doc="the last runs that did something, newest first")
+    health: Mapped[dict[str, Any]] = mapped_column(doc="alerts.health.verdict.Health as JSON; empty: never judged")
+    judged_at: Mapped[datetime | None]
+    paused: Mapped[dict[str, Any]] = mapped_column(doc="who paused it on the desk, when, and why; empty: nobody")
 
 
 class Run(Base):
@@ -367,6 +418,27 @@ def _only_added(_table: Any, connection: Any, **_options: Any) -> None:
         connection.exec_driver_sql(statement)
 
 
+@contextmanager
+def audit_log_opened(connection: Connection, table: Table) -> Iterator[None]:
+    """The rows of the audit log may be changed in the block: only erasing does so, in the transaction of the erasure (docs/adr/0017).
+
+    Nothing happens for another `table`. Rolled back with the transaction, so the log is never left open.
+    """
+    if table is not AuditRecord.__table__:
+        yield
+        return
+    dialect = connection.dialect.name
+    # Python's sqlite3 begins a transaction before the first change of rows, not of triggers.
+    connection.exec_driver_sql("DELETE FROM audit_log WHERE 1 = 0")
+    shut = {"sqlite": [f"DROP TRIGGER IF EXISTS audit_log_no_{deed}" for deed in ("UPDATE", "DELETE")],
+            "postgresql": ["DROP TRIGGER IF EXISTS audit_log_only_added ON audit_log"]}  # fmt: skip
+    for statement in shut.get(dialect, []):
+        connection.exec_driver_sql(statement)
+    yield
+    for statement in _ONLY_ADDED.get(dialect, []):
+        connection.exec_driver_sql(statement)
+
+
 class CorrectionRecord(Base):
     """What a person said of one field of an article. Rows are only added: taking one back is a row too (`undoes`)."""
 
@@ -456,6 +528,42 @@ class Erasure(Base):
     done_at: Mapped[datetime | None] = mapped_column(index=True, doc="None: a crawl that was at work may still hold it; monitor ends it")
 
 
+class SavedSearch(Base):
+    """A search that somebody keeps, and what it does besides standing in a list: feed, mails, alert."""
+
+    __tablename__ = "saved_searches"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(64), index=True, doc="user; empty: made while nobody had to log in, so everybody's")
+    is_shared: Mapped[bool] = mapped_column(default=False, doc="stands in everybody's list")
+    name: Mapped[str] = mapped_column(String(200))
+    search: Mapped[dict[str, Any]] = mapped_column(doc="q, from, to, story as text; topic, place, … as lists: alerts/saved.py")
+    has_feed: Mapped[bool] = mapped_column(default=False)
+    digest_at: Mapped[str] = mapped_column(String(5), default="", doc="when its mail goes out, by Vietnam's clock (07:00); empty: no mails")
+    digest_to: Mapped[Any] = mapped_column(JSON, doc="mail addresses, a list")
+    digest_empty: Mapped[bool] = mapped_column(default=False, doc="a mail also when nothing new was found")
+    digest_since: Mapped[datetime | None] = mapped_column(doc="when the mails were asked for: older articles are not told")
+    digest_until: Mapped[datetime | None] = mapped_column(doc="when the search was asked last for a mail")
+    digest_told: Mapped[Any] = mapped_column(JSON, doc="ids of what was told lately, a list")
+    rule: Mapped[str] = mapped_column(String(100), default="", doc="file of its alert rule in config/alerts; empty: none")
+    version: Mapped[int] = mapped_column(default=1, doc="each change by a person adds one")
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    updated_by: Mapped[str] = mapped_column(String(200), default="")
+    removed_at: Mapped[datetime | None] = mapped_column(doc="taken away; it can be brought back")
+    removed_rule: Mapped[str] = mapped_column(String(150), default="", doc="what brings its alert rule back")
+
+
+class SavedLook(Base):
+    """When somebody looked at a saved search last: what came since then is new to them."""
+
+    __tablename__ = "saved_looks"
+
+    saved: Mapped[str] = mapped_column(String(16), primary_key=True)
+    who: Mapped[str] = mapped_column(String(64), primary_key=True)
+    looked_at: Mapped[datetime]
+
+
 class Progress(Base):
     """How far a long piece of work has come, so that the next call goes on there."""
 
@@ -465,6 +573,16 @@ class Progress(Base):
     target: Mapped[str] = mapped_column(String(64), doc="hash of what is to be reached; another target begins anew")
     cursor: Mapped[dict[str, Any]]
     updated_at: Mapped[datetime]
+
+
+class Lease(Base):
+    """Who does a piece of work that only one may do at a time, among all processes and machines that share this database."""
+
+    __tablename__ = "leases"
+
+    work: Mapped[str] = mapped_column(String(100), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(200), doc="machine, process and a random part")
+    until: Mapped[datetime] = mapped_column(doc="then it is free, unless the holder says before that it is still at work")
 
 
 _POSTGRES = re.compile(r"^postgres(?:ql)?://")

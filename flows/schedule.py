@@ -24,13 +24,17 @@ from prefect.types.entrypoint import EntrypointType
 from diembao.settings import Office
 from flows.briefing import briefing_draft, morning_briefing
 from flows.catch_up import REPORT_TIMES, catch_up
+from flows.erasing import retention
 from flows.monitor import monitor
 from flows.report import monthly_report, weekly_report
 from flows.retag import retag
 from flows.retrain import retrain
+from flows.saved_digest import saved_digest
 from flows.source_health import source_health
 
 CATCH_UP = timedelta(minutes=15)
+SAVED_DIGEST = timedelta(minutes=5)
+"""How late the mail of a saved search may be."""
 ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 """A round that is due while the last one is going on is left out, not queued: the next one does its work."""
 
@@ -51,6 +55,8 @@ def deployments(every: timedelta, office: Office) -> list[RunnerDeployment]:
         deployment(source_health, "source-health", _daily("07:30", "*")),
         deployment(retrain, "retrain", _daily("02:00", "0")),
         deployment(retag, "retag", _daily("01:00", "*")),
+        deployment(retention, "retention", _daily("03:30", "*")),
+        deployment(saved_digest, "saved-digest", Interval(SAVED_DIGEST)),
         deployment(catch_up, "catch-up", Interval(CATCH_UP)),
     ]
 
