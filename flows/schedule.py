@@ -25,6 +25,7 @@ from diembao.settings import Office
 from flows.briefing import briefing_draft, morning_briefing
 from flows.catch_up import REPORT_TIMES, catch_up
 from flows.erasing import retention
+from flows.erasing import retention
 from flows.monitor import monitor
 from flows.report import monthly_report, weekly_report
 from flows.retag import retag
@@ -55,6 +56,7 @@ def deployments(every: timedelta, office: Office) -> list[RunnerDeployment]:
         deployment(source_health, "source-health", _daily("07:30", "*")),
         deployment(retrain, "retrain", _daily("02:00", "0")),
         deployment(retag, "retag", _daily("01:00", "*")),
+        deployment(retention, "retention", _daily("03:30", "*")),
         deployment(retention, "retention", _daily("03:30", "*")),
         deployment(saved_digest, "saved-digest", Interval(SAVED_DIGEST)),
         deployment(catch_up, "catch-up", Interval(CATCH_UP)),
