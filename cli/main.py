@@ -36,6 +36,7 @@ COMMANDS = {
     "words": "cli.coverage:words",
     "reindex": "cli.indexing:reindex",
     "backup": "cli.keeping:backup",
+    "erase": "cli.keeping:erase",
     "quarantine": "cli.keeping:quarantine",
     "export": "cli.indexing:export",
     "import": "cli.indexing:import_",
