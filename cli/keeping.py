@@ -1,4 +1,4 @@
-"""`diembao backup` and `diembao quarantine`: what is kept safe, and what waits for a second look."""
+"""`diembao backup`, `diembao erase` and `diembao quarantine`: what is kept safe, what goes for good, what waits for a second look."""
 
 from __future__ import annotations
 
@@ -53,6 +53,54 @@ def _write_manifest(path: Path, manifest: dict[str, object]) -> None:
     draft = path / f"{MANIFEST}.tmp"
     draft.write_text(json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     draft.replace(path / MANIFEST)
+
+
+@click.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option(
+    "--expired", is_flag=True, help="What is older than [retention] of office.toml keeps it; `diembao schedule` does so every night."
+)
+@click.option("--reason", default="", help="Why, for the audit log.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_obj
+def erase(settings: Settings, ids: tuple[str, ...], expired: bool, reason: str, yes: bool, as_json: bool) -> None:
+    """Erase articles for good: from the index, the database, run folders, the archive and waiting pages.
+
+    ID is an article's id (it stands in the address of its page) or its web address. No crawl, import or reindex brings it back. Backups,
+    exported files and sent mails are out of reach.
+    """
+    from diembao.state import State
+    from diembao.urls import article_id
+    from flows import erasing
+    from index import open_engine
+
+    if bool(ids) == expired:
+        raise UsageError("nothing was named" if not ids else "--expired takes no ids", "Name ids, or give --expired")
+    wanted = [article_id(one) if one.startswith(("http://", "https://")) else one for one in ids]
+    now = utc_now()
+    state, engine = State(settings.database), open_engine(settings)
+    try:
+        engine.prepare()
+        wanted = wanted or list(erasing.expired(settings, engine, now))
+        titles = [
+            f"{one}  {article.title if (article := engine.get(one)) else '(không có trong chỉ mục / not indexed)'}" for one in wanted[:5]
+        ]
+        if wanted and not yes:
+            more = f"\n… {len(wanted) - 5} more" if len(wanted) > 5 else ""
+            click.confirm(clean("; ".join(titles)) + f"{more}\nErase {len(wanted)} for good?", abort=True, err=True)
+        by = "retention" if expired else "command:erase"
+        done = erasing.erase(settings, state, engine, wanted, now, by, reason or by) if wanted else erasing.Erased()
+    finally:
+        engine.close()
+        state.close()
+    if as_json:
+        emit({"erased": len(done.ids), "counts": dict(done.counts), "waits_for": done.waits_for})
+    else:
+        say(f"{len(done.ids)} erased: {', '.join(f'{count} {name}' for name, count in done.counts.items()) or 'nothing was kept of them'}")
+        say(f"out of reach: {erasing.OUT_OF_REACH}")
+    if done.waits_for:
+        say(f"not all yet: {', '.join(done.waits_for)} still at work; repeat the command, or `diembao schedule` ends it tonight")
 
 
 @click.group()

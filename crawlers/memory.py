@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,9 +17,10 @@ from sqlalchemy import or_, select
 
 from crawlers.outcomes import TRANSIENT
 from diembao.article import ArchiveRecord
+from diembao.erasing import erased_ids
 from diembao.fates import Fate
 from diembao.state import EntrancePace, FetchState, Removal, State
-from diembao.urls import normalise_url
+from diembao.urls import article_id, normalise_url
 
 EXTRACTED = "extracted"
 """`FetchState.fate` of an address whose Article is in a run."""
@@ -31,6 +32,7 @@ ADDRESS_MAX = 2000
 """Characters that an address may have."""
 
 _CHUNK = 400
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class FetchMemory:
         self._journal: BinaryIO | None = None
 
     def look_up(self, urls: Iterable[str]) -> dict[str, FetchState]:
-        """What is known of the normalised `urls`; unknown ones are missing."""
+        """What is known of the normalised `urls`; unknown ones are missing. One whose article was erased is never due again."""
         wanted = list(dict.fromkeys(urls))
         found = {url: self._changed[url] for url in wanted if url in self._changed}
         rest = [url for url in wanted if url not in found]
@@ -88,6 +90,12 @@ class FetchMemory:
             for start in range(0, len(rest), _CHUNK):
                 for entry in session.scalars(select(FetchState).where(FetchState.url.in_(rest[start : start + _CHUNK]))):
                     found[entry.url] = entry
+            ids = {article_id(url): url for url in rest if url not in found}
+            for identity in erased_ids(session, ids):
+                # Nothing of it is kept but that hash: not remembered, so the address is written nowhere.
+                found[ids[identity]] = FetchState(
+                    url=ids[identity], address="", source="", role="article", fate=str(Fate.ERASED), first_seen_at=_NEVER, failures=0
+                )
             session.expunge_all()
         return found
 

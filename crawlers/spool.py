@@ -69,7 +69,7 @@ class Spool:
         except OSError as error:
             raise _refused(error) from error
         try:
-            view = memoryview(_packed(asked, page))
+            view = memoryview(packed_page(asked, page))
             while view:
                 view = view[self._file.write(view) :]
         except OSError as error:
@@ -146,7 +146,8 @@ def waiting_pages(path: Path) -> Iterator[tuple[Spooled, str, FetchedPage]]:
     yield from _read(path, 0)
 
 
-def _packed(asked: str, page: FetchedPage) -> bytes:
+def packed_page(asked: str, page: FetchedPage) -> bytes:
+    """`page`, asked for at `asked`, as it lies in a file of the spool."""
     head = json.dumps(
         {
             "asked": asked,

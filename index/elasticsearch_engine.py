@@ -160,6 +160,13 @@ class ElasticsearchEngine:
             self.life_cycle.maintain()
         self._prepared = True
 
+    def scrub(self) -> bool:
+        """Have the cluster merge away what was deleted; always True."""
+        with self._errors():
+            patient = self.client.options(request_timeout=3600)
+            patient.indices.forcemerge(index=self.read_alias, only_expunge_deletes=True, flush=True)
+        return True
+
     def conditions(self) -> list[Condition]:
         """How the parts of the engine are, for `diembao doctor`."""
         with self._errors():

@@ -12,6 +12,7 @@ from sqlalchemy import insert, select
 
 from diembao.article import Article
 from diembao.engine import SearchEngine, StoredVersion
+from diembao.erasing import erased_ids
 from diembao.fates import Fate
 from diembao.state import Revision, State
 from index.corrections import Corrections, corrected_since, dependants, newest, renew
@@ -32,9 +33,9 @@ class IngestReport:
         indexed: written for the first time.
         unchanged: the engine had this text already (tags and links that differed were renewed).
         revised: the text had changed; a new revision was written.
-        rejected: refused by the engine.
-        outcomes: the fate of each id: INDEXED (new or revised), UNCHANGED or REJECTED.
-        reasons: why each rejected id was refused.
+        rejected: refused by the engine, or erased for good.
+        outcomes: the fate of each id: INDEXED (new or revised), UNCHANGED, REJECTED or ERASED.
+        reasons: why each id that was rejected or erased was refused.
     """
 
     indexed: int = 0
@@ -64,9 +65,9 @@ def ingest(engine: SearchEngine, state: State, articles: Iterable[Article]) -> I
 
     An article whose id is not indexed is new. One whose text (content_hash) is indexed is unchanged; its tags and links are
     renewed when they differ. One with another text is a revision, unless it was fetched before the indexed one (a replay of
-    an old run), which changes nothing. What staff corrected wins over what an article says. Each text is kept in the state,
-    the first too, before the engine is written, so an interruption loses nothing and a repetition ends in the same revision
-    numbers.
+    an old run), which changes nothing. One that was erased stays away. What staff corrected wins over what an article says. Each
+    text is kept in the state, the first too, before the engine is written, so an interruption loses nothing and a repetition ends in
+    the same revision numbers.
 
     Args:
         engine: where they go.
@@ -95,7 +96,14 @@ def _ingest_corrected(engine: SearchEngine, state: State, articles: Sequence[Art
     decided: list[tuple[str, str]] = []
     texts: list[Article] = []
     numbers = _RevisionNumbers(state, [article.id for article in articles])
+    with state.session() as session:
+        erased = erased_ids(session, (article.id for article in articles))
     for article in articles:
+        if article.id in erased:
+            report.rejected += 1
+            report.reasons[article.id] = "it was erased for good (diembao erase)"
+            _settle(report.outcomes, article.id, Fate.ERASED)
+            continue
         if reason := refusal(article):
             report.rejected += 1
             report.reasons[article.id] = reason
@@ -195,8 +203,8 @@ def _corrected(engine: SearchEngine, state: State, articles: Sequence[Article]) 
 
 
 def _settle(outcomes: dict[str, Fate], article_id: str, fate: Fate) -> None:
-    """Of several fates of one id, the one that says most: rejected, then indexed, then unchanged."""
-    order = (Fate.REJECTED, Fate.INDEXED, Fate.UNCHANGED)
+    """Of several fates of one id, the one that says most: erased, rejected, then indexed, then unchanged."""
+    order = (Fate.ERASED, Fate.REJECTED, Fate.INDEXED, Fate.UNCHANGED)
     outcomes[article_id] = min(fate, outcomes.get(article_id, fate), key=order.index)
 
 

@@ -24,6 +24,10 @@ class RebuildableEngine(SearchEngine, Protocol):
         """What is due from time to time; quick, and safe to repeat."""
         ...
 
+    def scrub(self) -> bool:
+        """Let nothing of deleted articles stay on the disk; takes as long as copying the index. False: somebody still reads it."""
+        ...
+
     def conditions(self) -> list[Condition]:
         """How the parts of the engine are, for `diembao doctor`; changes nothing."""
         ...

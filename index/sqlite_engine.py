@@ -340,6 +340,14 @@ class SqliteEngine:
             connection.execute("PRAGMA optimize")
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
+    def scrub(self) -> bool:
+        """Let nothing of deleted articles stay in the file: its index of words, its free pages, its log. False: the log is still read."""
+        with self._errors():
+            connection = self._connection()
+            connection.execute("INSERT INTO fts (fts) VALUES ('optimize')")
+            connection.execute("VACUUM")
+            return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+
     def conditions(self) -> list[Condition]:
         """How the file is, for `diembao doctor`."""
         if not self.path.exists():

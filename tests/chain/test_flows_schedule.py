@@ -108,6 +108,7 @@ def test_every_flow_has_a_time_and_never_runs_twice_at_a_time(tmp_path: Path) ->
         "source-health": "30 7 * * * (Asia/Ho_Chi_Minh)",
         "retrain": "0 2 * * 0 (Asia/Ho_Chi_Minh)",
         "retag": "0 1 * * * (Asia/Ho_Chi_Minh)",
+        "retention": "30 3 * * * (Asia/Ho_Chi_Minh)",
         "saved-digest": "every 300 s",
         "catch-up": "every 900 s",
     }
