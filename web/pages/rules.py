@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import tomli_w
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import func, select
@@ -16,34 +14,28 @@ from starlette.concurrency import run_in_threadpool
 
 from alerts.delivery import receivers, strange_names
 from alerts.grading import Precision, Ticket, mute, mutes_by_rule, precision_by_rule, unmute
-from alerts.rule import Rule
 from alerts.rules_editing import (
     KeptRule,
     change_rule,
-    create_rule,
     every_rule,
     find_rule,
-    name_for,
     remove_rule,
     removed_rules,
     restore_rule,
 )
-from alerts.rules_file import rule_of
-from diembao.audit import record
 from diembao.config_file import ConfigConflictError
 from diembao.errors import ConfigError, QueryError, UsageError
 from diembao.state import AlertRecord
 from web.accounts.actor import actor_of
 from web.addresses import SearchAddress
-from web.alert_log import search_of
 from web.desk import Desk, desk_of
 from web.rule_form import KINDS, RuleForm, form_of_rule, form_of_search, read_form
-from web.rule_trials import DAYS, Trial, Trials, fingerprint, try_rule
+from web.rule_keeping import Prepared, ask_trial, keep, note, prepare, shown
+from web.rule_trials import DAYS
 
 router = APIRouter(include_in_schema=False)
 
 Text = Annotated[str, Form(max_length=400)]
-_SHOWN_ALERTS = 12
 
 
 @dataclass(frozen=True)
@@ -95,32 +87,21 @@ def _take(request: Request, form: RuleForm, tried: str, wanted: str) -> HTMLResp
     desk, texts = desk_of(request), desk_of(request).texts(request)
     folder = desk.settings.alerts_folder
     try:
-        old = find_rule(folder, form.file) if form.file else None
-        taken = [name for kept in every_rule(folder) for name in (kept.file, kept.rule.name if kept.rule else "")]
-        name = old.rule.name if old and old.rule else name_for(form.label, taken)
-        table = form.table(name, texts, tuple(desk.settings.taxonomy.topics), old.rule if old else None)
-        rule = _rule_of(table, old.rule if old else None)
-        if old is not None and old.version != form.version:
-            raise ConfigConflictError("the file is another one by now")
+        prepared = prepare(folder, form, texts, tuple(desk.settings.taxonomy.topics))
     except ConfigConflictError:
         return _form(request, form, texts("rule.problem.conflict"), status=409)
     except (UsageError, ConfigError) as error:
         return _form(request, form, error.message, status=422)
-    mark = fingerprint(rule.model_dump(mode="json"))
-    if wanted != "save" or tried != mark:
-        return _tried(request, form, rule, mark, changed=wanted == "save")
+    if wanted != "save" or tried != prepared.mark:
+        return _tried(request, form, prepared, changed=wanted == "save")
     now, who = desk.clock(), actor_of(request).who
     try:
-        if old is None:
-            table = {key: value for key, value in table.items() if value is not None}
-            kept = create_rule(folder, table, texts("rule.made", when=texts.time(now), who=who or texts("rule.staff")))
-        else:
-            kept = change_rule(folder, form.file, form.version, table)
+        kept = keep(folder, prepared, form, texts("rule.made", when=texts.time(now), who=who or texts("rule.staff")))
     except ConfigConflictError:
         return _form(request, form, texts("rule.problem.conflict"), status=409)
     except (UsageError, ConfigError) as error:
         return _form(request, form, str(error), status=422)
-    _note(desk, who, now, "rule.change" if old else "rule.make", kept.file, old, kept)
+    _note(desk, who, now, "rule.change" if prepared.old else "rule.make", kept.file, prepared.old, kept)
     return RedirectResponse(f"/alerts/rules?saved={quote(kept.file, safe='')}", 303)
 
 
@@ -180,73 +161,23 @@ def _do(request: Request, file: str, action: str, change: Any, subject_more: str
 
 
 def _note(desk: Desk, who: str, now: datetime, action: str, subject: str, before: KeptRule | None, after: KeptRule | None) -> None:
-    def said(kept: KeptRule | None) -> Any:
-        return kept.rule.model_dump(mode="json", exclude_defaults=True) if kept and kept.rule else None
-
     with desk.state.session() as session:
-        record(session, now, who, action, subject, said(before), said(after))
+        note(session, who, now, action, subject, before, after)
 
 
-def _rule_of(table: dict[str, Any], old: Rule | None) -> Rule:
-    """The rule that the table makes of the old one; checked as a file is."""
-    kept = old.model_dump(mode="json", exclude_unset=True) if old is not None else {}
-    whole = {key: value for key, value in {**kept, **table}.items() if value is not None}
-    try:
-        return rule_of(tomli_w.dumps(whole), Path(f"{table['name']}.toml"))
-    except ConfigError as error:
-        raise UsageError(error.message.partition(": ")[2] or error.message) from error
-
-
-def _tried(request: Request, form: RuleForm, rule: Rule, mark: str, *, changed: bool) -> HTMLResponse:
+def _tried(request: Request, form: RuleForm, prepared: Prepared, *, changed: bool) -> HTMLResponse:
     desk, texts = desk_of(request), desk_of(request).texts(request)
-    now = desk.clock()
-    trials = _trials_of(request)
     try:
-        trial = trials.ask(f"{mark} {now:%Y%m%d%H}", lambda: try_rule(rule, desk.engine, desk.state, desk.settings.taxonomy, now))
+        trial = ask_trial(request, desk, prepared)
     except QueryError as error:
         return _form(request, form, error.message_en if texts.language == "en" else error.message_vi, status=422)
-    return _form(request, form, tried=mark, trial=trial, is_slow=trial is None, is_changed=changed)
+    return _form(request, form, parts=shown(desk, form, prepared.mark, trial, is_slow=trial is None, is_changed=changed))
 
 
-def _trials_of(request: Request) -> Trials:
-    """The trials of the application; made with the first one."""
-    state = request.app.state
-    if not hasattr(state, "rule_trials"):
-        state.rule_trials = Trials()
-    found: Trials = state.rule_trials
-    return found
-
-
-def _form(
-    request: Request,
-    form: RuleForm,
-    problem: str = "",
-    *,
-    status: int = 200,
-    tried: str = "",
-    trial: Trial | None = None,
-    is_slow: bool = False,
-    is_changed: bool = False,
-) -> HTMLResponse:
+def _form(request: Request, form: RuleForm, problem: str = "", *, status: int = 200, parts: dict[str, Any] | None = None) -> HTMLResponse:
     desk = desk_of(request)
-    shown = [(alert, search_of(alert).href()) for alert in (trial.alerts[:_SHOWN_ALERTS] if trial else ())]
-    people = [receiver.name for receiver in receivers(desk.settings.office).values()]
-    return desk.page(
-        request,
-        "rule_form.html",
-        status,
-        form=form,
-        kinds=KINDS,
-        topics=list(desk.settings.taxonomy.topics),
-        people=list(dict.fromkeys([*people, *form.people])),
-        problem=problem,
-        tried=tried,
-        trial=trial,
-        shown=shown,
-        days=DAYS,
-        is_slow=is_slow,
-        is_changed=is_changed,
-    )
+    topics = list(desk.settings.taxonomy.topics)
+    return desk.page(request, "rule_form.html", status, topics=topics, problem=problem, **(parts or shown(desk, form)))
 
 
 def _list(request: Request, problem: str = "", status: int = 200) -> HTMLResponse:
