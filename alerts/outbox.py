@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, func, select, update
 
+from alerts.mail import Composed
 from alerts.service import SERVICE, Push
 from alerts.webhook import PREFIX, Post
 from diembao.errors import DeliveryError
@@ -113,6 +114,27 @@ def send_due(
     with state.session() as session:
         report.waiting = session.scalar(select(func.count()).select_from(OutboxMessage).where(OutboxMessage.status == "waiting")) or 0
     return report
+
+
+def send_one_now(
+    mail: Mail, recipient: str, message: Composed, *, timeout: float = TIMEOUT, environment: Mapping[str, str] = os.environ
+) -> None:
+    """Hand `message` to the mail server at once, beside the outbox: for a test of the server, which nobody waits for later.
+
+    Raises:
+        DeliveryError: when the server is away or refuses.
+    """
+    try:
+        server = _connect(mail, timeout, environment)
+        try:
+            server.sendmail(mail.sender, [recipient], message.content)
+        finally:
+            _leave(server)
+    except (OSError, smtplib.SMTPException) as error:
+        if isinstance(error, smtplib.SMTPRecipientsRefused):
+            error = smtplib.SMTPResponseException(*error.recipients[recipient])
+        what = f"the mail server {mail.host}:{mail.port} did not take the mail: {_reason(error)}"
+        raise DeliveryError(what, "Check [mail] in office.toml") from error
 
 
 def _give_up_dead_claims(state: State, now: datetime, report: SendReport) -> None:

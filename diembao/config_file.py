@@ -17,7 +17,7 @@ import tomli_w
 import tomlkit
 from filelock import FileLock, Timeout
 from tomlkit.container import Container
-from tomlkit.items import AoT, Table
+from tomlkit.items import AoT, InlineTable, Table
 
 from diembao.errors import ConfigError, UsageError
 
@@ -117,14 +117,16 @@ def with_values(text: str, changes: Mapping[str, Any]) -> str:
     return tomli_w.dumps(wanted)
 
 
-def _put(table: Container | Table, changes: Mapping[str, Any]) -> None:
+def _put(table: Container | Table | InlineTable, changes: Mapping[str, Any]) -> None:
     for key, value in changes.items():
         old = table.get(key)
         if value is None:
             if old is not None:
                 table.remove(key)
-        elif isinstance(value, Mapping) and isinstance(old, Table):
-            _put(old, value)
+        elif isinstance(value, Mapping):
+            if not isinstance(old, Table | InlineTable):
+                table[key] = tomlkit.table()
+            _put(table[key], value)
         elif isinstance(value, list) and value and isinstance(old, AoT) and all(isinstance(one, Mapping) for one in value):
             del old[len(value) :]
             for number, one in enumerate(value):

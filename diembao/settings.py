@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import tomllib
@@ -18,6 +19,7 @@ from diembao import __version__
 from diembao.errors import ConfigError
 from diembao.taxonomy import Taxonomy, read_taxonomy
 
+_log = logging.getLogger(__name__)
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -211,11 +213,16 @@ class Crawl(_Table):
         default=None, description="shortest and longest time between two polls of a feed, sitemap or listing; none: in every round"
     )
 
+    units_per_day: dict[str, int] = Field(
+        default_factory=dict,
+        description="quota of each API key by the name of its variable, where it is not the usual one (docs/voices.md)",
+    )
+
     @field_validator("poll_minutes")
     @classmethod
     def _is_a_range(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
         if value is not None and not 1 <= value[0] <= value[1] <= 1440:
-            raise ValueError("write the shortest and the longest time in minutes, such as [5, 20]")
+            raise ValueError("write the shortest and the longest time in minutes, such as [2, 15]")
         return value
 
     @property
@@ -324,6 +331,34 @@ class Office(_Table):
         return self
 
 
+class _OfficeWatch:
+    """The office as a file says, read anew when the file is another one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read: tuple[tuple[int, ...], Office] | None = None
+
+    def read(self) -> Office:
+        """The office. Raises ConfigError for a file that was wrong from the beginning."""
+        try:
+            status = self._path.stat()
+            mark: tuple[int, ...] = (status.st_mtime_ns, status.st_size, status.st_ino)
+        except OSError:
+            mark = ()
+        known = self._read
+        if known is not None and known[0] == mark:
+            return known[1]
+        try:
+            office = read_office(self._path)
+        except ConfigError as error:
+            if known is None:
+                raise
+            _log.error("%s: the office stays as it was", error)
+            office = known[1]
+        self._read = (mark, office)  # one assignment: safe among threads
+        return office
+
+
 @dataclass(frozen=True)
 class Settings:
     """Where things are kept (`home`), what the office edits (`config`), the engine and the database.
@@ -340,10 +375,26 @@ class Settings:
     index: str
     database: str
 
-    @cached_property
+    @property
+    def office_file(self) -> Path:
+        """The file of the office."""
+        return self.config / "office.toml"
+
+    @property
     def office(self) -> Office:
-        """The office; defaults when office.toml is missing. Raises ConfigError when it is wrong."""
-        return read_office(self.config / "office.toml")
+        """The office as its file says now; defaults when office.toml is missing.
+
+        What changes while a process runs (the page of the administration, somebody's editor) is known to it at once. A file that becomes
+        unreadable meanwhile changes nothing and is told in the log; read for the first time it is an error.
+
+        Raises:
+            ConfigError: when the file is wrong.
+        """
+        return self._office_watch.read()
+
+    @cached_property
+    def _office_watch(self) -> _OfficeWatch:
+        return _OfficeWatch(self.office_file)
 
     @cached_property
     def taxonomy(self) -> Taxonomy:

@@ -74,6 +74,12 @@ class Office:
     def __init__(self, app: FastAPI, state: State, clock: Clock) -> None:
         self.app, self.state, self.clock = app, state, clock
 
+    @property
+    def file(self) -> Path:
+        """The office's file."""
+        path: Path = self.app.state.desk.settings.office_file
+        return path
+
     def visitor(self, **options: Any) -> Visitor:
         return Visitor(self.app, **options)
 

@@ -15,6 +15,7 @@ from web.accounts.keys import SCOPES
 from web.accounts.users import ROLES
 from web.addresses import CRITICAL_OF, FILTERS, KINDS, SENTIMENTS
 from web.geography import COLOURED_BY
+from web.office_form import RECORDS, SECTIONS
 from web.rule_form import KINDS as KINDS_OF_RULE
 from web.texts import LANGUAGES, Texts, read_texts
 
@@ -54,7 +55,17 @@ def test_pages_name_exactly_the_texts_that_exist() -> None:
     composed |= {f"rule.{threshold.key}.{choice}" for _, threshold in asked for choice in threshold.choices}
     composed |= {f"sentiment.{x}" for x in SENTIMENTS} | {f"critical_of.{x}" for x in CRITICAL_OF} | {f"kind.{x}" for x in KINDS}
     composed |= {f"error.{kind}.{part}" for kind in ERRORS for part in ("title", "hint")}
-    composed |= {f"role.{role}" for role in ROLES} | {f"scope.{scope}" for scope in SCOPES} | {"admin.users", "admin.keys", "admin.audit"}
+    composed |= (
+        {f"role.{role}" for role in ROLES}
+        | {f"scope.{scope}" for scope in SCOPES}
+        | {f"admin.{page}" for page in ("users", "keys", "audit", "office", "departments", "people")}
+    )
+    blanks_of_office = {**SECTIONS, **RECORDS}.items()
+    composed |= {f"office.{part}.{blank.key}" for part, blanks in blanks_of_office for blank in blanks}
+    composed |= {f"office.{part}.{blank.key}.help" for part, blanks in blanks_of_office for blank in blanks if blank.has_help}
+    composed |= {f"office.{section}" for section in SECTIONS} | {f"office.{name}.{x}" for name in RECORDS for x in ("intro", "none", "add")}
+    composed |= {f"office.language.{x}" for x in LANGUAGES} | {f"office.day.{x}" for x in range(1, 8)}
+    composed |= {"office.saved", "office.removed"}
     raised = re.findall(r'AccountError\(\s*"([a-z_]+)"', source)
     composed |= {f"wrong.{key}" for key in raised}
     composed |= {key for key in read_texts() if key.startswith(("audit.kind.", "audit.deed."))}  # a code without one is shown itself
