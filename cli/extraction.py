@@ -47,8 +47,8 @@ def extract(settings: Settings, file: Path, url: str, source_name: str | None, c
         say(f"Found by: {article.extractor} ({extracted.detail})")
     if extracted.page_kind not in ("article", None):
         say(f"Kind of page: {extracted.page_kind}")
-    if extracted.next_page:
-        say(f"Goes on at {extracted.next_page}")
+    if extracted.further_pages:
+        say(f"Goes on at {extracted.further_pages[0]}")
     if as_json:
         emit(article.to_record())
         return

@@ -30,7 +30,7 @@ from crawlers.extraction.headline import (
 )
 from crawlers.extraction.kinds import PageKind, page_kind
 from crawlers.extraction.page import Element, Page, UnreadablePageError, fold, text_of
-from crawlers.extraction.parts import Variant, article_address, next_page, variant
+from crawlers.extraction.parts import Variant, article_address, first_page, further_pages, variant
 from diembao.article import Article, CreditedSource
 from diembao.clock import vietnam_day
 from diembao.fates import Fate
@@ -58,14 +58,17 @@ class Extracted:
         article: filled as far as possible, also when there is a problem; without `fetched_at`.
         problem: NOT_ARTICLE, TOO_SHORT or PARSE_ERROR; None when it is an article.
         detail: one sentence about the problem or about how the article was found.
-        next_page: where the article goes on; empty on its last or only page. Whoever fetches it joins what comes out with `join`.
+        further_pages: where the article goes on, as far as this page says it, the next page first; empty on its last or only page. Whoever
+            fetches them joins what comes out with `join`.
+        first_page: where the article begins, when this is a later page of it.
         variant: "amp" or "mobile" when the article has another address, which is `article.canonical_url`.
     """
 
     article: Article
     problem: Fate | None = None
     detail: str = ""
-    next_page: str = ""
+    further_pages: tuple[str, ...] = ()
+    first_page: str = ""
     variant: Variant = ""
 
     @property
@@ -140,7 +143,7 @@ def extract(
         return _failed(url, source, f"{type(error).__name__}: {error}")
 
 
-def join(first: Extracted, further: Sequence[Extracted]) -> Extracted:
+def join(first: Extracted, further: Sequence[Extracted], min_body: int = MIN_BODY) -> Extracted:
     """The article whose first page is `first` and whose others are `further`, in their order. Pure.
 
     Headline, lead, date and address are the first page's; paragraphs and pictures follow each other, what a page repeats of the
@@ -149,7 +152,8 @@ def join(first: Extracted, further: Sequence[Extracted]) -> Extracted:
 
     Args:
         first: the first page; its problem is None or TOO_SHORT.
-        further: what came out of the addresses in `next_page`, one after the other.
+        further: what came out of the addresses in `further_pages`, one after the other.
+        min_body: characters that the whole must have (`Source.min_body`).
     """
     article = first.article
     lines = article.body.split("\n") if article.body else []
@@ -167,10 +171,9 @@ def join(first: Extracted, further: Sequence[Extracted]) -> Extracted:
         authors = authors or list(other.authors)
         credit = credit or other.credited_source
     whole = article.with_fields(body="\n".join(lines), images=images, authors=authors, credited_source=credit)
-    long_enough = first.problem is Fate.TOO_SHORT and len(whole.body) >= MIN_BODY
-    return replace(
-        first, article=whole, problem=None if long_enough else first.problem, detail="" if long_enough else first.detail, next_page=""
-    )
+    long_enough = first.problem is Fate.TOO_SHORT and len(whole.body) >= min_body
+    problem, detail = (None, "") if long_enough else (first.problem, first.detail)
+    return replace(first, article=whole, problem=problem, detail=detail, further_pages=())
 
 
 def _failed(url: str, source: Source | None, detail: str) -> Extracted:
@@ -225,8 +228,10 @@ def _read(page: Page, source: Source | None, now: datetime | None, families: boo
         problem, detail = Fate.NOT_ARTICLE, "a listing of other pages"
     elif told is not PageKind.ARTICLE and problem is Fate.TOO_SHORT:
         detail = f"a {told} page: {detail}"
-    following = next_page(page, found.elements) if problem in (None, Fate.TOO_SHORT) and kind not in VOICES_OF_PERSONS else ""
-    return Extracted(article.with_fields(page_kind=str(told)), problem, detail or found.note, following, variant(page))
+    extracted = Extracted(article.with_fields(page_kind=str(told)), problem, detail or found.note, variant=variant(page))
+    if problem not in (None, Fate.TOO_SHORT) or kind in VOICES_OF_PERSONS:
+        return extracted
+    return replace(extracted, further_pages=further_pages(page), first_page=first_page(page))
 
 
 PROSE = 80

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -27,6 +26,7 @@ _NEXT_TEXT = re.compile(
     r"đọc tiếp|xem tiếp|tiếp(?: theo)?|sau|next(?: page)?|›|»|>)\W*$",
     re.IGNORECASE,
 )
+_FIRST_TEXT = re.compile(r"^\W*(?:(?:trang|phần)?\s*1|(?:trang|phần) (?:đầu|trước)|trước|prev(?:ious)?|first|‹|«|<)\W*$", re.IGNORECASE)
 _MAY_BE_NEXT = re.compile(r"[?&][a-z]{1,9}=\d{1,2}(?:&|#|$)|\d{1,2}(?:\.\w{3,5})?/?(?:[?#].*)?$", re.IGNORECASE)
 """Addresses that end in a small number or ask for one; all others are passed over at once."""
 
@@ -69,35 +69,53 @@ def _kin(one: str, other: str) -> bool:
     return first == second and len(first.strip("/")) > 5
 
 
-def next_page(page: Page, body: Sequence[Element]) -> str:
-    """The address of the next page of the same article; empty when this is the last or only one.
+def further_pages(page: Page) -> tuple[str, ...]:
+    """The addresses of the later pages of the same article that this one names; empty when it is the last or only one.
 
-    The number in it must follow this page's, and the rest must be this page's own address: a "next" that leads to another
-    article, to the next page of the comments or of a section is none.
-
-    Args:
-        page: the page.
-        body: the elements that hold the article's text, to tell numbers of pages from those in comments.
+    The first of them has the number that follows this page's, and the rest of each must be this page's own address: a "next" that leads
+    to another article, to the next page of the comments or of a section is none.
     """
     here, number = numbered(page.url)
     canonical, canonical_number = numbered(canonical_address(page) or page.url)
     if number >= MOST_PAGES or urlsplit(page.url).path.strip("/") == "":
-        return ""
+        return ()
+    found: dict[int, str] = {}
     for element in page.root.iter("link", "a"):
         href = element.get("href") or ""
         if not _MAY_BE_NEXT.search(href) or href.startswith(("#", "javascript:")):
             continue
         relation = (element.get("rel") or "").lower().split()
         text = text_of(element) if element.tag == "a" and "next" not in relation else ""
-        if "next" not in relation and not (len(text) < 25 and _NEXT_TEXT.match(text)):
+        said = _NEXT_TEXT.match(text) if text and len(text) < 25 else None
+        if "next" not in relation and not said:
             continue
         address = page.absolute(href)
         rest, following = numbered(address) if address else ("", 0)
-        if following != number + 1 or not (_kin(here, rest) or (canonical_number == number and _kin(canonical, rest))):
+        if following != number + 1 and not (said and number < following <= MOST_PAGES and str(following) in said.groups()):
+            continue
+        if not (_kin(here, rest) or (canonical_number == number and _kin(canonical, rest))):
             continue
         if _COMMENTS.search(address) or (element.tag == "a" and _in_comments(element)):
             continue
-        return address
+        found.setdefault(following, address)
+    return tuple(found[one] for one in sorted(found)) if number + 1 in found else ()
+
+
+def first_page(page: Page) -> str:
+    """The address at which the article begins whose later page this is; empty when this is its first page, or it does not say."""
+    here, number = numbered(page.url)
+    if number == 1:
+        return ""
+    declared = canonical_address(page)
+    if declared and numbered(declared)[1] == 1 and _kin(here, numbered(declared)[0]):
+        return declared
+    for element in page.root.iter("link", "a"):
+        relation = (element.get("rel") or "").lower().split()
+        if {"prev", "first"} & set(relation) or (element.tag == "a" and _FIRST_TEXT.match(text_of(element)[:25])):
+            address = page.absolute(element.get("href") or "")
+            rest, said = numbered(address) if address else ("", 0)
+            if said == 1 and _kin(here, rest) and not (element.tag == "a" and _in_comments(element)):
+                return address
     return ""
 
 

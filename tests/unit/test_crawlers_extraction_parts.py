@@ -45,11 +45,23 @@ def page(
     ],
 )
 def test_where_an_article_goes_on(url: str, links: str, following: str) -> None:
-    assert page(1, links, url=url).next_page == following
+    assert page(1, links, url=url).further_pages[0] == following
+
+
+def test_all_further_pages_that_are_named_are_known_and_a_later_page_knows_the_first() -> None:
+    numbers = "".join(f"<a href='?page={number}'>{number}</a> " for number in (2, 3, 12))
+    links = f"<div class=paging><b>1</b> {numbers}<a href='?page=9'>Trang sau</a></div>"
+    assert page(1, links).further_pages == tuple(f"{URL}?page={number}" for number in (2, 3, 12))
+    assert page(1, links).first_page == ""
+    back = f"<div class=paging><a href='{URL}'>1</a> <b>2</b> <a href='?page=3'>3</a></div>"
+    second = page(2, back, url=URL + "?page=2")
+    assert (second.first_page, second.further_pages) == (URL, (URL + "?page=3",))
+    assert page(2, head=f"<link rel=canonical href='{URL}'>", url=URL + "?page=2").first_page == URL
+    assert page(2, "<a href='/thoi-su/bai-khac-12.html'>1</a>", url=URL + "?page=2").first_page == ""
 
 
 def test_a_link_in_the_head_counts() -> None:
-    assert page(1, head="<link rel=next href='?trang=2'>").next_page == URL + "?trang=2"
+    assert page(1, head="<link rel=next href='?trang=2'>").further_pages == (URL + "?trang=2",)
 
 
 @pytest.mark.parametrize(
@@ -68,18 +80,18 @@ def test_a_link_in_the_head_counts() -> None:
     ],
 )
 def test_what_is_no_further_page_of_the_article(links: str) -> None:
-    assert page(1, links).next_page == ""
+    assert page(1, links).further_pages == ()
 
 
 def test_the_number_of_an_article_is_not_the_number_of_a_page() -> None:
-    assert page(1, "<link rel=next href='/tin/13'><a href='/tin/13'>13</a>", url="https://bao.example/tin/12").next_page == ""
+    assert page(1, "<link rel=next href='/tin/13'><a href='/tin/13'>13</a>", url="https://bao.example/tin/12").further_pages == ()
 
 
 def test_there_is_an_end_to_it_and_threads_have_none() -> None:
     links = "<a href='?page=21'>21</a>"
-    assert page(1, links, url=URL + "?page=20").next_page == ""
+    assert page(1, links, url=URL + "?page=20").further_pages == ()
     forum = Source(id="f", name="F", domain="bao.example", kind="forum", enabled=False)
-    assert page(1, "<a rel=next href='?page=2'>2</a>", source=forum).next_page == ""
+    assert page(1, "<a rel=next href='?page=2'>2</a>", source=forum).further_pages == ()
 
 
 def test_pages_become_one_article() -> None:
@@ -88,7 +100,7 @@ def test_pages_become_one_article() -> None:
     assert found.article.lead == LEAD
     assert found.article.authors == ["Trần Văn Mẫu"]
     assert found.article.url == URL
-    assert (found.problem, found.next_page) == (None, "")
+    assert (found.problem, found.further_pages) == (None, ())
 
 
 def test_what_every_page_repeats_stands_once() -> None:
@@ -174,9 +186,9 @@ def test_any_link_is_the_next_page_or_it_is_not(href: str, canonical: str, text:
     links = f"<a rel=next href='{html_text(href)}'>{text}</a><a href='{html_text(href)}'>{text}</a>"
     found = page(1, links, head=f"<link rel=canonical href='{html_text(canonical)}'>")
     assert found.problem is None
-    if found.next_page:
-        assert numbered(found.next_page)[1] == 2
-        assert found.next_page.startswith("https://bao.example/") or "://bao.example" in found.next_page
+    if found.further_pages:
+        assert numbered(found.further_pages[0])[1] == 2
+        assert all("://bao.example" in address for address in found.further_pages)
     assert join(found, [found]).article.body == found.article.body
 
 
