@@ -2,73 +2,24 @@
 
 A page typed in such a font shows "ViÖt Nam" or "Vieät Nam" once its font is gone. Recognised by what no clean text of any language does:
 its words are impossible as they stand, and nearly all become Vietnamese syllables when read in that encoding.
-
-Tables: TCVN 5712:1993 VN3 (https://vi.wikipedia.org/wiki/TCVN3) and VNI for Windows (https://vi.wikipedia.org/wiki/VNI).
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from itertools import islice
 
+from diembao.old_fonts import PIECE, tcvn3, vni
 from nlp.syllables import is_syllable
 from nlp.words import dictionary_syllables
-
-_TCVN3_LETTERS = str.maketrans(
-    "¡¢£¤¥¦§¨©ª«¬\u00ad®µ¶·¸¹»¼½¾ÆÇÈÉÊËÌÎÏÐÑÒÓÔÕÖ×ØÜÝÞßáâãäåæçèéêëìíîïñòóôõö÷øùúûüýþ",
-    "ĂÂÊÔƠƯĐăâêôơưđàảãáạằẳẵắặầẩẫấậèẻẽéẹềểễếệìỉĩíịòỏõóọồổỗốộờởỡớợùủũúụừửữứựỳỷỹýỵ",
-)
-_VNI_MARKS = {
-    "ù": "\u0301",
-    "ø": "\u0300",
-    "û": "\u0309",
-    "õ": "\u0303",
-    "ï": "\u0323",
-    "â": "\u0302",
-    "á": "\u0302\u0301",
-    "à": "\u0302\u0300",
-    "å": "\u0302\u0309",
-    "ã": "\u0302\u0303",
-    "ä": "\u0302\u0323",
-    "ê": "\u0306",
-    "é": "\u0306\u0301",
-    "è": "\u0306\u0300",
-    "ú": "\u0306\u0309",
-    "ü": "\u0306\u0303",
-    "ë": "\u0306\u0323",
-}
-_VNI_LETTERS = str.maketrans("ñöôíìæóòîÑÖÔÍÌÆÓÒÎ", "đươíìỉĩịỵĐƯƠÍÌỈĨỊỴ")
-_VNI_PAIR = re.compile(f"([aeouyöô])([{''.join(_VNI_MARKS)}])", re.IGNORECASE)
 
 _LEGACY = re.compile("[\u00a1-\u00ff]")
 _UNICODE_ONLY = re.compile("[ĂăĐđĨĩŨũƠơƯư\u1ea0-\u1ef9\u0300\u0301\u0303\u0309\u0323]")
 """What a line in an old encoding cannot hold: Vietnamese letters that are not in Latin-1."""
 
-_PIECE = re.compile(r"[^\s.,;:!?()\[\]{}\"'“”‘’…/\\|–—+*=<>&%@#$0-9_-]+")
-
 _READ = 400
 """Words that are looked at: more do not change the verdict."""
-
-
-def tcvn3(text: str) -> str:
-    """`text`, TCVN3 read as Latin-1, in Unicode. The fonts for capitals have the same codes: case is taken from the plain letters."""
-    return _PIECE.sub(_tcvn3_word, text)
-
-
-def _tcvn3_word(match: re.Match[str]) -> str:
-    word = match.group()
-    plain = [letter for letter in word if letter.isascii()]
-    result = word.translate(_TCVN3_LETTERS)
-    return result.upper() if len(plain) > 1 and all(letter.isupper() for letter in plain) else result
-
-
-def vni(text: str) -> str:
-    """`text`, VNI read as Latin-1, in Unicode."""
-    paired = _VNI_PAIR.sub(lambda match: match[1].translate(_VNI_LETTERS) + _VNI_MARKS[match[2].lower()], text)
-    # a mark that has found its vowel is no Latin-1 letter any more; the rest stand for themselves
-    return unicodedata.normalize("NFC", paired.translate(_VNI_LETTERS))
 
 
 def undo_legacy(text: str) -> str:
@@ -86,7 +37,7 @@ def undo_legacy(text: str) -> str:
     suspects = [number for number, line in enumerate(lines) if _LEGACY.search(line) and not _UNICODE_ONLY.search(line)]
     if not suspects:
         return text
-    words = list(islice((piece for number in suspects for piece in _PIECE.findall(lines[number])), _READ))
+    words = list(islice((piece for number in suspects for piece in PIECE.findall(lines[number])), _READ))
     # "10×20" is no "ì", and »s« is no "ằsô"
     marked = [word for word in words if len(core := word.strip("«»")) > 1 and not core.isascii()]
     if len(marked) < 2 or sum(map(_is_right, marked)) > 0.4 * len(marked):
@@ -114,10 +65,10 @@ def _stands(line: str, converted: str, mixed: bool) -> bool:
 
     Both ways may give words; then it stands where other lines of the text are in Unicode (`mixed`).
     """
-    marked = [piece for piece in _PIECE.findall(line) if not piece.isascii()]
+    marked = [piece for piece in PIECE.findall(line) if not piece.isascii()]
     if not all(word.lower() in dictionary_syllables() for word in marked):
         return False
-    return mixed or not all(word.lower() in dictionary_syllables() for word in _PIECE.findall(converted) if not word.isascii())
+    return mixed or not all(word.lower() in dictionary_syllables() for word in PIECE.findall(converted) if not word.isascii())
 
 
 def _is_right(word: str) -> bool:

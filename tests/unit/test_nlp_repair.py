@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from nlp.legacy import _TCVN3_LETTERS, _VNI_LETTERS, _VNI_MARKS, tcvn3, undo_legacy, vni
+from diembao.old_fonts import TCVN3_LETTERS, VNI_LETTERS, VNI_MARKS, tcvn3, vni
+from nlp.legacy import undo_legacy
 from nlp.repair import (
     _DIRECTION,
     _DIVIDER,
@@ -298,14 +299,14 @@ def test_text_of_old_fonts_is_read_again(written: str) -> None:
 
 def in_tcvn3(text: str) -> str:
     """`text` as a page in a TCVN3 font holds it: one code per letter, the same for small and capital ones except seven."""
-    codes = {chr(letter): chr(code) for code, letter in _TCVN3_LETTERS.items()}
+    codes = {chr(letter): chr(code) for code, letter in TCVN3_LETTERS.items()}
     return "".join(codes.get(letter) or codes.get(letter.lower(), letter) for letter in text)
 
 
 def in_vni(text: str) -> str:
     """`text` as a page in a VNI font holds it: a vowel, and a code for its marks behind it."""
-    codes = {marks: code for code, marks in _VNI_MARKS.items()}
-    letters = {chr(letter): chr(code) for code, letter in _VNI_LETTERS.items()}
+    codes = {marks: code for code, marks in VNI_MARKS.items()}
+    letters = {chr(letter): chr(code) for code, letter in VNI_LETTERS.items()}
     written = []
     for letter in text:
         decomposed = unicodedata.normalize("NFD", letter)
