@@ -1,14 +1,14 @@
-"""From publication to the search page: 300 simulated outlets at 20,000 articles a day, the whole chain at work, in compressed time.
+"""From publication to the search page, in real time: 300 outlets at 20,000 articles a day, and `diembao schedule` as an office runs it.
 
-    python -m benchmarks.pace ARTICLES.jsonl[.gz]... [--outlets 300] [--articles 20000] [--hours 2] [--speed 6] [--parts 1]
+    python -m benchmarks.pace ARTICLES.jsonl[.gz]... [--outlets 300] [--articles 20000] [--hours 1] [--every 120]
 
 A process of its own publishes the articles of the file (title, lead, body) on loopback, one port per outlet, each with a feed of its
 thirty newest (some with ETag, some with Last-Modified, some with neither): the busiest hours of a day whose volume and hours are those
-of benchmarks.polling. Rounds as `diembao monitor` makes them follow one another, at least five minutes of simulated time apart: crawl
-(`--parts` processes at once), then tag, link and index. An article counts as searchable when its round has written it.
+of benchmarks.polling. `diembao schedule` with its Prefect server crawls, tags, links, indexes and evaluates the shipped alert rules; one
+second between two requests to a host. Another process asks the engine every two seconds which of the published articles are there.
 
-Time runs `--speed` times faster, and so do delays, polls and rounds; the work does not. A second of work therefore weighs six seconds
-here: the figures are upper bounds of what the same machine would need in real time. The backlog of the first round is not counted.
+Nothing is accelerated. How much each feed brings by hour was learnt beforehand by benchmarks.polling's simulation of three days
+(--unlearnt: nothing is known, and every feed is asked in every round). The backlog of the first round is not counted.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ import os
 import platform
 import random
 import resource
+import shutil
+import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -37,60 +40,58 @@ from typing import Any
 
 from benchmarks.chain import page_around
 from benchmarks.polling import BY_HOUR, volumes
-from crawlers.__main__ import crawl
-from crawlers.locks import part_of
-from crawlers.registry import choose
+from crawlers.pace import Bounds, Habit, learn, next_poll
 from crawlers.runs import read_run
-from diembao.clock import VIETNAM, Clock
-from diembao.settings import read_settings
-from diembao.state import State
-from flows.stages import index_run
+from diembao.clock import VIETNAM
+from diembao.settings import Settings, read_settings
+from diembao.state import EntrancePace, Run, State
+from diembao.urls import article_id, normalise_url
 from index import open_engine
-from nlp.tagging import Tagger
 from tests.chain.crawlers_press import PROJECT, Office
 
 START = datetime(2026, 11, 17, 8, tzinfo=VIETNAM)
-ROUND = timedelta(minutes=5)
+"""The hour of the simulated day; the articles carry the real time."""
 BACKLOG = timedelta(minutes=20)
-"""What was published before the first round and stands in the feeds."""
+"""What was published before the measurement and stands in the feeds."""
+WARM_UP = timedelta(minutes=3)
+"""Between the first round and the first article that is counted."""
+BOUNDS = Bounds(timedelta(minutes=2), timedelta(minutes=15))
+SECOND = timedelta(seconds=1)
 
 
-def clock_of(begun: float, speed: float) -> Clock:
-    """Simulated time: START at the moment `begun` (Unix time), `speed` times faster."""
-    return lambda: (START + timedelta(seconds=(time.time() - begun) * speed)).astimezone(UTC)
-
-
-def published(outlets: int, articles: int, hours: float) -> list[list[datetime]]:
-    """When each outlet publishes."""
+def published(outlets: int, articles: int, hours: float) -> list[list[timedelta]]:
+    """When each outlet publishes, from the first counted moment on (negative: before it)."""
     chance = random.Random(20261117)
-    moments: list[list[datetime]] = []
+    moments: list[list[timedelta]] = []
+    end = timedelta(hours=hours)
     for volume in volumes(outlets, articles, chance):
-        mine, at = [], START - BACKLOG
-        while at < START + timedelta(hours=hours):
-            an_hour = volume * BY_HOUR[at.hour] / sum(BY_HOUR)
+        mine: list[timedelta] = []
+        at = -BACKLOG - WARM_UP
+        while at < end:
+            an_hour = volume * BY_HOUR[(START + at).hour] / sum(BY_HOUR)
             at += timedelta(hours=chance.expovariate(an_hour))
             mine.append(at)
-        moments.append([moment for moment in mine if moment < START + timedelta(hours=hours)])
+        moments.append([moment for moment in mine if moment < end])
     return moments
 
 
 async def serve(options: argparse.Namespace) -> None:
-    """Publish: print the ports, read the moment at which simulated time begins, answer until killed."""
+    """Publish: print the ports, read the first counted moment, answer until a line comes."""
     records = itertools.cycle(_records(options.files))
     outlets = [[(moment, next(records)) for moment in moments] for moments in published(options.outlets, options.articles, options.hours)]
-    clock: list[Clock] = []
+    begins: list[datetime] = []
     asked = Counter[str]()
 
     def answer(number: int, port: int, path: str, headers: dict[str, str]) -> tuple[str, bytes, dict[str, str]]:
-        now = clock[0]()
-        out = [(place, moment, record) for place, (moment, record) in enumerate(outlets[number]) if moment <= now]
+        now = datetime.now(UTC)
+        out = [(place, begins[0] + moment, record) for place, (moment, record) in enumerate(outlets[number]) if begins[0] + moment <= now]
         if path == "/robots.txt":
             return "404 Not Found", b"", {}
         if path == "/rss":
             asked["polls"] += 1
             newest = out[-30:]
             tag = f'"{len(out)}"'
-            date = email.utils.format_datetime((newest[-1][1] if newest else START - BACKLOG).astimezone(UTC), usegmt=True)
+            date = email.utils.format_datetime(newest[-1][1] if newest else begins[0] - BACKLOG - WARM_UP, usegmt=True)
             given = ({"ETag": tag}, {"Last-Modified": date}, {})[number % 3]
             if headers.get("if-none-match") == tag or headers.get("if-modified-since") == date:
                 asked["304"] += 1
@@ -102,9 +103,8 @@ async def serve(options: argparse.Namespace) -> None:
             )
             return "200 OK", f'<rss version="2.0"><channel><title>t</title>{items}</channel></rss>'.encode(), given
         asked["pages"] += 1
-        place = int(path.partition("-")[2].partition(".")[0])
-        moment, record = outlets[number][place]
-        page = page_around(record).replace(b"2026-11-19T08:00:00+07:00", f"{moment:%Y-%m-%dT%H:%M:%S+07:00}".encode())
+        _, moment, record = out[int(path.partition("-")[2].partition(".")[0])]
+        page = page_around(record).replace(b"2026-11-19T08:00:00+07:00", f"{moment.astimezone(VIETNAM):%Y-%m-%dT%H:%M:%S+07:00}".encode())
         return "200 OK", page, {}
 
     async def handle(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -123,7 +123,7 @@ async def serve(options: argparse.Namespace) -> None:
 
     servers = [await asyncio.start_server(partial(handle, number), "127.0.0.1", 0) for number in range(options.outlets)]
     print(json.dumps([server.sockets[0].getsockname()[1] for server in servers]), flush=True)
-    clock.append(clock_of(float(await asyncio.to_thread(sys.stdin.readline)), options.speed))
+    begins.append(datetime.fromisoformat((await asyncio.to_thread(sys.stdin.readline)).strip()))
     await asyncio.to_thread(sys.stdin.readline)
     print(json.dumps(asked), flush=True)
 
@@ -137,60 +137,63 @@ def _records(files: list[Path]) -> Iterator[dict[str, str]]:
                     yield {name: record.get(name) or "" for name in ("title", "lead", "body")}
 
 
-def crawl_part(run: str, part: str, begun: float, speed: float) -> None:
-    """One crawl in simulated time; once per process."""
-    settings = read_settings()
-    sources = part_of(choose(settings.sources_folder, [])[0], part)
-    overrides = {"DIEMBAO_MINUTES": str(3 / speed), "LOG_LEVEL": "WARNING"}
-    crawl(settings, run, sources, overrides=overrides, clock=clock_of(begun, speed))
+def learnt(volume: float, chance: random.Random, until: datetime) -> Habit:
+    """What three days of polling teach of an outlet that publishes so many articles a day."""
+    habit = Habit.unknown()
+    now = due = until - timedelta(days=3)
+    shift = START.hour - until.astimezone(VIETNAM).hour
+    pending: list[datetime] = []
+    at = now
+    while now < until:
+        while at <= now:
+            an_hour = volume * BY_HOUR[(at.astimezone(VIETNAM).hour + shift) % 24] / sum(BY_HOUR)
+            at += timedelta(hours=chance.expovariate(an_hour))
+            pending.append(at)
+        if due <= now:
+            new = [moment for moment in pending if moment <= now]
+            pending = [moment for moment in pending if moment > now]
+            learn(habit, len(new), new, now)
+            due = next_poll(habit, now, BOUNDS)
+        now += timedelta(minutes=2)
+    return habit
 
 
-def run_rounds(options: argparse.Namespace, office: Office, begun: float) -> dict[str, Any]:
-    """Rounds until the last article was published and one more; what they took."""
-    settings = read_settings(office.environment)
-    state, engine, tagger = State(settings.database), open_engine(settings), Tagger.of(settings)
-    engine.prepare()
-    clock = clock_of(begun, options.speed)
-    searchable: dict[str, datetime] = {}
-    moments: dict[str, datetime] = {}
-    seconds: dict[str, list[float]] = {"crawl": [], "index": []}
-    entrances = Counter[str]()
-    last = START + timedelta(hours=options.hours)
-    number = 0
-    while True:
-        round_began = clock()
-        started = time.monotonic()
-        runs = [f"round-{number:04d}-{part}" for part in range(1, options.parts + 1)]
-        command = [sys.executable, "-m", "benchmarks.pace", *map(str, options.files), "--speed", str(options.speed), "--begun", repr(begun)]
-        crawls = [
-            subprocess.Popen([*command, "--crawl", run, "--part", f"{part}/{options.parts}"], env=office.environment, cwd=PROJECT)
-            for part, run in enumerate(runs, start=1)
-        ]
-        if any(process.wait() for process in crawls):
-            raise SystemExit("a crawl failed")
-        crawled = time.monotonic()
-        for run in runs:
-            folder = read_run(settings.runs_folder / run)
-            index_run(settings, state, engine, tagger, run, clock())
-            now = clock()
-            for article in folder.articles():
-                if article.published_at is not None:
-                    searchable[article.id], moments[article.id] = now, article.published_at
-            for counts in folder.summary["sources"].values():
-                # The first poll of a feed cannot know whether it changed.
-                for entrance in counts["entrances"] if number else ():
-                    entrances["brought something" if entrance["new"] else entrance["outcome"]] += 1
-        seconds["crawl"].append(crawled - started)
-        seconds["index"].append(time.monotonic() - crawled)
-        number += 1
-        if round_began > last:
-            break
-        time.sleep(max(0.0, (round_began + ROUND - clock()).total_seconds() / options.speed))
-    articles = engine.status().articles
-    engine.close()
+def teach(settings: Settings, ports: list[int], options: argparse.Namespace) -> None:
+    """Give the office's database what it would have learnt of its feeds."""
+    chance = random.Random(1)
+    state = State(settings.database)
+    with state.session() as session:
+        for port, volume in zip(ports, volumes(options.outlets, options.articles, random.Random(20261117)), strict=True):
+            habit = learnt(volume, chance, datetime.now(UTC))
+            seen_at = habit.seen_at.isoformat() if habit.seen_at else None
+            habits = {"found": habit.found, "watched": habit.watched, "seen_at": seen_at}
+            session.add(EntrancePace(url=normalise_url(f"http://127.0.0.1:{port}/rss"), links_hash=None, habit=habits))
     state.close()
-    waits = [(searchable[key] - moment) / timedelta(minutes=1) for key, moment in moments.items() if moment >= START]
-    return {"waits": waits, "rounds": number, "seconds": seconds, "entrances": entrances, "articles": articles}
+
+
+def watch(settings: Settings, moments: dict[str, datetime], until: datetime) -> tuple[dict[str, datetime], list[float]]:
+    """When each article was found in the engine, and the machine's load, until all are there or `until`."""
+    engine = open_engine(settings)
+    found: dict[str, datetime] = {}
+    loads: list[float] = []
+    while (now := datetime.now(UTC)) < until:
+        out = [key for key, moment in moments.items() if moment <= now and key not in found]
+        there = [key for start in range(0, len(out), 500) for key in engine.stored(out[start : start + 500])]
+        found |= dict.fromkeys(there, datetime.now(UTC))
+        if len(found) == len(moments):
+            break
+        loads.append(os.getloadavg()[0])
+        time.sleep(2)
+    engine.close()
+    return found, loads
+
+
+def start_schedule(office: Office, every: int) -> subprocess.Popen[bytes]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "cli", "schedule", "--every", str(every), "--prefect-port", str(port)]
+    return subprocess.Popen(command, env=office.environment, cwd=PROJECT)
 
 
 def main() -> None:
@@ -198,66 +201,114 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--outlets", type=int, default=300)
     parser.add_argument("--articles", type=int, default=20_000, help="a day, of all outlets")
-    parser.add_argument("--hours", type=float, default=2)
-    parser.add_argument("--speed", type=float, default=6)
-    parser.add_argument("--parts", type=int, default=1, help="crawl processes that share the outlets")
+    parser.add_argument("--hours", type=float, default=1)
+    parser.add_argument("--every", type=int, default=120, help="seconds between two rounds")
+    parser.add_argument("--unlearnt", action="store_true")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--crawl", help=argparse.SUPPRESS)
-    parser.add_argument("--part", help=argparse.SUPPRESS)
-    parser.add_argument("--begun", type=float, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         asyncio.run(serve(options))
         return
-    if options.crawl:
-        crawl_part(options.crawl, options.part, options.begun, options.speed)
-        return
     command = [sys.executable, "-m", "benchmarks.pace", *map(str, options.files), "--serve", "--outlets", str(options.outlets)]
-    command += ["--articles", str(options.articles), "--hours", str(options.hours), "--speed", str(options.speed)]
+    command += ["--articles", str(options.articles), "--hours", str(options.hours)]
     with (
-        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as server,
     ):
         assert server.stdin is not None
         assert server.stdout is not None
         try:
             ports = json.loads(server.stdout.readline())
-            office = Office(Path(folder))
-            for port in ports:
-                office.source(
-                    f"s{port}",
-                    f"127.0.0.1:{port}",
-                    feeds=[f"http://127.0.0.1:{port}/rss"],
-                    delay=1 / options.speed,
-                    recrawl_hours=6.0,
-                    poll_minutes=[5, 20],
-                    may_be_empty=True,
-                )
-            begun = time.time()
-            server.stdin.write(f"{begun!r}\n")
+            office = made_office(Path(folder), ports)
+            settings = read_settings(office.environment)
+            engine = open_engine(settings)
+            engine.prepare()
+            engine.close()
+            if not options.unlearnt:
+                teach(settings, ports, options)
+            begins = datetime.now(UTC) + WARM_UP + 30 * SECOND
+            server.stdin.write(f"{begins.isoformat()}\n")
             server.stdin.flush()
-            done = run_rounds(options, office, begun)
+            moments = {
+                article_id(f"http://127.0.0.1:{port}/bai-{place}.html"): begins + moment
+                for port, mine in zip(ports, published(options.outlets, options.articles, options.hours), strict=True)
+                for place, moment in enumerate(mine)
+                if moment >= timedelta()
+            }
+            schedule = start_schedule(office, options.every)
+            try:
+                found, loads = watch(settings, moments, begins + timedelta(hours=options.hours) + timedelta(minutes=30))
+            finally:
+                schedule.send_signal(signal.SIGINT)
+                schedule.wait(60)
             server.stdin.write("\n")
             server.stdin.flush()
             asked = json.loads(server.stdout.readline())
+            tell(options, settings, moments, found, loads, asked)
         finally:
             server.kill()
-    expected = sum(moment >= START for moments in published(options.outlets, options.articles, options.hours) for moment in moments)
-    waits = done["waits"]
-    cuts = statistics.quantiles(waits, n=100)
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    day = f"the {options.hours:g} busiest hours of a day of {options.articles} articles of {options.outlets} outlets"
-    print(f"{machine}; {day}, {options.speed:g} times faster; {options.parts} crawl(s) at once, {done['rounds']} rounds")
-    print(f"published in these hours {expected}, searchable {len(waits)}; {done['articles']} in the index")
-    print(f"published to searchable: median {statistics.median(waits):.1f} min, p95 {cuts[94]:.1f}, longest {max(waits):.1f} (simulated)")
-    for stage, seconds in done["seconds"].items():
-        print(f"  {stage}: {statistics.median(seconds):.1f} s a round (median), {max(seconds):.1f} s (longest), real time")
-    entrances = done["entrances"]
+
+
+def made_office(folder: Path, ports: list[int]) -> Office:
+    """An installation with the outlets, the shipped topics and the shipped alert rules; no mail is sent."""
+    office = Office(folder)
+    for port in ports:
+        feed = f"http://127.0.0.1:{port}/rss"
+        office.source(f"s{port}", f"127.0.0.1:{port}", feeds=[feed], delay=1.0, recrawl_hours=6.0, may_be_empty=True)
+    with (office.config / "office.toml").open("a") as file:
+        shortest, longest = (bound / timedelta(minutes=1) for bound in (BOUNDS.shortest, BOUNDS.longest))
+        file.write(f"poll_minutes = [{shortest:g}, {longest:g}]\n[mail]\nrecipients = []\n")
+    for name in ("taxonomy.toml", "abbreviations.toml", "abbreviations_search.toml", "synonyms.toml"):
+        shutil.copy(PROJECT / "config" / name, office.config / name)
+    shutil.copytree(PROJECT / "config/alerts", office.config / "alerts")
+    return office
+
+
+def tell(
+    options: argparse.Namespace,
+    settings: Settings,
+    moments: dict[str, datetime],
+    found: dict[str, datetime],
+    loads: list[float],
+    asked: dict[str, int],
+) -> None:
+    engine = open_engine(settings)
+    fetched = {article.id: article.fetched_at for article in engine.scan() if article.id in moments and article.fetched_at}
+    print(f"{engine.status().articles} articles in the index")
+    engine.close()
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, load {statistics.median(loads):.1f} (median), {max(loads):.1f} (highest)"
+    print(f"{machine}; {options.hours:g} h at the pace of {options.articles} articles a day of {options.outlets} outlets, real time")
+    print(f"published {len(moments)}, searchable {len(found)}")
+    steps: dict[str, list[timedelta]] = {
+        "published to searchable": [found[key] - moments[key] for key in found],
+        "  published to fetched": [fetched[key] - moments[key] for key in found if key in fetched],
+        "  fetched to searchable": [found[key] - fetched[key] for key in found if key in fetched],
+    }
+    for name, spans in steps.items():
+        minutes = [span / timedelta(minutes=1) for span in spans]
+        cuts = statistics.quantiles(minutes, n=100)
+        print(f"{name}: median {statistics.median(minutes):.2f} min, p95 {cuts[94]:.2f}, p99 {cuts[98]:.2f}, longest {max(minutes):.2f}")
+    state = State(settings.database)
+    with state.session() as session:
+        rounds = {run.id: run for run in session.query(Run)}
+    state.close()
+    entrances = Counter[str]()
+    crawls: list[float] = []
+    for number, run in enumerate(sorted(rounds)):
+        summary: dict[str, Any] = read_run(settings.runs_folder / run).summary
+        if summary:
+            crawls.append((datetime.fromisoformat(summary["ended_at"]) - datetime.fromisoformat(summary["started_at"])).total_seconds())
+            for counts in summary["sources"].values():
+                # The first poll of a feed cannot know whether it changed.
+                for entrance in counts["entrances"] if number else ():
+                    entrances["brought something" if entrance["new"] else entrance["outcome"]] += 1
+    print(f"{len(rounds)} rounds; a crawl took {statistics.median(crawls):.1f} s (median), {max(crawls):.1f} s (longest)")
     idle = entrances["unchanged"] + entrances["same links"] + entrances["read"]
     known = 1 - entrances["read"] / max(idle, 1)
     print(f"{asked['polls']} polls, {asked['304']} ended in 304; of {idle} that brought nothing {known:.1%} were known as unchanged")
-    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
-    print(f"peak memory of a process: {peak:.0f} MB; {dict(entrances)}")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = used.ru_utime + used.ru_stime
+    print(f"processor time of the chain and the publisher: {seconds:.0f} s; {dict(entrances)}")
 
 
 if __name__ == "__main__":

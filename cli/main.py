@@ -49,6 +49,7 @@ COMMANDS = {
     "dashboards": "cli.dashboards:dashboards",
     "monitor": "cli.running:monitor",
     "schedule": "cli.running:schedule",
+    "worker": "cli.running:worker",
     "serve": "cli.running:serve",
     "users": "cli.users:users",
     "doctor": "cli.running:doctor",

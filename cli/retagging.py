@@ -38,7 +38,7 @@ def retag(settings: Settings, step: str | None, limit: int | None, as_json: bool
     engine, state = open_engine(settings), State(settings.database)
     try:
         engine.prepare()
-        done = tag_anew(settings, state, engine, Tagger.of(settings), utc_now, step, limit, progress=progress)
+        done = tag_anew(state, engine, Tagger.of(settings), utc_now, step, limit, progress=progress)
     finally:
         engine.close()
         state.close()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from datetime import datetime
+from threading import Thread
 from typing import Any
 
 import click
@@ -149,6 +153,13 @@ def describe(summary: dict[str, Any]) -> Iterator[str]:
         yield f"PROBLEM {problem['source']}: {problem['problem']} ({problem['url']})"
 
 
+def _end_with(parent: int) -> None:
+    """End the crawl as Ctrl-C does when nobody waits for it any more: another worker may take up its sources."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 def _say(line: str) -> None:
     """Print a line for a person; what the web wrote in it cannot control the terminal."""
     click.echo("".join(letter if letter.isprintable() else " " for letter in line), err=True)
@@ -162,6 +173,7 @@ def _say(line: str) -> None:
 @click.option("--minutes", type=click.FloatRange(min=0), help="Minutes per source.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Backfill: the first day.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Backfill: the last day.")
+@click.option("--parent", type=int, help="End when the process with this number does.")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="Override a Scrapy setting.")
 def main(
     run_id: str,
@@ -171,9 +183,12 @@ def main(
     minutes: float | None,
     since: datetime | None,
     until: datetime | None,
+    parent: int | None,
     pairs: tuple[str, ...],
 ) -> None:
     """Crawl once into DIEMBAO_HOME/runs/RUN_ID."""
+    if parent is not None:
+        Thread(target=_end_with, args=(parent,), daemon=True).start()
     span = Span(since.date(), (until or datetime.now(VIETNAM)).date()) if since is not None else None
     settings = read_settings()
     sources, broken = choose(settings.sources_folder, list(names))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from crawlers.sites import site_of
 from diembao.errors import DiembaoError, UsageError
 from diembao.source import Source
 
@@ -64,7 +65,9 @@ def is_at_work(spool: Path, run_id: str) -> bool:
 
 
 def part_of(sources: list[Source], part: str) -> list[Source]:
-    """The sources of one part of several, such as "1/2": every source is in exactly one, whatever the order.
+    """The sources of one part of several, such as "1/2": every source is in exactly one, and all of one site in the same.
+
+    Which one says a hash of the site, so the parts stay as they are when sources or machines come and go.
 
     Raises:
         UsageError: when `part` is not two numbers, the first from 1 to the second.
@@ -73,4 +76,4 @@ def part_of(sources: list[Source], part: str) -> list[Source]:
     if not match or not 1 <= int(match[1]) <= int(match[2]):
         raise UsageError(f"{part!r} is not a part", "Write --part 1/2 for the first of two")
     number, parts = int(match[1]), int(match[2])
-    return [source for source in sources if int(hashlib.sha256(source.domain.encode()).hexdigest()[:8], 16) % parts == number - 1]
+    return [source for source in sources if int(hashlib.sha256(site_of(source.domain).encode()).hexdigest()[:8], 16) % parts == number - 1]

@@ -29,9 +29,15 @@ FOLLOW_SECONDS = 5.0
 
 
 @task(name="crawl", retries=2, retry_delay_seconds=[5, 30], retry_condition_fn=worth_a_retry, cache_policy=NO_CACHE)
-def crawl(settings: Settings, sources: list[str], following: stages.Following) -> str:
+def crawl(
+    settings: Settings,
+    sources: list[str],
+    following: stages.Following,
+    part: str | None = None,
+    must_end: Callable[[], bool] = lambda: False,
+) -> str:
     """One crawl in a process of its own; the id of its run, by the real time also where the round's moment stands still."""
-    return stages.crawl(settings, sources, utc_now(), begins=following.begins)
+    return stages.crawl(settings, sources, utc_now(), part, following.begins, must_end)
 
 
 @task(name="tag-link-index", retries=3, retry_delay_seconds=[2, 15, 60], retry_condition_fn=worth_a_retry, cache_policy=NO_CACHE)
@@ -50,13 +56,20 @@ def index_runs(
     tagger = Tagger.of(settings)
 
     def index_waiting() -> list[stages.IndexedRun]:
-        waiting = stages.waiting_runs(settings, state, now)
-        return [stages.index_run(settings, state, engine, tagger, run, now, following.take(run)) for run in waiting]
+        done = []
+        for run in stages.waiting_runs(settings, state, now):
+            # Another worker with this home may just have indexed it.
+            if following.is_ours(run) and not stages.is_indexed(state, run):
+                done.append(stages.index_run(settings, state, engine, tagger, run, now, following.take(run)))
+            following.done(run)
+        return done
 
     try:
         engine.maintain()
         for run in stages.quarantined_runs(settings):
-            stages.retry_quarantine(settings, state, engine, tagger, run)
+            if following.is_ours(run):
+                stages.retry_quarantine(settings, state, engine, tagger, run)
+            following.done(run)
         done = index_waiting()
         while not wait(FOLLOW_SECONDS):
             following.advance(state, engine, tagger)
@@ -74,7 +87,7 @@ def alert(settings: Settings, now: datetime) -> stages.AlertsReport:
 
 
 @flow(name="monitor", description="crawl → tag → link → index → alerts", on_failure=[tell_why], on_crashed=[tell_why])
-def monitor(sources: list[str] | None = None, at: datetime | None = None) -> dict[str, Any]:
+def monitor(sources: list[str] | None = None, at: datetime | None = None, crawls: bool = True) -> dict[str, Any]:
     """One round over the chosen sources (default: every enabled one).
 
     Settings come from the environment, as for every command. A crawl that fails does not keep what earlier crawls left from
@@ -86,6 +99,7 @@ def monitor(sources: list[str] | None = None, at: datetime | None = None) -> dic
     Args:
         sources: ids of sources.
         at: the moment of the round, aware; default: now. The demo's press day stands still.
+        crawls: False where other workers crawl and index (`flows.partition`): what waits here is indexed, and alerts are evaluated.
 
     Returns:
         `{"fates", "revised", "quarantined", "problems", "left_out", "alerts", "queued", "sent", "waiting"}`.
@@ -97,7 +111,7 @@ def monitor(sources: list[str] | None = None, at: datetime | None = None) -> dic
     with alone(settings, "monitor"):  # the same lock is held for moments while other work writes the engine (`flows.retagging`)
         state = State(settings.database)  # every stage needs it: a damaged one fails now, not after the retries of each
         try:
-            return _round(settings, state, sources or [], now, is_patient=is_scheduled())
+            return run_round(settings, state, sources or [], now, crawls=crawls)
         finally:
             state.close()
 
@@ -112,7 +126,52 @@ def _has_ended(crawling: PrefectFuture[str] | None, seconds: float) -> bool:
     return True
 
 
-def _round(settings: Settings, state: State, sources: list[str], now: datetime, *, is_patient: bool) -> dict[str, Any]:
+def run_round(
+    settings: Settings,
+    state: State,
+    sources: list[str],
+    now: datetime,
+    *,
+    crawls: bool = True,
+    part: str | None = None,
+    must_end: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
+    """What `monitor` does, for all sources, or without alerts for a part of them.
+
+    Args:
+        settings: of the installation.
+        state: its database.
+        sources: ids; none: every enabled one.
+        now: the moment of the round.
+        crawls: whether anything is fetched.
+        part: only this part of the sources; alerts are left to `monitor`.
+        must_end: whether the crawl has to be interrupted.
+
+    Returns:
+        As `monitor`.
+
+    Raises:
+        DiembaoError: as `monitor`.
+    """
+    following = stages.Following(settings, state)
+    try:
+        return _parts(settings, state, sources, now, following, crawls=crawls, part_of_sources=part, must_end=must_end)
+    finally:
+        following.close()
+
+
+def _parts(
+    settings: Settings,
+    state: State,
+    sources: list[str],
+    now: datetime,
+    following: stages.Following,
+    *,
+    crawls: bool,
+    part_of_sources: str | None,
+    must_end: Callable[[], bool],
+) -> dict[str, Any]:
+    is_patient = is_scheduled()
     left_out: list[str] = []
     problems: list[DiembaoError] = []
 
@@ -135,25 +194,35 @@ def _round(settings: Settings, state: State, sources: list[str], now: datetime, 
         backoff.worked(state, name)
         return done
 
-    following = stages.Following(settings)
-    crawling = None if is_left_out("crawl") else crawl.submit(settings, sources, following)
+    crawl_name = "crawl" if part_of_sources is None else f"crawl {part_of_sources}"
+    crawling = None
+    if crawls and not is_left_out(crawl_name):
+        crawling = crawl.submit(settings, sources, following, part_of_sources, must_end)
     runs: list[stages.IndexedRun] = []
     if not is_left_out("index"):
         runs = part("index", lambda: index_runs(settings, now, following, partial(_has_ended, crawling)), runs)
     if crawling is not None:
-        part("crawl", crawling.result, "")
+        part(crawl_name, crawling.result, "")
     if trouble := next((problem for problem in problems if isinstance(problem, EngineError)), None):
         raise trouble  # alerts would ask the same engine
     alerts = stages.AlertsReport([], 0, 0, 0)
-    if not is_left_out("alerts"):
+    if part_of_sources is None and not is_left_out("alerts"):
         alerts = part("alerts", lambda: alert(settings, now), alerts)
     fates = stages.total_fates(runs)
     kept = f"{fates['fetched']} pages, {fates['indexed']} indexed, {len(alerts.alerts)} alerts, {alerts.waiting} mails wait"
-    show("monitor", "; ".join([kept, *left_out, *(f"failed: {problem.message}" for problem in problems)]))
+    show(
+        "monitor" if part_of_sources is None else "partition",
+        "; ".join([kept, *left_out, *(f"failed: {problem.message}" for problem in problems)]),
+    )
     if problems:
         raise problems[0]
+    return told(runs, left_out, alerts)
+
+
+def told(runs: list[stages.IndexedRun], left_out: list[str], alerts: stages.AlertsReport) -> dict[str, Any]:
+    """What a round gives to who started it."""
     return {
-        "fates": fates,
+        "fates": stages.total_fates(runs),
         "revised": sum(run.revised for run in runs),
         "quarantined": sum(run.quarantined for run in runs),
         "problems": [problem for run in runs for problem in run.problems],

@@ -31,7 +31,7 @@ def retag(step: str | None = None, limit: int | None = None) -> dict[str, Any]:
     state, engine = State(settings.database), open_engine(settings)
     try:
         engine.prepare()
-        return asdict(retagging.retag(settings, state, engine, Tagger.of(settings), utc_now, step, limit, again=False))
+        return asdict(retagging.retag(state, engine, Tagger.of(settings), utc_now, step, limit, again=False))
     finally:
         engine.close()
         state.close()

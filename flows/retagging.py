@@ -10,15 +10,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from filelock import FileLock
-
 from diembao.article import Article
 from diembao.clock import Clock
 from diembao.corrections import uncorrected
 from diembao.engine import Filters, SearchEngine
 from diembao.errors import DiembaoError
-from diembao.settings import Settings
 from diembao.state import Progress, State
+from flows import leases
 from index.ingest import ingest, rewrite
 from nlp.linking import link
 from nlp.tagging import Tagger
@@ -51,7 +49,6 @@ class Retagged:
 
 
 def retag(
-    settings: Settings,
     state: State,
     engine: SearchEngine,
     tagger: Tagger,
@@ -68,7 +65,6 @@ def retag(
     nothing. Corrections by staff stay. An article is linked anew only when what linking looks at changed.
 
     Args:
-        settings: of the installation.
         state: keeps the progress.
         engine: has the articles.
         tagger: knows the versions.
@@ -95,7 +91,7 @@ def retag(
     while batch := list(islice(articles, BATCH)):
         rest = None if limit is None else limit - done.retagged - len(done.failed)
         old = [article for article in batch if not tagger.is_current(article, step)][:rest]
-        _renew(settings, state, engine, tagger, step, old, done)
+        _renew(state, engine, tagger, step, old, done)
         is_cut = rest is not None and len(old) == rest
         last = old[-1] if is_cut and old else batch[-1]
         done.seen += batch.index(last) + 1
@@ -111,13 +107,11 @@ def retag(
 _COMPLETE: dict[str, Any] = {"complete": True}
 
 
-def _renew(
-    settings: Settings, state: State, engine: SearchEngine, tagger: Tagger, step: str | None, old: list[Article], done: Retagged
-) -> None:
-    """Tag `old` anew and write them, while no round of monitor writes; what one changed meanwhile is tagged as that round left it."""
+def _renew(state: State, engine: SearchEngine, tagger: Tagger, step: str | None, old: list[Article], done: Retagged) -> None:
+    """Tag `old` anew and write them, while nobody else writes; what others changed meanwhile is tagged as they left it."""
     changes = list(_tagged(tagger, step, old, done))
     while changes:
-        with FileLock(settings.home / "monitor.lock"):
+        with leases.alone(state, leases.WRITING):
             unlinked = [change for change in changes if not _links_change(*change)]
             to_link = {before.id: after for before, after in changes if _links_change(before, after)}
             meanwhile = rewrite(engine, state, unlinked)

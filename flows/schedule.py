@@ -25,8 +25,8 @@ from diembao.settings import Office
 from flows.briefing import briefing_draft, morning_briefing
 from flows.catch_up import REPORT_TIMES, catch_up
 from flows.erasing import retention
-from flows.erasing import retention
 from flows.monitor import monitor
+from flows.partition import deploy, partitions
 from flows.report import monthly_report, weekly_report
 from flows.retag import retag
 from flows.retrain import retrain
@@ -43,12 +43,18 @@ ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLi
 _ZONE = "Asia/Ho_Chi_Minh"
 
 
-def deployments(every: timedelta, office: Office) -> list[RunnerDeployment]:
-    """The deployments: `monitor` every so often, the others by Vietnam's clock; `catch-up` looks for what was missed."""
+def deployments(every: timedelta, office: Office, crawls: bool = True) -> list[RunnerDeployment]:
+    """The deployments: `monitor` every so often, the others by Vietnam's clock; `catch-up` looks for what was missed.
+
+    Args:
+        every: time between two rounds of `monitor`.
+        office: has the times of the briefing.
+        crawls: False where workers crawl (`flows.partition`).
+    """
     times = office.briefing
     days = ",".join(str(day % 7) for day in times.days) if len(times.days) < 7 else "*"  # cron's Sunday is 0
     return [
-        deployment(monitor, "monitor", Interval(every)),
+        deployment(monitor, "monitor", Interval(every), {"crawls": crawls}),
         deployment(briefing_draft, "digest-draft", _daily(times.draft_at, days)),
         deployment(morning_briefing, "digest", _daily(times.at, days)),
         deployment(weekly_report, "weekly-report", _daily(f"{REPORT_TIMES['weekly']:%H:%M}", "1")),
@@ -56,7 +62,6 @@ def deployments(every: timedelta, office: Office) -> list[RunnerDeployment]:
         deployment(source_health, "source-health", _daily("07:30", "*")),
         deployment(retrain, "retrain", _daily("02:00", "0")),
         deployment(retag, "retag", _daily("01:00", "*")),
-        deployment(retention, "retention", _daily("03:30", "*")),
         deployment(retention, "retention", _daily("03:30", "*")),
         deployment(saved_digest, "saved-digest", Interval(SAVED_DIGEST)),
         deployment(catch_up, "catch-up", Interval(CATCH_UP)),
@@ -83,9 +88,16 @@ def deployment(flow: Flow[..., Any], name: str, schedule: Schedule, parameters: 
     )
 
 
-def serve_all(every: timedelta, office: Office) -> None:
-    """Serve the deployments until interrupted."""
-    made = deployments(every, office)
+def serve_all(every: timedelta, office: Office, parts: int = 0) -> None:
+    """Serve the deployments until interrupted.
+
+    Args:
+        every: time between two rounds.
+        office: has the times of the briefing.
+        parts: into how many parts the sources are divided for workers; 0: they are crawled here.
+    """
+    made = deployments(every, office, crawls=not parts)
+    deploy(partitions(every, parts))
     close_dead_runs([one.name for one in made])
     serve(*made, print_starting_message=False)
 

@@ -21,6 +21,7 @@ from alerts.briefing.documents import template_in
 from alerts.briefing.kept import bring_up_to_date
 from alerts.briefing.sending import queue_briefing
 from alerts.evaluation import evaluate
+from alerts.health.kept import judge_all, note
 from alerts.log import record
 from alerts.outbox import send_due
 from alerts.report.documents import template_in as report_template_in
@@ -31,7 +32,8 @@ from alerts.rules_file import read_rules
 from alerts.source_mail import queue_changes
 from alerts.source_trouble import read_troubles
 from crawlers.locks import is_at_work
-from crawlers.registry import choose
+from crawlers.observed import observe
+from crawlers.registry import choose, read_each
 from crawlers.runs import PageFate, RunTail, RunWriter, new_run_id, read_run
 from crawlers.spool import SPOOL
 from diembao.article import Article
@@ -41,6 +43,7 @@ from diembao.fates import KEPT, Fate, FateLedger, summarise
 from diembao.settings import Settings
 from diembao.source import source_names
 from diembao.state import Progress, Run, State
+from flows import leases
 from flows.quarantine import QUARANTINE, Quarantined, read_quarantine, write_quarantine
 from index.ingest import ingest
 from nlp.linking import link
@@ -87,7 +90,12 @@ class AlertsReport:
 
 
 def crawl(
-    settings: Settings, sources: Iterable[str], now: datetime, part: str | None = None, begins: Callable[[str], None] = lambda _: None
+    settings: Settings,
+    sources: Iterable[str],
+    now: datetime,
+    part: str | None = None,
+    begins: Callable[[str], None] = lambda _: None,
+    must_end: Callable[[], bool] = lambda: False,
 ) -> str:
     """Run one crawl in a process of its own (Scrapy's reactor cannot start twice) and return the id of its run.
 
@@ -97,6 +105,7 @@ def crawl(
         now: names the run.
         part: only a part of the sources, such as "1/2" (`crawlers.locks.part_of`).
         begins: gets the id of the run before it begins.
+        must_end: asked every second; when it says so, the crawl is interrupted.
 
     Raises:
         UsageError: for a source that is not known.
@@ -108,16 +117,22 @@ def crawl(
     run = new_run_id(now)
     names = [argument for name in wanted for argument in ("--source", name)]
     begins(run)
-    done = subprocess.run(
-        [sys.executable, "-m", "crawlers", "--run", run, "--minutes", str(ROUND_MINUTES), *names, *(["--part", part] if part else [])],
-        env=environment_of(settings),
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise DiembaoError(f"the crawl failed with exit code {done.returncode}: {lines[-1]}", f"Its folder: {settings.runs_folder / run}")
+    command = [sys.executable, "-m", "crawlers", "--run", run, "--minutes", str(ROUND_MINUTES), "--parent", str(os.getpid())]
+    command += [*names, *(["--part", part] if part else [])]
+    with subprocess.Popen(command, env=environment_of(settings), stderr=subprocess.PIPE, text=True) as process:
+        said, is_ending = None, False
+        while said is None:
+            try:
+                _, said = process.communicate(timeout=1)
+            except subprocess.TimeoutExpired:
+                if not is_ending and must_end():
+                    is_ending = True
+                    process.terminate()
+    if process.returncode != 0:
+        lines = said.strip().splitlines() or ["it said nothing"]
+        raise DiembaoError(
+            f"the crawl failed with exit code {process.returncode}: {lines[-1]}", f"Its folder: {settings.runs_folder / run}"
+        )
     return run
 
 
@@ -142,11 +157,25 @@ def waiting_runs(settings: Settings, state: State, now: datetime) -> list[str]:
     with state.session() as session:
         done = {run.id for run in session.query(Run).filter(Run.indexed_at.is_not(None))}
     folders = sorted(folder for folder in settings.runs_folder.glob("*") if folder.name not in done and folder.is_dir())
-    return [folder.name for folder in folders if (folder / "summary.json").exists() or _is_abandoned(settings, folder, now)]
+    return [folder.name for folder in folders if (folder / "summary.json").exists() or _is_abandoned(settings, state, folder, now)]
 
 
-def _is_abandoned(settings: Settings, folder: Path, now: datetime) -> bool:
-    return now - _last_write(folder) > ABANDONED and not is_at_work(settings.home / SPOOL, folder.name)
+def lease_of(run: str) -> str:
+    """Who holds this lease crawls and indexes the run."""
+    return f"run:{run}"
+
+
+def _is_abandoned(settings: Settings, state: State, folder: Path, now: datetime) -> bool:
+    if is_at_work(settings.home / SPOOL, folder.name):
+        return False
+    return now - _last_write(folder) > ABANDONED or leases.is_killed(state, lease_of(folder.name))
+
+
+def is_indexed(state: State, run: str) -> bool:
+    """Whether every article of `run` is in the engine. Raises StateError."""
+    with state.session() as session:
+        record = session.get(Run, run)
+        return record is not None and record.indexed_at is not None
 
 
 @dataclass(frozen=True)
@@ -195,16 +224,37 @@ class Following:
 
     Args:
         settings: of the installation.
+        state: tells others that the run is taken care of.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, state: State) -> None:
         self._settings = settings
+        self._state = state
+        self._held: dict[str, leases.Held] = {}
         self._tails: dict[str, RunTail] = {}
         self._done: dict[str, Processed] = {}
 
     def begins(self, run: str) -> None:
-        """A crawl is about to write `run`."""
+        """A crawl is about to write `run`. Raises StateError."""
+        if held := leases.take(self._state, lease_of(run)):
+            self._held[run] = held
         self._tails[run] = RunTail(self._settings.runs_folder / run, self._settings.archive_folder)
+
+    def is_ours(self, run: str) -> bool:
+        """Whether nobody else indexes `run`; nobody else will until `done`. Raises StateError."""
+        if run not in self._held and (held := leases.take(self._state, lease_of(run))):
+            self._held[run] = held
+        return run in self._held
+
+    def done(self, run: str) -> None:
+        """Nothing more is to be done for `run` now. Raises StateError."""
+        if held := self._held.pop(run, None):
+            held.release()
+
+    def close(self) -> None:
+        """Leave what is not done to others. Raises StateError."""
+        for run in list(self._held):
+            self.done(run)
 
     def advance(self, state: State, engine: SearchEngine, tagger: Tagger) -> int:
         """Index what was crawled since the last call; returns how many articles.
@@ -267,6 +317,8 @@ def index_run(
     fates = ledger.summary()
     with state.session() as session:
         record = session.get(Run, run) or Run(id=run, started_at=now)
+        if record.indexed_at is None:
+            note(session, observe(crawled))
         record.started_at = crawled.started_at or record.started_at
         record.ended_at = record.indexed_at = now
         record.fates = fates
@@ -371,7 +423,8 @@ def _process(articles: Iterable[Article], state: State, engine: SearchEngine, ta
             except DiembaoError as error:
                 done.outcomes[article.id] = Fate.TAG_FAILED
                 done.quarantine.append(Quarantined(article, Fate.TAG_FAILED, str(error)))
-        report = ingest(engine, state, link(tagged, engine))
+        with leases.alone(state, leases.WRITING):  # between the look for copies and the writing nobody else may write one
+            report = ingest(engine, state, link(tagged, engine))
         done.revised += report.revised
         for article in tagged:
             done.outcomes[article.id] = report.outcomes[article.id]
@@ -458,27 +511,15 @@ def report(settings: Settings, state: State, engine: SearchEngine, kind: Kind, n
 
 
 def source_health(settings: Settings, state: State, now: datetime) -> dict[str, Any]:
-    """Tell the operators which sources fell silent or broke, or are well again.
+    """Judge every source, and tell the operators which fell silent or broke, or are well again.
 
     Returns:
         `{"troubles", "new", "over", "queued", "sent", "waiting"}`: one line each, names of sources, counts of mails.
     """
-    troubles = read_troubles(state, now, source_names(settings.sources_folder), last_problems(settings))
+    known, _ = read_each(settings.sources_folder)
+    judge_all(state, [source for source in known.values() if source.enabled], now)
+    troubles = read_troubles(state, now, {source.id: source.name for source in known.values()})
     change = queue_changes(state, troubles, settings.office, now)
     sent = send_due(state, settings.office.mail, now)
     return {"troubles": [one.line("en") for one in troubles], "new": [one.source for one in change.new], "over": list(change.over),
             "queued": change.queued, "sent": sent.sent, "waiting": sent.waiting}  # fmt: skip
-
-
-_LATEST_RUNS = 20
-
-
-def last_problems(settings: Settings) -> dict[str, str]:
-    """What the last crawl that asked each source said was wrong with it, by source."""
-    found: dict[str, str] = {}
-    folders = sorted((path.parent for path in settings.runs_folder.glob("*/summary.json")), reverse=True)[:_LATEST_RUNS]
-    for folder in folders:
-        for line in read_run(folder).problems:
-            source, _, problem = line.partition(": ")
-            found.setdefault(source, problem)
-    return found

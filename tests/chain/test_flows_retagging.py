@@ -62,7 +62,7 @@ class Office:
 
     def retag(self, version: int, **options: Any) -> Retagged:
         tagger = options.pop("tagger", None) or self.tagger(version)
-        return retag(self.settings, self.state, self.engine, tagger, lambda: NOW, **options)
+        return retag(self.state, self.engine, tagger, lambda: NOW, **options)
 
     def get(self, name: str) -> Article:
         found = self.engine.get(name)

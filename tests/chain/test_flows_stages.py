@@ -195,7 +195,7 @@ def test_a_crawl_at_work_is_left_alone_and_a_killed_one_taken_up(office: Office)
 
 
 def test_what_is_crawled_is_searchable_while_the_crawl_goes_on(office: Office) -> None:
-    following = stages.Following(office.settings)
+    following = stages.Following(office.settings, office.state)
     following.begins("r1")
     assert following.advance(office.state, office.engine, office.tagger) == 0, "the crawl has not made its folder yet"
     writer = RunWriter(office.settings.runs_folder / "r1")
@@ -232,11 +232,11 @@ def test_what_failed_while_the_crawl_went_on_is_taken_up_at_its_end(office: Offi
         def upsert(self, articles: Iterable[Article]) -> dict[str, str]:
             raise EngineError("the engine is away", "Start it")
 
-    following = stages.Following(office.settings)
+    following = stages.Following(office.settings, office.state)
     following.begins("r1")
     office.crawled("r1", [article("an"), article("binh")])
     with pytest.raises(EngineError, match="away"):
-        following.advance(office.state, Away(), office.tagger)  # type: ignore[arg-type]
+        following.advance(office.state, Away(), office.tagger)
     done = stages.index_run(office.settings, office.state, office.engine, office.tagger, "r1", NOW, following.take("r1"))
     assert done.fates == {"fetched": 2, "indexed": 2, "unchanged": 0, "dropped": {}}
 
