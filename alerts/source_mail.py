@@ -24,7 +24,7 @@ class Change:
     """How the troubles differ from what was told last.
 
     Attributes:
-        new: those that began, or became another kind.
+        new: those that began, or became weightier: what was to be watched is broken.
         over: names of the sources whose trouble is over.
         lasting: those that were told already.
         since: by source, when its trouble was noticed first.
@@ -50,7 +50,7 @@ def queue_changes(state: State, troubles: tuple[Trouble, ...], office: Office, n
         row = session.get(Progress, WORK)
         told: dict[str, dict[str, str]] = dict(row.cursor["told"]) if row else {}
         mailed = datetime.fromisoformat(row.cursor["mailed"]) if row and row.cursor.get("mailed") else None
-        new = tuple(one for one in troubles if told.get(one.source, {}).get("kind") != one.kind)
+        new = tuple(one for one in troubles if _is_news(one, told.get(one.source)))
         lasting = tuple(one for one in troubles if one not in new)
         over = tuple(known["name"] for source, known in sorted(told.items()) if source not in {one.source for one in troubles})
         since = {
@@ -62,12 +62,25 @@ def queue_changes(state: State, troubles: tuple[Trouble, ...], office: Office, n
             change = Change(new, over, lasting, since, queue_notice(session, office, _key(change, now), _content(change, office, now), now))
             mailed = now
         noted = {
-            one.source: {"kind": one.kind, "name": one.name or "Thu thập / collecting", "noticed": since[one.source].isoformat()}
+            one.source: {
+                "kind": one.kind,
+                "weight": one.weight,
+                "name": one.name or "Thu thập / collecting",
+                "noticed": since[one.source].isoformat(),
+            }
             for one in troubles
         }
         cursor = {"told": noted, "mailed": mailed.isoformat() if mailed else None}
         session.merge(Progress(work=WORK, target="", cursor=cursor, updated_at=now))
     return change
+
+
+def _is_news(trouble: Trouble, told: dict[str, str] | None) -> bool:
+    """One mail for each trouble: the same source in another way is no news unless it became weightier."""
+    if told is None:
+        return True
+    was = told.get("weight", "watch" if told["kind"] == "partly" else "broken")
+    return trouble.weight == "broken" and was == "watch"
 
 
 def _key(change: Change, now: datetime) -> str:

@@ -59,7 +59,7 @@ def deployments(every: timedelta, office: Office, crawls: bool = True) -> list[R
         deployment(morning_briefing, "digest", _daily(times.at, days)),
         deployment(weekly_report, "weekly-report", _daily(f"{REPORT_TIMES['weekly']:%H:%M}", "1")),
         deployment(monthly_report, "monthly-report", _daily(f"{REPORT_TIMES['monthly']:%H:%M}", "*", "1")),
-        deployment(source_health, "source-health", _daily("07:30", "*")),
+        deployment(source_health, "source-health", Cron("25 * * * *", timezone=_ZONE)),
         deployment(retrain, "retrain", _daily("02:00", "0")),
         deployment(retag, "retag", _daily("01:00", "*")),
         deployment(retention, "retention", _daily("03:30", "*")),

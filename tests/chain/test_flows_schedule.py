@@ -20,11 +20,12 @@ from prefect.testing.utilities import prefect_test_harness
 from sqlalchemy import select
 
 from alerts.briefing import kept
-from crawlers.runs import RunWriter
+from alerts.health.kept import note
 from diembao.corrections import Correction
 from diembao.engine import SearchEngine
 from diembao.errors import ConfigError, DiembaoError, EngineError
 from diembao.settings import PROJECT, Settings, read_office
+from diembao.source_round import SourceRound
 from diembao.state import BriefingRecord, CorrectionRecord, FetchState, OutboxMessage, Progress, Run, State
 from flows import backoff, monitor, retrain, stages
 from flows.briefing import briefing_draft, morning_briefing
@@ -105,7 +106,7 @@ def test_every_flow_has_a_time_and_never_runs_twice_at_a_time(tmp_path: Path) ->
         "digest": "5 7 * * 1,2,0 (Asia/Ho_Chi_Minh)",
         "weekly-report": "0 7 * * 1 (Asia/Ho_Chi_Minh)",
         "monthly-report": "15 7 1 * * (Asia/Ho_Chi_Minh)",
-        "source-health": "30 7 * * * (Asia/Ho_Chi_Minh)",
+        "source-health": "25 * * * * (Asia/Ho_Chi_Minh)",
         "retrain": "0 2 * * 0 (Asia/Ho_Chi_Minh)",
         "retag": "0 1 * * * (Asia/Ho_Chi_Minh)",
         "retention": "30 3 * * * (Asia/Ho_Chi_Minh)",
@@ -289,11 +290,10 @@ def trouble(office: Office, source: str, failures: int) -> None:
 
 
 def test_source_health_tells_what_changed(office: Office, prefect: None) -> None:
-    writer = RunWriter(office.settings.runs_folder / "20261121T000000")
-    writer.finish(
-        {"started_at": TODAY.isoformat(), "problems": [{"source": "bao-a", "url": "u", "problem": "the feed cannot be had: 404"}]}
-    )
     now = HALF_PAST_SIX
+    refused = SourceRound("bao-a", "r1", TODAY, polls=1, failed=1, problem="the feed cannot be had: 404 (u)")
+    with office.state.session() as session:
+        note(session, [refused])
     assert source_health(at=now)["queued"] == 0
     trouble(office, "bao-a", 3)
     first = source_health(at=now + timedelta(hours=1))

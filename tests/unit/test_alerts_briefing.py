@@ -18,12 +18,14 @@ from alerts.briefing import documents, kept
 from alerts.briefing.content import compile_stories, importance, propose_department
 from alerts.briefing.sending import queue_briefing
 from alerts.briefing.words import Language
+from alerts.health.kept import note
 from alerts.source_trouble import read_troubles
 from diembao.alert import Alert, Evidence
 from diembao.article import CriticalOf
 from diembao.engine import SearchEngine
 from diembao.errors import ConfigError
 from diembao.settings import PROJECT, BriefingTimes, Department, Mail, Office, Person
+from diembao.source_round import SourceRound
 from diembao.state import AlertMute, AlertRecord, FetchState, OutboxMessage, Run, State, StoryResponse
 from diembao.taxonomy import read_taxonomy
 from index.abbreviations import read_abbreviations
@@ -241,7 +243,8 @@ def test_silent_failing_and_missing_are_told_apart(state: State) -> None:
             AlertRecord(id="s", rule="silent", series="rule-says", state="open", started_at=NOW - timedelta(days=2), updated_at=NOW,
                         alert={"kind": "silent_source"})
         )  # fmt: skip
-    found = read_troubles(state, NOW, {"broken": "Báo Hỏng"}, {"broken": "the feed cannot be had: 404"})
+        note(session, [SourceRound("broken", "r", NOW, polls=1, failed=1, problem="the feed cannot be had: 404")])
+    found = read_troubles(state, NOW, {"broken": "Báo Hỏng"})
     assert [(one.source, one.kind) for one in found] == [
         ("broken", "broken"),
         ("half", "partly"),
