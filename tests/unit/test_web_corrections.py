@@ -29,7 +29,7 @@ class Desk:
 
     def form(self) -> dict[str, Any]:
         """What a browser would send when nothing is touched."""
-        page = BeautifulSoup(self.client.get(PATH).text, "lxml").select_one("form.correct")
+        page = BeautifulSoup(self.client.get(PATH).text, "lxml").select_one("form.correct:not(.note-form)")
         assert page is not None
         sent: dict[str, Any] = {}
         for control in page.select("input, select"):

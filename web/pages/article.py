@@ -1,24 +1,40 @@
-"""One article: its text with the deciding sentences, its tags, its copies, its revisions and the evidence."""
+"""One article: its text with the deciding sentences, its tags, its copies, its revisions, the evidence, what the office did and wrote."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
 from sqlalchemy import select
+from starlette.background import BackgroundTask
 
+from alerts.briefing.words import Labels
+from alerts.coverage import story_key
+from crawlers.evidence import pack
+from crawlers.revisions import History, KeptText, Piece, history, removal_of, word_diff
+from diembao import audit
 from diembao.article import Article
 from diembao.engine import Filters, SearchEngine, SearchRequest
-from diembao.state import Revision, State
-from web.desk import desk_of
+from diembao.errors import InputError
+from diembao.state import BriefingItem, State, StoryResponse
+from web.accounts.actor import actor_of
+from web.changed_words import LONGEST, changed_words, share_kept
+from web.desk import Desk, desk_of
 from web.marking import mark_reasons
-from web.pages.corrections import correction_form
+from web.office_notes import may_delete, may_edit, notes_of
+from web.pages.corrections import Told, correction_form
+from web.security import SECURITY_HEADERS
 
 MOST_COPIES = 200
 MOST_OF_STORY = 20
+_PARTS = ("title", "lead", "body")
+Compare = Callable[[str, str], list[Piece]]
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 router = APIRouter(include_in_schema=False)
@@ -38,35 +54,75 @@ class CopyGroup:
 
 
 @dataclass(frozen=True)
-class KeptRevision:
-    """One text that was seen at the article's address."""
+class OfficeAnswer:
+    """What the office did about the article's story.
 
-    number: int
-    fetched_at: datetime | None
-    title: str
-    lead: str
-    body: str
-    content_hash: str
-    archive: str
+    Attributes:
+        status: its name in the reader's language.
+        code: new, assigned, answered or not_needed; empty: it was in no briefing yet.
+        department, link, note: as staff wrote them.
+        by, at: the last change.
+        days: ISO days of the briefings that the story was in, the newest first.
+    """
+
+    status: str
+    code: str
+    department: str
+    link: str
+    note: str
+    by: str
+    at: datetime
+    days: list[str]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Two texts side by side, word by word.
+
+    Attributes:
+        parts: by part of the text (title, lead, body) the pieces; parts without a change are left out.
+        kept: share of both texts that stayed.
+        is_cut: only the beginning of a very long text was compared.
+    """
+
+    parts: dict[str, list[Piece]]
+    kept: float
+    is_cut: bool
 
 
 @router.get("/articles/{article_id}")
 def article(request: Request, article_id: str) -> HTMLResponse:
     """The article with this id, or 404."""
-    found = desk_of(request).engine.get(article_id) if len(article_id) <= 64 else None
-    if found is None:
-        raise HTTPException(404)
-    return show_article(request, found)
+    return show_article(request, _found(desk_of(request), article_id))
 
 
-def show_article(request: Request, found: Article, status: int = 200, problem: str = "") -> HTMLResponse:
-    """The page of an article; `problem` says why a correction of it could not be kept."""
-    desk = desk_of(request)
+def show_article(
+    request: Request,
+    found: Article,
+    status: int = 200,
+    problem: str = "",
+    conflicts: Sequence[Told] = (),
+    note_problem: str = "",
+    unsaved_note: str = "",
+) -> HTMLResponse:
+    """The page of an article.
+
+    Args:
+        request: what is answered.
+        found: the article as it is indexed.
+        status: of the answer.
+        problem: why a correction of it could not be kept.
+        conflicts: corrections that would have gone over somebody else's.
+        note_problem: why a note could not be kept; `unsaved_note` is its text.
+        unsaved_note: see there.
+    """
+    desk, actor = desk_of(request), actor_of(request)
     reasons = {
         "tone": found.sentiment.sentences if found.sentiment else [],
         "blame": found.critical_of.sentences if found.critical_of else [],
     }
     group = copy_group(desk.engine, found)
+    kept = _history(desk.state, found.id)
     return desk.page(
         request,
         "article.html",
@@ -75,9 +131,65 @@ def show_article(request: Request, found: Article, status: int = 200, problem: s
         text=mark_reasons(found.title, found.lead, found.body, reasons),
         group=group,
         story=_rest_of_story(desk.engine, found, {member.id for member in group.members} if group else set()),
-        revisions=_revisions(desk.state, found.id),
-        form=correction_form(desk, found, problem),
+        revisions=list(reversed(kept.texts)) if kept else [],
+        removal=removal_of(desk.state, found.id),
+        has_evidence=kept is not None,
+        answer=_answer(desk, request, found),
+        notes=[(note, may_edit(note, actor), may_delete(note, actor)) for note in notes_of(desk.state, found.id)],
+        note_problem=note_problem,
+        unsaved_note=unsaved_note,
+        form=correction_form(desk, found, problem, conflicts),
     )
+
+
+@router.get("/articles/{article_id}/changes")
+def changes(
+    request: Request,
+    article_id: str,
+    of: Annotated[str, Query(alias="with", max_length=512)] = "",
+    revision: Annotated[str, Query(max_length=9)] = "",
+) -> HTMLResponse:
+    """What the article changed of the text `with` (default: its origin), or in its revision `revision` of the one before, word by word."""
+    desk = desk_of(request)
+    found = _found(desk, article_id)
+    if revision:
+        kept = _history(desk.state, found.id)
+        after = next((text for text in kept.texts if str(text.revision) == revision), None) if kept else None
+        before = max((text for text in kept.texts if text.revision < after.revision), key=_number, default=None) if kept and after else None
+        if after is None or before is None:
+            raise HTTPException(404)
+        return desk.page(
+            request, "changes.html", article=found, before=before, after=after, other=None, changes=_compared(before, after, word_diff)
+        )
+    other = desk.engine.get(of or found.copy_of or "") if (of or found.copy_of) else None
+    if other is None or other.id == found.id:
+        raise HTTPException(404)
+    return desk.page(
+        request, "changes.html", article=found, before=None, after=None, other=other, changes=_compared(other, found, changed_words)
+    )
+
+
+@router.post("/articles/{article_id}/evidence")
+def evidence(request: Request, article_id: str) -> Response:
+    """The package that shows what the article said and when, as `diembao evidence` makes it; the audit log tells who took it."""
+    desk = desk_of(request)
+    found = _found(desk, article_id)
+    kept = _history(desk.state, found.id)
+    if kept is None:
+        raise HTTPException(404)
+    folder = tempfile.TemporaryDirectory(prefix="diembao-evidence-")
+    try:
+        path = Path(folder.name) / "chung-cu.zip"
+        package = pack(path, kept, desk.settings.archive_folder, desk.settings.office.name, desk.clock())
+        with desk.state.session() as session:
+            after = {"files": len(package.files), "missing": package.missing}
+            audit.record(session, desk.clock(), actor_of(request).who, "evidence.pack", found.id, None, after)
+    except BaseException:
+        folder.cleanup()
+        raise
+    headers = {"Cache-Control": "private, no-store", **SECURITY_HEADERS}
+    name = f"chung-cu-{''.join(letter for letter in found.id if letter.isascii() and letter.isalnum())[:32]}.zip"
+    return FileResponse(path, media_type="application/zip", filename=name, headers=headers, background=BackgroundTask(folder.cleanup))
 
 
 def copy_group(engine: SearchEngine, article: Article) -> CopyGroup | None:
@@ -95,6 +207,13 @@ def copy_group(engine: SearchEngine, article: Article) -> CopyGroup | None:
     return CopyGroup(members, members[0].id)
 
 
+def _found(desk: Desk, article_id: str) -> Article:
+    found = desk.engine.get(article_id) if len(article_id) <= 512 else None
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
 def _rest_of_story(engine: SearchEngine, article: Article, shown: set[str]) -> list[Article]:
     if not article.story_id:
         return []
@@ -102,18 +221,39 @@ def _rest_of_story(engine: SearchEngine, article: Article, shown: set[str]) -> l
     return [hit.article for hit in engine.search(request).hits if hit.article.id not in shown | {article.id}]
 
 
-def _revisions(state: State, article_id: str) -> list[KeptRevision]:
-    query = select(Revision).where(Revision.article_id == article_id).order_by(Revision.revision.desc())
-    with state.session() as session:
-        return [
-            KeptRevision(
-                row.revision,
-                row.fetched_at,
-                row.title,
-                row.lead,
-                row.body,
-                row.content_hash,
-                f"{row.archive_file} @ {row.archive_offset}" if row.archive_file else "",
-            )
-            for row in session.scalars(query)
-        ]
+def _history(state: State, article_id: str) -> History | None:
+    """What is kept of the article; None when nothing is, as of one that no crawl fetched."""
+    try:
+        return history(state, article_id)
+    except InputError:
+        return None
+
+
+def _number(text: KeptText) -> int:
+    return text.revision
+
+
+def _answer(desk: Desk, request: Request, article: Article) -> OfficeAnswer | None:
+    story = story_key(article)
+    with desk.state.session() as session:
+        row = session.get(StoryResponse, story)
+        days = list(
+            session.scalars(select(BriefingItem.day).where(BriefingItem.story == story).order_by(BriefingItem.day.desc()).limit(10))
+        )
+        if row is None and not days:
+            return None
+        labels = Labels(desk.texts(request).language)
+        if row is None:
+            return OfficeAnswer("", "", "", "", "", "", desk.clock(), days)
+        return OfficeAnswer(
+            labels(f"status.{row.status}"), row.status, row.department, row.link, row.note, row.updated_by, row.updated_at, days
+        )
+
+
+def _compared(before: Article | KeptText, after: Article | KeptText, compare: Compare) -> Changes:
+    """Both texts part by part; of very long ones the beginning."""
+    texts = {part: (str(getattr(before, part)), str(getattr(after, part))) for part in _PARTS}
+    parts = {part: compare(one[:LONGEST], other[:LONGEST]) for part, (one, other) in texts.items()}
+    every = [piece for pieces in parts.values() for piece in pieces]
+    changed = {part: pieces for part, pieces in parts.items() if any(piece.change != "same" for piece in pieces)}
+    return Changes(changed, share_kept(every), any(len(text) > LONGEST for pair in texts.values() for text in pair))
