@@ -1,4 +1,4 @@
-// Results as you type, and "/" for the search box. The page does all of it without this file too, one request later.
+// Results as you type. The page does all of it without this file too, one request later. The keyboard: keys.js.
 "use strict";
 
 (() => {
@@ -7,15 +7,6 @@
   const form = document.getElementById("search");
   const box = document.getElementById("q");
   if (!form || !box) return;
-
-  document.addEventListener("keydown", (event) => {
-    const inField = event.target instanceof Element && event.target.closest("input, textarea, select, [contenteditable]");
-    if (event.key === "/" && !inField && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      event.preventDefault();
-      box.focus();
-      box.select();
-    }
-  });
 
   const results = document.getElementById("results");
   if (!results) return; // other pages: the box only leads to the search page
