@@ -118,15 +118,6 @@ def test_each_bar_of_the_chart_leads_to_its_articles(client: TestClient) -> None
     assert int(legend.get_text()) == total
 
 
-def test_the_figures_of_today_lead_to_as_many_articles_as_they_say(client: TestClient) -> None:
-    figures = soup(client.get("/")).select(".figure")
-    assert [figure.select_one("b").get_text() for figure in figures] == ["3", "1"]  # type: ignore[union-attr]
-    for figure in figures:
-        heading = soup(client.get(str(figure["href"]))).select_one("#results h2")
-        assert heading is not None
-        assert heading.get_text() == f"{figure.select_one('b').get_text()} bài"  # type: ignore[union-attr]
-
-
 def test_pages_follow_each_other_without_gap_or_double(client: TestClient) -> None:
     first = client.get("/search", params={"sort": "time", "copies": "1"})
     following = soup(first).select_one(".pager .next")
