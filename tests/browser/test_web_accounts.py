@@ -22,12 +22,26 @@ from web.serving import served
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 OpenDesk = Callable[..., Page]
+OFFICE = """
+name = "Văn phòng UBND tỉnh"
+province = "Đồng Tháp"
+[[departments]]
+name = "Sở Nông nghiệp và Môi trường"
+fields = ["environment"]
+topics = ["agriculture"]
+[[people]]
+address = "truc-ban@example.vn"
+quiet = "22:00-06:00"
+"""
 PAGES = {
     "login": "/login",
     "account": "/account",
     "admin-users": "/admin/users",
     "admin-keys": "/admin/keys",
     "admin-audit": "/admin/audit",
+    "admin-office": "/admin/office",
+    "admin-departments": "/admin/departments",
+    "admin-people": "/admin/people",
     "no-role": "/admin/nothing",
 }
 
@@ -37,6 +51,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Office, str
     with office_with_users(tmp_path_factory.mktemp("accounts")) as office, served(office.app) as address:
         for number, name in enumerate(("Trung tâm điều hành (IOC)", "Bảng hiển thị sảnh")):
             add_key(office.state, name, ["search", "alerts"], timedelta(days=30 + number), NOW, "admin")
+        office.file.write_text(OFFICE, encoding="utf-8")
         with office.state.session() as session:
             record(session, NOW, "editor", "rule.save", "moi-truong-tieu-cuc", {"threshold": 3}, {"threshold": 4})
             record(session, NOW, "command:root", "user.role", "minh.tam", "reader", "editor")
@@ -194,3 +209,24 @@ def test_axe_finds_what_is_wrong(open_desk: OpenDesk) -> None:
     page = open_desk("/login")
     page.evaluate("document.querySelector('label[for=password]').remove()")
     assert [finding.split(":")[0] for finding in serious_findings(page)] == ["label"]
+
+
+def test_an_admin_adds_a_department_and_another_one_changes_it(open_desk: OpenDesk, desk: tuple[Office, str]) -> None:
+    page = open_desk("/admin/departments", "admin")
+    form = page.locator("form").last
+    form.get_by_label("Tên", exact=True).fill("Sở Y tế")
+    form.get_by_label("Y tế", exact=True).check()
+    form.get_by_role("button", name="Thêm đơn vị").click()
+    expect(page.get_by_role("status")).to_have_text("Đã lưu.")
+    row = page.locator(".rows > li", has_text="Sở Y tế")
+    expect(row).to_contain_text("Chủ đề: Y tế")
+    page.keyboard.press("Escape")
+    row.locator("summary").focus()
+    page.keyboard.press("Enter")
+    row.get_by_label("Tên", exact=True).fill("Sở Y tế tỉnh")
+    page.keyboard.press("Enter")
+    expect(page.locator(".rows")).to_contain_text("Sở Y tế tỉnh")
+    page.locator(".rows > li", has_text="Sở Y tế tỉnh").locator("summary").click()
+    page.locator(".rows > li", has_text="Sở Y tế tỉnh").get_by_role("button", name="Bỏ").click()
+    expect(page.locator(".rows")).not_to_contain_text("Sở Y tế")
+    assert [entry.action for entry in desk[0].log("office")] == ["office.add", "office.change", "office.remove"]
