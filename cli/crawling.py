@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -70,15 +69,8 @@ def run_module(settings: Settings, module: str, *arguments: str) -> str:
     Raises:
         DiembaoError: when it fails; it has said why.
     """
-    environment = {
-        **os.environ,
-        "DIEMBAO_HOME": str(settings.home),
-        "DIEMBAO_CONFIG": str(settings.config),
-        "DIEMBAO_INDEX": settings.index,
-        "DIEMBAO_DATABASE": settings.database,
-    }
     with subprocess.Popen(
-        [sys.executable, "-m", module, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", module, *arguments], env=settings.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
         assert process.stdout is not None

@@ -204,16 +204,13 @@ def _look(settings: Settings, tried: list[Source], minutes: float) -> dict[str, 
 
 def _judge(settings: Settings, source: Source, seen: Inspection | None, *, enable: bool, keep: bool) -> Verdict:
     """The verdict on one entry, which is completed when it is right."""
-    from crawlers.inspection import problems_of
-    from crawlers.registry import Verdict, complete
+    from crawlers.registry import Verdict, complete, verdict_on
 
-    if seen is None:
-        return Verdict(source.id, "red", ["it was not looked at"])
     today = vietnam_day(utc_now())
-    if problems := problems_of(source, seen, today):
-        return Verdict(source.id, "red", problems)
-    links = sum(entrance.links for entrance in seen.entrances)
-    told = [f"{links} links, {len(seen.articles)} of {len(seen.samples)} pages read as articles"]
+    verdict = verdict_on(source, seen, today)
+    if verdict.state == "red" or seen is None:
+        return verdict
+    told = list(verdict.reasons)
     if not keep:
         told += complete(settings.sources_folder / f"{source.id}.toml", source, seen, today, enable=enable)
     if not source.enabled and not enable:

@@ -103,12 +103,21 @@ class InspectionSpider(Spider):
         sources: what to look at; one without feeds, sitemaps and listings needs its homepage.
         seconds: time for each.
         done: gets each inspection when it is finished.
+        asks: gets each address before it is asked for.
     """
 
     name = "inspection"
 
-    def __init__(self, sources: list[Source], seconds: float, done: Callable[[Inspection], None], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        sources: list[Source],
+        seconds: float,
+        done: Callable[[Inspection], None],
+        asks: Callable[[str], None] = lambda _: None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.asks = asks
         self.sources = sources
         self.seconds = seconds
         self.done = done
@@ -289,6 +298,7 @@ class InspectionSpider(Spider):
         self._requests[source.id] = self._requests.get(source.id, 0) + 1
         if self._requests[source.id] > _MOST_REQUESTS:
             raise _Refused(Fate.THROTTLED, f"{_MOST_REQUESTS} requests are enough for a look")
+        self.asks(url)
         engine = self.crawler.engine
         assert engine is not None
         request = Request(url, callback=NO_CALLBACK, dont_filter=True, meta={"role": role, "source": source, "download_maxsize": maxsize})
@@ -399,7 +409,14 @@ def _mixed(pools: list[list[Link]], count: int) -> list[Link]:
     return list(chosen.values())
 
 
-def inspect(settings: Settings, sources: list[Source], seconds: float, done: Callable[[Inspection], None], pairs: dict[str, str]) -> None:
+def inspect(
+    settings: Settings,
+    sources: list[Source],
+    seconds: float,
+    done: Callable[[Inspection], None],
+    pairs: dict[str, str],
+    asks: Callable[[str], None] = lambda _: None,
+) -> None:
     """Look at `sources`; blocks, once per process (a reactor starts once).
 
     Raises:
@@ -408,7 +425,7 @@ def inspect(settings: Settings, sources: list[Source], seconds: float, done: Cal
     overrides = {"LOG_LEVEL": "ERROR", "RETRY_TIMES": "1", **pairs}
     process = CrawlerProcess(project_settings(settings, overrides))
     crawler = process.create_crawler(InspectionSpider)
-    process.crawl(crawler, sources=sources, seconds=seconds, done=done)
+    process.crawl(crawler, sources=sources, seconds=seconds, done=done, asks=asks)
     process.start()
     if crawler.spider is None:
         raise DiembaoError("the inspection did not start", "Run it again with --set LOG_LEVEL=DEBUG")
@@ -420,8 +437,11 @@ def inspect(settings: Settings, sources: list[Source], seconds: float, done: Cal
 @click.option("--delay", type=click.FloatRange(0, 120), default=1.0, help="With --url: seconds between two requests.")
 @click.option("--province", help="With --url: the province that its articles should name.")
 @click.option("--seconds", type=click.FloatRange(1), default=180.0, help="Time for each outlet.")
+@click.option("--progress", is_flag=True, help="Each address on stderr before it is asked for.")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="Override a Scrapy setting.")
-def main(names: tuple[str, ...], url: str | None, delay: float, province: str | None, seconds: float, pairs: tuple[str, ...]) -> None:
+def main(
+    names: tuple[str, ...], url: str | None, delay: float, province: str | None, seconds: float, progress: bool, pairs: tuple[str, ...]
+) -> None:
     """Look at outlets; one JSON line each."""
     settings = read_settings()
     if url:
@@ -429,7 +449,15 @@ def main(names: tuple[str, ...], url: str | None, delay: float, province: str | 
     else:
         sources, _ = choose(settings.sources_folder, list(names))
     overrides = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-    inspect(settings, sources, seconds, lambda seen: click.echo(json.dumps(seen.to_record(), ensure_ascii=False)), overrides)
+
+    def told(seen: Inspection) -> None:
+        click.echo(json.dumps(seen.to_record(), ensure_ascii=False))
+
+    def asks(address: str) -> None:
+        if progress:
+            click.echo(address, err=True)
+
+    inspect(settings, sources, seconds, told, overrides, asks)
 
 
 if __name__ == "__main__":

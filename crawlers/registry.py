@@ -13,7 +13,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from crawlers.entries import with_listing, with_values, without_listings, write_entry
-from crawlers.inspection import COVERAGE_LEAST, Inspection, completion
+from crawlers.inspection import COVERAGE_LEAST, Completion, Inspection, completion, problems_of
 from crawlers.runs import CrawlRun
 from diembao.article import Article
 from diembao.errors import ConfigError, DiembaoError, UsageError
@@ -96,6 +96,29 @@ def field_shares(articles: list[Article], source: Source) -> dict[str, float]:
     return {name: sum(bool(getattr(article, name, None)) for article in articles) / len(articles) for name in source.coverage}
 
 
+def verdict_on(source: Source, seen: Inspection | None, today: date) -> Verdict:
+    """Whether the entry of `source` is right, by what was seen of the outlet; None: it was not looked at. `today` in Vietnam."""
+    if seen is None:
+        return Verdict(source.id, "red", ["it was not looked at"])
+    if problems := problems_of(source, seen, today):
+        return Verdict(source.id, "red", problems)
+    links = sum(entrance.links for entrance in seen.entrances)
+    return Verdict(source.id, "ok", [f"{links} links, {len(seen.articles)} of {len(seen.samples)} pages read as articles"])
+
+
+def changes(source: Source, seen: Inspection, today: date) -> list[str]:
+    """What `complete` would change in the entry, one line each."""
+    done = completion(source, seen, today)
+    return _told(done.values, done)
+
+
+def _told(values: dict[str, Any], done: Completion) -> list[str]:
+    told = {"feeds": "feeds: {}", "sitemaps": "sitemaps: {}", "article_pattern": "article_pattern: {}", "enabled": "switched on"}
+    lines = [told[key].format(", ".join(value) if isinstance(value, list) else value) for key, value in values.items() if key in told]
+    lines += [f"listing: {done.listing}"] if done.listing else []
+    return lines + [f"taken out: {url}" for url in done.dead]
+
+
 def source_id(domain: str) -> str:
     """A name for the file of the outlet at `domain`.
 
@@ -143,13 +166,10 @@ def complete(path: Path, source: Source, seen: Inspection, today: date, *, enabl
     text = without_listings(path.read_text(encoding="utf-8"), done.dead)
     text = with_values(text, values)
     write_entry(path, with_listing(text, done.listing) if done.listing else text)
-    told = {"feeds": "feeds: {}", "sitemaps": "sitemaps: {}", "article_pattern": "article_pattern: {}", "enabled": "switched on"}
-    changes = [told[key].format(", ".join(value) if isinstance(value, list) else value) for key, value in values.items() if key in told]
-    changes += [f"listing: {done.listing}"] if done.listing else []
-    return changes + [f"taken out: {url}" for url in done.dead]
+    return _told(values, done)
 
 
-def new_entry(folder: Path, outlet: Source, seen: Inspection, name: str, today: date) -> Path:
+def new_entry(folder: Path, outlet: Source, seen: Inspection, name: str, today: date, *, enable: bool = True) -> Path:
     """Write the entry of an outlet that has none, and return its file.
 
     Args:
@@ -158,10 +178,13 @@ def new_entry(folder: Path, outlet: Source, seen: Inspection, name: str, today: 
         seen: what was seen of it, without problems.
         name: the file's name, without .toml.
         today: in Vietnam.
+        enable: whether crawls take it from now on.
 
     Raises:
-        DiembaoError: when there is such a file.
+        DiembaoError: when there is such a file, or `name` is none for a file.
     """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,59}", name):
+        raise UsageError(f"{name!r} is no name for an entry", "Use small letters without accents, digits and hyphens")
     path = folder / f"{name}.toml"
     if path.exists():
         raise DiembaoError(f"{path} is there already", "Choose another name with --name")
@@ -170,6 +193,8 @@ def new_entry(folder: Path, outlet: Source, seen: Inspection, name: str, today: 
     entry: dict[str, Any] = {"name": seen.name or outlet.domain, "domain": outlet.domain, "homepage": str(outlet.homepage)}
     if outlet.province:
         entry["province"] = outlet.province
+    if not enable:
+        entry["enabled"] = False
     if outlet.delay != Source.model_fields["delay"].default:
         entry["delay"] = outlet.delay
     entry["evidence"] = f"seen live by diembao sources add on {today.isoformat()}{family}"

@@ -417,6 +417,17 @@ class Settings:
         return self.home / "archive"
 
     @property
+    def environment(self) -> dict[str, str]:
+        """This process's environment with the variables that give another process the same settings."""
+        return {
+            **os.environ,
+            "DIEMBAO_HOME": str(self.home),
+            "DIEMBAO_CONFIG": str(self.config),
+            "DIEMBAO_INDEX": self.index,
+            "DIEMBAO_DATABASE": self.database,
+        }
+
+    @property
     def runs_folder(self) -> Path:
         """Folder with one folder per crawl run."""
         return self.home / "runs"
