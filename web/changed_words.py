@@ -38,7 +38,9 @@ def changed_words(before: str, after: str) -> list[Piece]:
         pieces += word_diff(went, came) if cost <= left_over else [Piece("removed", went), Piece("added", came)]
         left_over -= cost if cost <= left_over else 0
         if start_old < len(old):
-            pieces.append(Piece("same", new[start_new]))
+            # The white space of the one or the other: at the end of a text there is none.
+            written = new[start_new]
+            pieces.append(Piece("same", written if written[-1].isspace() else old[start_old]))
         last_old, last_new = start_old + 1, start_new + 1
     return _joined(pieces)
 
