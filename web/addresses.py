@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Literal, Self, cast
@@ -229,8 +229,14 @@ class SearchAddress:
     @classmethod
     def from_record(cls, record: Mapping[str, object]) -> Self:
         """The address of a saved search; what cannot be read any more is left out."""
-        pairs = [(name, str(one)) for name, value in record.items() for one in (value if isinstance(value, list) else [value])]
-        return cls.parse(QueryParams(pairs))[0]
+        return cls.from_pairs(
+            [(name, str(one)) for name, value in record.items() for one in (value if isinstance(value, list) else [value])]
+        )
+
+    @classmethod
+    def from_pairs(cls, pairs: Sequence[tuple[str, str]]) -> Self:
+        """The address of these parameters, without order, grouping and page; what is wrong or no parameter of a search is left out."""
+        return cls.parse(QueryParams([pair for pair in pairs if pair[0] in ("q", "from", "to", "story", *FILTERS)]))[0]
 
     def cleared(self) -> Self:
         """Only the query of this search."""

@@ -32,15 +32,19 @@ from web.pages import (
     audit,
     briefing,
     bulk,
+    compare,
     corrections,
     exchange,
+    export,
     health,
     login,
     notes,
     office,
     overview,
     rules,
+    saved,
     search,
+    sources,
 )
 from web.security import SECURITY_HEADERS, Guard
 
@@ -70,6 +74,10 @@ def create_app(settings: Settings, engine: SearchEngine, state: State, clock: Cl
     for page in (
         overview,
         search,
+        sources,
+        compare,
+        export,
+        saved,
         atlas,
         article,
         corrections,

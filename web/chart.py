@@ -194,7 +194,7 @@ def draw(interval: Interval, buckets: Sequence[CountBucket], address: SearchAddr
             negative=bucket.negative,
             height=pixels(bucket.total, highest),
             negative_height=pixels(bucket.negative, highest),
-            href=_narrowed(address, bucket.start, interval).href() if address and bucket.total else None,
+            href=narrowed(address, bucket.start, interval).href() if address and bucket.total else None,
         )
         for bucket in shown
     ]
@@ -213,7 +213,8 @@ def interval_end(start: datetime, interval: Interval) -> datetime:
     return start + {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}[interval]
 
 
-def _narrowed(address: SearchAddress, start: datetime, interval: Interval) -> SearchAddress:
+def narrowed(address: SearchAddress, start: datetime, interval: Interval) -> SearchAddress:
+    """The search of one interval."""
     end = interval_end(start, interval)
     if interval == "hour":
         return address.changed(from_=local_time(start), to=local_time(end))

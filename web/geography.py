@@ -137,7 +137,7 @@ def count_steps(counts: Sequence[int]) -> list[Step]:
     """Up to five ranges of counts, each about as many times the last as the next: coverage differs by powers of ten.
 
     >>> [(step.low, step.high) for step in count_steps([1, 900, 30])]
-    [(1, 3), (4, 15), (16, 60), (61, 232), (233, 900)]
+    [(1, 4), (5, 15), (16, 59), (60, 231), (232, 900)]
     """
     highest = max(counts, default=0)
     if highest <= 5:

@@ -68,6 +68,7 @@ def test_the_gate_knows_every_route(office: Office) -> None:
 
 def test_what_changes_something_is_open_to_nobody_and_to_no_reader_unless_it_is_their_own() -> None:
     own = {"/login", "/logout", "/account/password", "/account/sessions"}
+    own |= {"/saved", "/saved/{saved_id}/remove", "/saved/{saved_id}/restore"}  # shared ones: tests/unit/test_web_saved.py
     for path, methods in NEEDS.items():
         for method, need in methods.items():
             if method != "GET" and path not in own and not need.ticket:

@@ -16,6 +16,7 @@ from web.accounts.users import ROLES
 from web.addresses import CRITICAL_OF, FILTERS, KINDS, SENTIMENTS
 from web.geography import COLOURED_BY
 from web.office_form import RECORDS, SECTIONS
+from web.pages.export import MOST as EXPORTED
 from web.rule_form import KINDS as KINDS_OF_RULE
 from web.texts import LANGUAGES, Texts, read_texts
 
@@ -70,6 +71,7 @@ def test_pages_name_exactly_the_texts_that_exist() -> None:
     composed |= {f"wrong.{key}" for key in raised}
     composed |= {key for key in read_texts() if key.startswith(("audit.kind.", "audit.deed."))}  # a code without one is shown itself
     composed |= {f"map.by.{way}" for way in COLOURED_BY}
+    composed |= {f"export.{form}{part}" for form in EXPORTED for part in ("", "_help")}
     assert composed <= read_texts().keys()
     assert read_texts().keys() - named - composed == set()
 

@@ -36,12 +36,28 @@ class Need:
 _ANYBODY, _TICKET = Need(None), Need(None, ticket=True)
 _SEE, _EDIT, _ADMIN = Need("reader"), Need("editor"), Need("admin")
 _SEARCH = Need("reader", scope="search")
+_FEED = Need("reader", feed=True)
 
 NEEDS: Final[dict[str, dict[str, Need]]] = {
     # pages
     "/": {"GET": _SEE},
     "/search": {"GET": _SEE},
     "/map": {"GET": _SEE},
+    "/compare": {"GET": _SEE},
+    "/export": {"GET": _SEE},
+    "/export.csv": {"GET": _SEE},
+    "/export.xlsx": {"GET": _SEE},
+    "/export.docx": {"GET": _SEE},
+    "/feed.atom": {"GET": _FEED},
+    "/feed.rss": {"GET": _FEED},
+    "/saved/{saved_id}/feed.atom": {"GET": _FEED},
+    "/saved/{saved_id}/feed.rss": {"GET": _FEED},
+    "/saved": {"GET": _SEE, "POST": _SEE},
+    "/saved/new": {"GET": _SEE},
+    "/saved/{saved_id}": {"GET": _SEE},
+    "/saved/{saved_id}/edit": {"GET": _SEE},
+    "/saved/{saved_id}/remove": {"POST": _SEE},
+    "/saved/{saved_id}/restore": {"POST": _SEE},
     "/articles/{article_id}": {"GET": _SEE},
     "/articles/{article_id}/corrections": {"POST": _EDIT},
     "/articles/{article_id}/corrections/undo": {"POST": _EDIT},
@@ -73,6 +89,15 @@ NEEDS: Final[dict[str, dict[str, Need]]] = {
     "/alerts/rules/{file}/mute": {"POST": _EDIT},
     "/alerts/{alert_id}": {"GET": _SEE},
     "/alerts.atom": {"GET": Need("reader", scope="alerts", feed=True)},
+    # sources
+    "/sources": {"GET": _SEE},
+    "/sources/add": {"POST": _EDIT},
+    "/sources/checks/{key}": {"GET": _SEE},
+    "/sources/checks/{key}/apply": {"POST": _EDIT},
+    "/sources/{name}": {"GET": _SEE},
+    "/sources/{name}/check": {"POST": _EDIT},
+    "/sources/{name}/pause": {"POST": _EDIT},
+    "/sources/{name}/resume": {"POST": _EDIT},
     # links in mails
     "/alerts/answer/{token}": {"GET": _TICKET, "POST": _TICKET},
     "/alerts/answer/{token}/unsubscribe": {"GET": _TICKET, "POST": _TICKET},
