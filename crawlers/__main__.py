@@ -25,9 +25,10 @@ from crawlers.rendering import needs_browser
 from crawlers.runs import RunWriter, read_run
 from crawlers.spiders.backfill import BackfillSpider
 from crawlers.spiders.newspaper import NewspaperSpider
+from crawlers.spiders.voices import PressSpider
 from crawlers.spool import SPOOL, Spool
 from diembao.clock import VIETNAM, Clock, utc_now
-from diembao.errors import DiembaoError
+from diembao.errors import DiembaoError, UsageError
 from diembao.settings import Settings, read_settings
 from diembao.source import Source
 from diembao.state import State
@@ -92,13 +93,13 @@ def crawl(
             )
             process = CrawlerProcess(scrapy_settings)
             memory = _memory(settings, state, run_id)
-            crawler = process.create_crawler(NewspaperSpider if span is None else BackfillSpider)
-            backfill: dict[str, Any] = {}
+            crawler = process.create_crawler(PressSpider if span is None else BackfillSpider)
+            more: dict[str, Any] = {"state": state, "environment": os.environ, "units_per_day": settings.office.crawl.units_per_day}
             if span is not None:
-                backfill = {"span": span, "progress_of": {source.id: BackfillProgress(state, source, span) for source in sources}}
+                more = {"span": span, "progress_of": {source.id: BackfillProgress(state, source, span) for source in sources}}
             process.crawl(
                 crawler,
-                **backfill,
+                **more,
                 sources=sources,
                 memory=memory,
                 run=run,
@@ -193,6 +194,10 @@ def main(
     settings = read_settings()
     sources, broken = choose(settings.sources_folder, list(names))
     sources = part_of(sources, part) if part else sources
+    if span is not None:
+        if names and (voices := [source.id for source in sources if source.voice]):
+            raise UsageError(f"{voices[0]} has no archive to go through", "It reads back by itself, voice.history_days far: docs/voices.md")
+        sources = [source for source in sources if source.voice is None]
     overrides = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
     # Reported with every run until the file is mended.
     problems = [] if names else [{"source": one.source, "url": f"{one.source}.toml", "problem": one.reasons[0]} for one in broken]

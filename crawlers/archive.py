@@ -31,6 +31,7 @@ from diembao.errors import ArchiveError
 
 _SOURCE = "WARC-Diembao-Source"
 _FIRST_SEEN = "WARC-Diembao-First-Seen"
+_ASK = "WARC-Diembao-Ask"
 _MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -164,6 +165,8 @@ def _records(writer: _Writer, page: FetchedPage) -> tuple[ArcWarcRecord, ArcWarc
     headers[_FIRST_SEEN] = page.first_seen_at.astimezone(UTC).strftime(_MOMENT)
     if page.ip:
         headers["WARC-IP-Address"] = page.ip
+    if page.ask:
+        headers[_ASK] = page.ask
     response = writer.create_warc_record(
         page.url,
         "response",
@@ -283,6 +286,7 @@ def _page(found: ArcWarcRecord, place: str) -> FetchedPage:
         first_seen_at=_moment(headers.get_header(_FIRST_SEEN)),
         source=headers.get_header(_SOURCE),
         ip=headers.get_header("WARC-IP-Address") or "",
+        ask=headers.get_header(_ASK) or "",
     )
 
 

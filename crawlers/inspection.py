@@ -169,6 +169,8 @@ def problems_of(source: Source, seen: Inspection, today: date) -> list[str]:
         seen: what was seen.
         today: in Vietnam.
     """
+    if source.voice is not None:
+        return [*seen.problems, *(f"{entrance.url}: {entrance.problem}" for entrance in seen.entrances if entrance.problem)]
     if seen.moved_to:
         return [f"it leads to another site now: {seen.moved_to} (set became, or change domain)"]
     working = [entrance for entrance in seen.entrances if entrance.works]
@@ -263,6 +265,8 @@ def completion(source: Source, seen: Inspection, today: date) -> Completion:
     Feeds and sitemaps that work and are not known are added where none works yet; those that were never seen to work and do
     not are left out. `article_pattern` is filled when it is empty and the addresses of the articles have one form.
     """
+    if source.voice is not None:
+        return Completion({"checked": today})
     values: dict[str, Any] = {}
     feeds = _useful(seen, "feed", source.checked is not None)
     sitemaps = _useful(seen, "sitemap", source.checked is not None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
@@ -30,6 +31,7 @@ from crawlers.memory import ADDRESS_MAX
 from crawlers.outcomes import fate_of_failure, fate_of_status
 from crawlers.registry import choose, outlet_at
 from crawlers.sites import is_on_site
+from crawlers.voices.look import look
 from diembao.clock import utc_now, vietnam_day
 from diembao.errors import DiembaoError
 from diembao.fates import Fate
@@ -143,6 +145,9 @@ class InspectionSpider(Spider):
         self.done(seen)
 
     async def _look(self, source: Source, seen: Inspection) -> None:
+        if source.voice is not None:
+            await look(self.crawler, source, seen, os.environ, utc_now())
+            return
         pools: list[list[Link]] = []
         named = await self._front_page(source, seen)
         if seen.moved_to:

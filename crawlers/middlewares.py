@@ -74,7 +74,8 @@ class RobotsMiddleware:
 
     async def process_request(self, request: Request) -> None:
         """Wait for robots.txt of the host, then let the request pass or raise PageFailure."""
-        if request.meta.get("role") == "robots":
+        # An official API answers to a key and its own terms; robots.txt speaks of pages for readers.
+        if request.meta.get("role") in ("robots", "api"):
             return
         root = f"{urlsplit(request.url).scheme}://{host_of(request.url)}"
         if root not in self._rules:
@@ -246,6 +247,8 @@ class BackOffMiddleware:
             return
         host = host_of(request.url)
         asked = retry_after(response.headers.get("Retry-After"), datetime.now(UTC)) or 0.0
+        if (says := request.meta.get("wait_in")) is not None:
+            asked = max(asked, says(response) or 0.0)
         if asked > self._longest:
             hosts_of(self._crawler).close(host, asked)
         else:
@@ -316,6 +319,8 @@ class StayOnSiteMiddleware:
         target = urljoin(request.url, safe_url_string(location.decode("latin-1")))
         if urlsplit(target).scheme not in ("http", "https"):
             raise PageFailure(Fate.LEFT_SITE, f"redirected to {target[:200]}")
+        if request.meta.get("role") == "api":
+            raise PageFailure(Fate.LEFT_SITE, "the API leads elsewhere; a key is sent nowhere else")
         times = request.meta.get("redirect_times", 0) + 1
         if times > self._limit:
             raise PageFailure(Fate.REDIRECT_LOOP, f"more than {self._limit} redirects, the last to {target[:200]}")

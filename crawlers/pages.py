@@ -31,6 +31,7 @@ class FetchedPage:
         source: id of the source.
         request_headers: what we sent.
         ip: the server's address; empty when it is not known.
+        ask: what it answers, when it is the answer to another voice (crawlers.voices.voice.Ask, JSON in ASCII); empty for a page.
     """
 
     url: str
@@ -42,6 +43,7 @@ class FetchedPage:
     source: str
     request_headers: tuple[tuple[str, str], ...] = ()
     ip: str = ""
+    ask: str = ""
 
     def header(self, name: str) -> str:
         """The value of a header; several are joined by commas; empty when there is none."""

@@ -16,6 +16,7 @@ import click
 
 from crawlers.archive import read_run_pages
 from crawlers.pages import ReadPage, read_page
+from crawlers.voices.voice import read_kept
 from diembao.errors import DiembaoError, InputError
 from diembao.jsonl import write_line
 from diembao.settings import read_settings
@@ -36,7 +37,14 @@ def replay(archive: Path, run_id: str, sources: Mapping[str, Source]) -> Iterato
     for record, page in read_run_pages(archive, run_id):
         if page.status != HTTPStatus.OK:
             continue  # kept as evidence that an article was taken down
-        item = read_page(page, sources.get(page.source))
+        source = sources.get(page.source)
+        if page.ask:
+            # The answer to another voice holds many posts; without the entry nobody knows how to read it.
+            for item in read_kept(source, page) if source is not None and source.voice is not None else []:
+                article = item.article.with_fields(archive=record) if item.article else None
+                yield replace(item, archive=record, article=article)
+            continue
+        item = read_page(page, source)
         article = item.article.with_fields(archive=record) if item.article else None
         yield replace(item, archive=record, article=article)
 

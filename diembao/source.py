@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, field_validator, model_validator
 
@@ -64,6 +64,19 @@ class Layout(_Table):
     credit: Selector | None = Field(default=None, description="element with the 'Nguồn: …' credit")
 
 
+class VoiceEntry(BaseModel):
+    """What is read through an API or as a forum instead of article pages. Its other keys belong to `crawlers/voices/TYPE.py`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    type: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="youtube, facebook, xenforo, discourse, feed, or a file of your own")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keys that belong to the voice's own file."""
+        return dict(self.model_extra or {})
+
+
 class Source(_Table):
     """One outlet. Its id is the name of its file."""
 
@@ -101,6 +114,7 @@ class Source(_Table):
     )
     may_be_empty: bool = Field(default=False, description="true: a feed or listing without entries is not reported as a problem")
     layout: list[Layout] = Field(default_factory=list)
+    voice: VoiceEntry | None = Field(default=None, description="a YouTube channel, a page, a forum, a feed without pages (docs/voices.md)")
 
     @field_validator("article_pattern")
     @classmethod
@@ -115,12 +129,14 @@ class Source(_Table):
     def _is_reachable(self) -> Self:
         if self.enabled and not self.has_entrances:
             raise ValueError("an enabled source needs a feed, a sitemap or a listing")
+        if self.voice is not None and (self.feeds or self.sitemaps or self.listings):
+            raise ValueError("a source with [voice] has no feeds, sitemaps or listings of its own; make two entries")
         return self
 
     @property
     def has_entrances(self) -> bool:
-        """Whether a feed, a sitemap or a listing is known."""
-        return bool(self.feeds or self.sitemaps or self.listings)
+        """Whether a feed, a sitemap or a listing is known, or another voice is."""
+        return bool(self.feeds or self.sitemaps or self.listings or self.voice)
 
     @property
     def entrances(self) -> Knowledge:
