@@ -10,6 +10,8 @@ from typing import Final
 
 from web.accounts.users import Role
 
+LONGEST_FILE: Final = 12_000_000
+"""Bytes of a form with a file of feedback records."""
 LONGEST_FORM: Final = 65_536
 """Bytes of what may be sent to a route that does not say otherwise."""
 
@@ -98,14 +100,22 @@ NEEDS: Final[dict[str, dict[str, Need]]] = {
     "/sources/{name}/check": {"POST": _EDIT},
     "/sources/{name}/pause": {"POST": _EDIT},
     "/sources/{name}/resume": {"POST": _EDIT},
+    "/feedback": {"GET": _EDIT, "POST": Need("editor", longest=LONGEST_FILE)},
+    "/feedback/{draft}": {"GET": _EDIT, "POST": _EDIT},
+    "/feedback/{draft}/result": {"GET": _EDIT},
+    "/feedback/{draft}/rejected.csv": {"GET": _EDIT},
     # links in mails
     "/alerts/answer/{token}": {"GET": _TICKET, "POST": _TICKET},
     "/alerts/answer/{token}/unsubscribe": {"GET": _TICKET, "POST": _TICKET},
     # for programs
     "/api/search": {"GET": _SEARCH},
     "/api/articles/{article_id}": {"GET": _SEARCH},
+    "/api/counts": {"GET": _SEARCH},
     "/api/coverage": {"GET": _SEARCH},
+    "/api/stories": {"GET": _SEARCH},
+    "/api/stories/{story_id}": {"GET": _SEARCH},
     "/api/alerts": {"GET": Need("reader", scope="alerts")},
+    "/api/alerts/{alert_id}": {"GET": Need("reader", scope="alerts")},
     "/api/feedback": {"POST": Need("editor", scope="feedback", longest=2_000_000)},
     "/api/openapi.json": {"GET": _SEARCH},
     "/health": {"GET": _ANYBODY},
