@@ -21,7 +21,9 @@ from diembao.settings import Settings
 from diembao.state import State
 from web.accounts.gate import Gate
 from web.accounts.passwords import Passwords
+from web.api_answers import refusal
 from web.desk import Desk, desk_of
+from web.feedback_drafts import Drafts
 from web.pages import (
     account,
     admin,
@@ -36,6 +38,7 @@ from web.pages import (
     corrections,
     exchange,
     export,
+    feedback,
     health,
     login,
     notes,
@@ -65,7 +68,14 @@ def create_app(settings: Settings, engine: SearchEngine, state: State, clock: Cl
         ConfigError: when office.toml or taxonomy.toml cannot be read, or the secret of the login provider is missing.
     """
     # The documentation pages of FastAPI load scripts from outside, so only the description itself is served.
-    app = FastAPI(title="Điểm Báo", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app = FastAPI(
+        title="Điểm Báo",
+        version=__version__,
+        description="Press monitoring of a province for other systems; docs/api.md has examples.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
     desk = app.state.desk = Desk(settings, engine, state, clock, passwords=passwords or Passwords())
     _ = settings.taxonomy, desk.openid
     app.add_middleware(GZipMiddleware, minimum_size=1024)
@@ -97,6 +107,8 @@ def create_app(settings: Settings, engine: SearchEngine, state: State, clock: Cl
     ):
         app.state.routes += page.router.routes
         app.include_router(page.router)
+    app.state.feedback_drafts = Drafts()
+    exchange.describe_webhooks(app)
     app.add_middleware(Gate, desk=desk, routes=app.state.routes, refuse=_show, fail=_known_failure)
     app.add_middleware(Guard, office=settings.office)
     app.add_exception_handler(HTTPException, _http_error)
@@ -139,8 +151,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return response
 
 
-async def _invalid(request: Request, _error: Exception) -> Response:
-    return _show(request, 422, "invalid")
+async def _invalid(request: Request, error: Exception) -> Response:
+    if not _wants_json(request) or not isinstance(error, RequestValidationError):
+        return _show(request, 422, "invalid")
+    problems = {".".join(map(str, one["loc"][1:])) or str(one["loc"][0]): str(one["msg"]) for one in error.errors()[:20]}
+    return refusal(request, problems)
 
 
 async def _known_failure(request: Request, error: Exception) -> Response:
