@@ -98,6 +98,7 @@ def create_app(settings: Settings, engine: SearchEngine, state: State, clock: Cl
         briefing,
         api,
         exchange,
+        feedback,
         health,
         login,
         account,
