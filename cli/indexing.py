@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from diembao.engine import Filters, Hit, SearchEngine, SearchResult
 
 
+_LARGEST_IMPORT = 200_000_000
+"""Bytes of a file of feedback records."""
 _FIRST_YEAR = 1997
 """Viet Nam joined the internet in November of it."""
 
@@ -374,53 +376,80 @@ def _write_file(output: Path, write: Callable[[Any], int]) -> int:
 
 @click.command(name="import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--format", "form", type=click.Choice(["csv", "json", "jsonl"]), help="Default: by the ending of FILE.")
+@click.option("--format", "form", type=click.Choice(["csv", "xlsx", "json", "jsonl"]), help="Default: by the ending of FILE.")
 @click.option("--column", "columns", multiple=True, metavar="FIELD=COLUMN", help="Which column holds a field, e.g. body='Nội dung'.")
+@click.option("--heading-row", type=click.IntRange(min=1), metavar="N", help="Row of the headings; default: found.")
 @click.option("--source", default="hotline", show_default=True, help="Source id of the records.")
+@click.option("--rejected", type=click.Path(path_type=Path, dir_okay=False), help="CSV file for the records that cannot be taken.")
 @json_option
 @click.pass_obj
-def import_(settings: Settings, file: Path, form: str | None, columns: tuple[str, ...], source: str, as_json: bool) -> None:
-    """Bring in the citizens' feedback records of FILE: tagged, linked, indexed as the kind feedback.
+def import_(
+    settings: Settings,
+    file: Path,
+    form: str | None,
+    columns: tuple[str, ...],
+    heading_row: int | None,
+    source: str,
+    rejected: Path | None,
+    as_json: bool,
+) -> None:
+    """Bring in the citizens' feedback records of FILE (CSV, XLSX, JSON): tagged, linked, indexed as the kind feedback.
 
-    Usual headings are recognised (mã, tiêu đề, nội dung, ngày gửi, lĩnh vực, địa điểm; number, title, body, date, section, address,
-    url). The sender's name and telephone are not read, and numbers in the text are masked. A record's number keeps it one record
-    however often the file is brought in.
+    Columns are known by their usual headings, by what staff set right for the source on the page /feedback, or by --column. The sender's
+    name, telephone and address are not read, and numbers in the text are masked. A record's number keeps it one record however often the
+    file is brought in. docs/feedback.md describes files, columns and encodings.
     """
+    from diembao import audit
     from diembao.state import State
     from flows.stages import bring_in
-    from index import open_engine
-    from index.feedback import columns_for, feedback_article, read_records
+    from index import feedback, open_engine
+    from index.corrections import renew
+    from index.feedback_columns import columns_for
+    from index.feedback_file import form_of, read_table
     from nlp.tagging import Tagger
 
-    form = form or file.suffix.lstrip(".").lower()
-    if form not in ("csv", "json", "jsonl"):
-        raise UsageError(f"the ending of {file.name} tells no format", "Use --format csv, json or jsonl")
+    if not feedback.SOURCE.fullmatch(source):
+        raise UsageError(f"{source!r} cannot be the id of a source", "Use small letters a-z, digits, - and _")
     chosen = dict(part.partition("=")[::2] for part in columns)
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} cannot be read: {error}", "Save the table as CSV in UTF-8") from error
-    records = list(read_records(text, form))
-    if not records:
+        content = file.read_bytes() if file.stat().st_size <= _LARGEST_IMPORT else b""
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}", "Check the file and its rights") from error
+    if not content and file.stat().st_size:
+        raise InputError(f"{file} has more than {_LARGEST_IMPORT // 1_000_000} MB", "Split it")
+    table = read_table(content, form or form_of(file.name), heading_row)
+    for note in table.notes:
+        say(f"{file.name}: {clean(note)}")
+    if not table.rows:
         raise InputError(f"{file} holds no record", "Check the file")
-    known = columns_for(list(dict.fromkeys(key for _, record in records for key in record)), chosen)
-    articles = []
-    refused = 0
-    for position, record in records:
-        try:
-            articles.append(feedback_article(record, known, source, position))
-        except InputError as error:
-            refused += 1
-            say(f"rejected: {clean(str(error))}")
+    now = utc_now()
     engine, state = open_engine(settings), State(settings.database)
     try:
-        tagger = Tagger.of(settings)
-        done = bring_in(settings, state, engine, tagger, with_progress(articles, "Writing", len(articles)), utc_now())
+        with state.session() as session:
+            known = columns_for(table.headings, chosen, feedback.remembered(session, source))
+            days = settings.office.retention.feedback
+            oldest = now - timedelta(days=days) if days else None
+            records, refused = feedback.read_records(table, known, source, settings.taxonomy, now, oldest)
+            found = feedback.sort_out(session, records, refused)
+        for one in found.rejected:
+            say(f"rejected: {clean(one.problem)}")
+        if rejected is not None:
+            _write_file(rejected, lambda stream: stream.write(feedback.rejected_csv(found.rejected, known)))
+        engine.prepare()
+        articles = [record.article for record in found.taken]
+        with state.session() as session:  # before the engine, so that it is written with the topics that were given
+            changed = feedback.keep_records(session, found.taken, now)
+        done = bring_in(settings, state, engine, Tagger.of(settings), with_progress(articles, "Writing", len(articles)), now)
+        with state.session() as session:
+            renew(session, engine, changed)
+            audit.record(session, now, "command:import", "feedback.take", source, after={"run": done.run, "records": len(articles)})
     finally:
         engine.close()
         state.close()
     new = done.fates["indexed"] - done.revised
-    counts = {"indexed": new, "unchanged": done.fates["unchanged"], "revised": done.revised, "rejected": done.quarantined + refused}
+    counts = {
+        "indexed": new, "unchanged": done.fates["unchanged"], "revised": done.revised, "rejected": done.quarantined + len(found.rejected),
+    }  # fmt: skip
     if done.quarantined:
         say(f"in quarantine: {done.quarantined}, see {settings.runs_folder / done.run / 'quarantine.jsonl'}")
     if as_json:
@@ -428,7 +457,7 @@ def import_(settings: Settings, file: Path, form: str | None, columns: tuple[str
     else:
         say(", ".join(f"{count} {name}" for name, count in counts.items()))
     if counts["rejected"]:
-        raise DiembaoError(f"{counts['rejected']} of {len(records)} records were rejected", "Mend them and import the file again")
+        raise DiembaoError(f"{counts['rejected']} of {len(table.rows)} records were rejected", "Mend them and import the file again")
 
 
 @click.command()

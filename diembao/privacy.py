@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from diembao.article import Article, Kind
@@ -115,8 +116,81 @@ def _masked(match: re.Match[str]) -> str:
     return number[:hidden] + _DIGIT.sub(_MASK, number[hidden:])
 
 
+_HIDDEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_GAP = r"[ .,_()*·-]{0,3}"
+_LEADS = re.compile(rf"(?<!\d)(?:(?:\+|00)?84|[0oO]){_GAP}(?:[\doO]{_GAP}){{7,17}}(?<=[\doO])(?!\d)(?!/\s?[A-ZĐ])")
+_LONG = re.compile(
+    r"(?<![\w.,-])\d(?:[ -]?\d){8,18}(?!\w|[.,]\d)(?!/\s?[A-ZĐ])(?!\s?(?:đồng|đ\b|VN[DĐ]|USD|triệu|tỷ|tỉ|người|lượt|%|m2|m²|ha\b))", re.IGNORECASE
+)
+_GLUED = re.compile(r"(?<=[^\W\d_])(?:84|0)\d{8,10}(?!\d)")
+_MAILBOX = re.compile(r"[\w.+-]{1,64}(?=@[\w-]{1,63}\.[\w.-]{2,63})")
+_PASSPORT_ALONE = re.compile(r"\b[A-Z]\d{7}\b")
+_DATE = re.compile(r"(?:\d{1,2}[./ -]\d{1,2}[./ -]\d{4}|\d{4}[./ -]\d{1,2}[./ -]\d{1,2})\b")
+_YEARS = re.compile(r"(?:(?:19|20)\d\d[ -]*)+")
+_SPOKEN = re.compile(
+    r"\b(?:(?:không|một|mốt|hai|ba|bốn|tư|năm|lăm|sáu|bảy|bẩy|tám|chín)[\s,.-]+){8,}"
+    r"(?:không|một|mốt|hai|ba|bốn|tư|năm|lăm|sáu|bảy|bẩy|tám|chín)\b",
+    re.IGNORECASE,
+)
+_LETTER = re.compile(r"[^\W_]")
+
+
+def mask_senders_numbers(text: str) -> str:
+    """The same for what citizens send to the authority, where hiding a number too much costs nothing and one too few does.
+
+    Beside what `mask_personal_numbers` finds: numbers of 9 to 19 digits in one piece or in groups, telephone numbers with anything
+    between their digits, with the letter O for zero, behind a word without a space or spelt out, passports, and the names of
+    mailboxes. Signs that cannot be seen are taken out and digits of other scripts written plainly, so that neither hides a number.
+    Dates, amounts of money and short numbers (113, 1022, 1900 …) stay.
+
+    >>> mask_senders_numbers("sđt0912345678, O9.12-34 56 78, CC 082090001234, a.b@x.vn")
+    'sđt091xxxxxxx, O9.1x-xx xx xx, CC xxxxxxxxxxxx, x.x@x.vn'
+    >>> mask_senders_numbers("Ngày 20/11/2026 07:30 thu 1.250.000.000 đồng, gọi 1022 hoặc 1900 1009")
+    'Ngày 20/11/2026 07:30 thu 1.250.000.000 đồng, gọi 1022 hoặc 1900 1009'
+    """
+    text = _HIDDEN.sub("", text)
+    if not text.isascii():
+        text = "".join(_plain_digit(letter) for letter in text)
+    plain, places = _plain(text)
+    covered = _SPOKEN.sub(lambda match: _LETTER.sub(_MASK, match.group()), plain)
+    covered = _MAILBOX.sub(lambda match: _LETTER.sub(_MASK, match.group()), covered)
+    covered = _PASSPORT_ALONE.sub(lambda match: _LETTER.sub(_MASK, match.group()), covered)
+    covered = _GLUED.sub(_all_but_three, covered)
+    covered = _LEADS.sub(lambda match: match.group() if _stays(covered, match) else _all_but_three(match), covered)
+    covered = _LONG.sub(lambda match: match.group() if _stays(covered, match) else _DIGIT.sub(_MASK, match.group()), covered)
+    letters = list(text)
+    for place, before, after in zip(places, plain, covered, strict=True):
+        if before != after:
+            letters[place] = after
+    return mask_personal_numbers("".join(letters))
+
+
+def _plain_digit(letter: str) -> str:
+    if letter.isascii() or letter.isalpha():
+        return letter
+    digit = unicodedata.digit(letter, None)
+    return letter if digit is None else str(digit)
+
+
+def _stays(text: str, match: re.Match[str]) -> bool:
+    """Whether a long number is a date, a row of years, or an authority's telephone number."""
+    number = match.group()
+    if _DATE.match(number) or _YEARS.fullmatch(number.rstrip(" .,-")):
+        return True
+    return _PUBLIC.search(text, max(0, match.start() - 90), match.start()) is not None
+
+
+def _all_but_three(match: re.Match[str]) -> str:
+    """Of a telephone number the first three digits stay; of what is longer, none."""
+    number = match.group()
+    positions = [position for position, character in enumerate(number) if character.isdigit() or character in "oO"]
+    shown = 0 if len(positions) > 12 or (len(positions) == 12 and number[0] in "0oO") else 3
+    return "".join(_MASK if position in positions[shown:] else character for position, character in enumerate(number))
+
+
 def masked(article: Article) -> Article:
     """`article` as it may be stored: where private persons write, their numbers are masked in title, lead and body."""
     if article.kind not in VOICES_OF_PERSONS:
         return article
-    return article.with_fields(**{name: mask_personal_numbers(getattr(article, name)) for name in ("title", "lead", "body")})
+    mask = mask_senders_numbers if article.kind == "feedback" else mask_personal_numbers
+    return article.with_fields(**{name: mask(getattr(article, name)) for name in ("title", "lead", "body")})

@@ -207,7 +207,7 @@ def test_feedback_comes_in_once_and_without_personal_numbers(settings: Settings,
         ("a.json", '{"a": 1}', "list"),
         ("a.json", "[", "JSON"),
         ("a.jsonl", "nope\n", "line 1"),
-        ("a.txt", "x", "format"),
+        ("a.ods", "x", "format"),
         ("a.csv", "", "no record"),
     ],
 )
