@@ -32,6 +32,8 @@ from diembao.errors import ArchiveError
 _SOURCE = "WARC-Diembao-Source"
 _FIRST_SEEN = "WARC-Diembao-First-Seen"
 _ASK = "WARC-Diembao-Ask"
+_PART_OF = "WARC-Diembao-Part-Of"
+_PART = "WARC-Diembao-Part"
 _MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -167,6 +169,8 @@ def _records(writer: _Writer, page: FetchedPage) -> tuple[ArcWarcRecord, ArcWarc
         headers["WARC-IP-Address"] = page.ip
     if page.ask:
         headers[_ASK] = page.ask
+    if page.part_of:
+        headers |= {_PART_OF: page.part_of, _PART: str(page.part)}
     response = writer.create_warc_record(
         page.url,
         "response",
@@ -210,6 +214,19 @@ def read_record(folder: Path, record: ArchiveRecord) -> FetchedPage:
     raise ArchiveError(f"{record.file} ends before {record.offset}", "Restore the file from the last copy")
 
 
+def read_further(folder: Path, record: ArchiveRecord) -> list[tuple[ArchiveRecord, FetchedPage]]:
+    """The later pages of the article whose first page lies at `record`: they were written right behind it. Raises ArchiveError."""
+    first = read_record(folder, record)
+    found: list[tuple[ArchiveRecord, FetchedPage]] = []
+    for behind, page in _responses(folder / record.file, record.file, record.offset):
+        if behind.offset == record.offset:
+            continue
+        if page.part_of != first.url:
+            break
+        found.append((behind, page))
+    return found
+
+
 def record_bytes(folder: Path, record: ArchiveRecord) -> bytes:
     """The response at `record` and our request behind it, byte for byte as they lie in the archive: a WARC file of its own.
 
@@ -241,21 +258,25 @@ def read_run_pages(folder: Path, run_id: str) -> Iterator[tuple[ArchiveRecord, F
         ArchiveError: when a record is damaged.
     """
     for path in sorted((folder / run_id[:6]).glob(f"{run_id}-*.warc.gz")):
-        name = path.relative_to(folder).as_posix()
-        with path.open("rb") as file:
-            records = ArchiveIterator(file)
-            start = 0
-            try:
-                for found in records:
-                    # Asking for the offset reads the record to its end, so the page comes first.
-                    page = _page(found, f"{name}:{start}") if found.rec_type == "response" else None
-                    offset = records.get_record_offset()
-                    start = offset + records.get_record_length()
-                    if page is not None:
-                        yield ArchiveRecord(file=name, offset=offset), page
-            except (ArchiveLoadFailed, EOFError, ArchiveError) as error:
-                if not _is_cut_short(path, start):
-                    raise ArchiveError(f"{name}:{start} cannot be read: {error}", "Restore the file from the last copy") from error
+        yield from _responses(path, path.relative_to(folder).as_posix(), 0)
+
+
+def _responses(path: Path, name: str, start: int) -> Iterator[tuple[ArchiveRecord, FetchedPage]]:
+    """The pages of one file from the record at `start` on; a last record that a kill cut short is ignored."""
+    with path.open("rb") as file:
+        file.seek(start)
+        records = ArchiveIterator(file)
+        try:
+            for found in records:
+                # Asking for the offset reads the record to its end, so the page comes first.
+                page = _page(found, f"{name}:{start}") if found.rec_type == "response" else None
+                offset = records.get_record_offset()
+                start = offset + records.get_record_length()
+                if page is not None:
+                    yield ArchiveRecord(file=name, offset=offset), page
+        except (ArchiveLoadFailed, EOFError, ArchiveError) as error:
+            if not _is_cut_short(path, start):
+                raise ArchiveError(f"{name}:{start} cannot be read: {error}", "Restore the file from the last copy") from error
 
 
 def _is_cut_short(path: Path, offset: int) -> bool:
@@ -286,6 +307,8 @@ def _page(found: ArcWarcRecord, place: str) -> FetchedPage:
         first_seen_at=_moment(headers.get_header(_FIRST_SEEN)),
         source=headers.get_header(_SOURCE),
         ip=headers.get_header("WARC-IP-Address") or "",
+        part_of=headers.get_header(_PART_OF) or "",
+        part=int(headers.get_header(_PART) or 1),
         ask=headers.get_header(_ASK) or "",
     )
 

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from crawlers.archive import read_record, record_bytes
+from crawlers.archive import read_further, read_record, record_bytes
 from crawlers.compression import BadCompression, TooMuch
-from crawlers.pages import FetchedPage
+from crawlers.pages import FetchedPage, read_page
 from crawlers.revisions import PARTS, History, KeptText, Piece
 from diembao.article import ArchiveRecord
 from diembao.clock import VIETNAM
@@ -87,6 +87,13 @@ def captured(archive: Path, record: ArchiveRecord) -> Capture:
     return _capture(read_record(archive, record), record)
 
 
+def _further(archive: Path, record: ArchiveRecord) -> tuple[list[tuple[int, ArchiveRecord]], list[int]]:
+    """(number, record) of each later page of an article on several pages, and the numbers of those that could not be had."""
+    further = read_further(archive, record)
+    whole = read_page(read_record(archive, record), None, [page for _, page in further])
+    return [(page.part, behind) for behind, page in further], whole.article.missing_pages if whole.article else []
+
+
 def _capture(page: FetchedPage, record: ArchiveRecord) -> Capture:
     return Capture(page.url, page.status, page.ip, page.fetched_at, hashlib.sha256(page.payload).hexdigest(), record)
 
@@ -144,6 +151,13 @@ def pack(path: Path, found: History, archive: Path, office: str, now: datetime, 
             folder = f"ban-{text.revision:02d}"
             add(f"{folder}/text.txt", _text(text).encode())
             seen = capture(folder, "page", text.archive, f"bản {text.revision}")
+            if text.archive is not None and "problem" not in seen:
+                further, lacking = _further(archive, text.archive)
+                pages = [
+                    capture(folder, f"page-{number:02d}", record, f"bản {text.revision}, trang {number}") for number, record in further
+                ]
+                seen |= {"further_pages": pages} if pages else {}
+                seen |= {"missing_pages": lacking} if lacking else {}
             moment = text.fetched_at.isoformat() if text.fetched_at else None
             timeline.append({"event": "revision", "revision": text.revision, "at": moment, "content_hash": text.content_hash, **seen})
         for before, after, parts in found.changes():
@@ -241,7 +255,9 @@ def _event(event: dict[str, Any]) -> str:
     when = _both(event["at"])
     digest = f"\n    SHA-256 của nội dung máy chủ gửi: {event['payload_sha256']}" if "payload_sha256" in event else ""
     if event["event"] == "revision":
-        return f"- {when}: thu được bản {event['revision']} (thư mục ban-{event['revision']:02d}).{digest}"
+        lacking = ", ".join(map(str, event.get("missing_pages", [])))
+        without = f" Không tải được trang {lacking} của bài, nên bản này thiếu nội dung trang đó." if lacking else ""
+        return f"- {when}: thu được bản {event['revision']} (thư mục ban-{event['revision']:02d}).{without}{digest}"
     seen = f" Lần cuối còn thấy bài: {_both(event['last_seen_at'])}." if event["last_seen_at"] else ""
     again = f" Thấy lại bài: {_both(event['restored_at'])}." if event["restored_at"] else ""
     detail = event["detail"] or "không có chi tiết"
@@ -281,6 +297,7 @@ TRONG HỒ SƠ CÓ GÌ
                        từ kho lưu trữ; có thời điểm thu, địa chỉ máy chủ và mã SHA-256
   page.html            trang HTML lấy ra từ bản ghi đó
   page-headers.txt     trạng thái và tiêu đề HTTP
+  page-02.…            của bài nhiều trang: trang 2, 3, …
   text.txt             tiêu đề, sapo và nội dung đọc được từ trang{pictures}\
   thay-doi             khác nhau giữa hai bản liền nhau, từng từ: [-bị bỏ-], {{+thêm vào+}}; bản .html tô màu
   go-bo-01, …          câu trả lời của máy chủ khi bài không còn

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from crawlers.compression import BadCompression, TooMuch, decompress
-from crawlers.extraction import extract
+from crawlers.extraction import MIN_BODY, Extracted, extract, join
+from crawlers.extraction.parts import Variant, numbered
 from diembao.article import ArchiveRecord, Article
 from diembao.fates import Fate
 from diembao.privacy import VOICES_OF_PERSONS, mask_personal_numbers, masked
@@ -31,6 +33,8 @@ class FetchedPage:
         source: id of the source.
         request_headers: what we sent.
         ip: the server's address; empty when it is not known.
+        part_of: of a later page of an article: the address of its first one; empty otherwise.
+        part: its number; 1 for every other page.
         ask: what it answers, when it is the answer to another voice (crawlers.voices.voice.Ask, JSON in ASCII); empty for a page.
     """
 
@@ -43,6 +47,8 @@ class FetchedPage:
     source: str
     request_headers: tuple[tuple[str, str], ...] = ()
     ip: str = ""
+    part_of: str = ""
+    part: int = 1
     ask: str = ""
 
     def header(self, name: str) -> str:
@@ -69,6 +75,11 @@ class ReadPage:
         article: the Article as far as it could be filled; None when the page could not be read at all.
         problem: why it is no article that is kept; None when it is one.
         detail: a line about the problem.
+        archive: where the page lies, once it is in the archive.
+        further: addresses of later pages that this page, or the article's pages that were read, name.
+        first: the address of the article's first page, when this is a later one.
+        variant: "amp" or "mobile" when the article has another address, which is `article.canonical_url`.
+        parts: of each further page that was given: why its text is not in the article (None: it is), and a line about it.
     """
 
     page: FetchedPage
@@ -76,38 +87,96 @@ class ReadPage:
     problem: Fate | None = None
     detail: str = ""
     archive: ArchiveRecord | None = field(default=None)
+    further: tuple[str, ...] = ()
+    first: str = ""
+    variant: Variant = ""
+    parts: tuple[tuple[Fate | None, str], ...] = ()
 
 
-def read_page(page: FetchedPage, source: Source | None, body: bytes | None = None) -> ReadPage:
+class _Unreadable(Exception):  # noqa: N818
+    def __init__(self, fate: Fate, detail: str) -> None:
+        super().__init__(detail)
+        self.fate = fate
+        self.detail = detail
+
+
+def read_page(page: FetchedPage, source: Source | None, further: Sequence[FetchedPage] = ()) -> ReadPage:
     """The Article of `page`, with source, kind and times filled in and private persons' numbers masked.
 
-    Pure: the same page and source give the same Article.
+    Pure: the same pages and source give the same Article.
 
     Args:
         page: what was fetched.
         source: its source; None reads it without a profile.
-        body: the decompressed body where it is at hand.
+        further: the later pages of the same article, as far as they could be had, in their order; their text is joined. One that is no
+            article, or that says what a page before it said, adds nothing.
     """
     try:
-        html = page.body() if body is None else body
-    except TooMuch as error:
-        return ReadPage(page, None, Fate.TOO_LARGE, str(error))
-    except BadCompression as error:
-        return ReadPage(page, None, Fate.PARSE_ERROR, str(error))
-    if not _is_html(page.content_type, html):
-        return ReadPage(page, None, Fate.NOT_HTML, (page.content_type or "no content type")[:100])
-    try:
-        extracted = extract(html, page.url, source, page.content_type, now=page.fetched_at)
-    except Exception as error:  # noqa: BLE001 - a hostile page must not end the crawl; the fate names it
-        return ReadPage(page, None, Fate.PARSE_ERROR, f"{type(error).__name__}: {error}"[:300])
+        first = _extracted(page, source)
+    except _Unreadable as error:
+        return ReadPage(page, None, error.fate, error.detail)
+    extracted, parts, named = _with_further(first, further, source)
     article = extracted.article.with_fields(
+        missing_pages=sorted(set(named) - {other.part for other, part in zip(further, parts, strict=True) if part[0] is None}),
         id=article_id(page.url),
         source=page.source,
         kind=source.kind if source else extracted.article.kind,
         fetched_at=page.fetched_at,
         first_seen_at=page.first_seen_at,
     )
-    return ReadPage(page, masked(article), extracted.problem, extracted.detail if extracted.problem else "")
+    return ReadPage(
+        page,
+        masked(article),
+        extracted.problem,
+        extracted.detail if extracted.problem else "",
+        further=tuple(named.values()),
+        first=extracted.first_page,
+        variant=extracted.variant,
+        parts=tuple(parts),
+    )
+
+
+def _extracted(page: FetchedPage, source: Source | None) -> Extracted:
+    try:
+        html = page.body()
+    except TooMuch as error:
+        raise _Unreadable(Fate.TOO_LARGE, str(error)) from error
+    except BadCompression as error:
+        raise _Unreadable(Fate.PARSE_ERROR, str(error)) from error
+    if not _is_html(page.content_type, html):
+        raise _Unreadable(Fate.NOT_HTML, (page.content_type or "no content type")[:100])
+    try:
+        return extract(html, page.url, source, page.content_type, now=page.fetched_at)
+    except Exception as error:  # a hostile page must not end the crawl; the fate names it
+        raise _Unreadable(Fate.PARSE_ERROR, f"{type(error).__name__}: {error}"[:300]) from error
+
+
+def _with_further(
+    first: Extracted, further: Sequence[FetchedPage], source: Source | None
+) -> tuple[Extracted, list[tuple[Fate | None, str]], dict[int, str]]:
+    """The joined article, what became of each further page, and the further pages by number that the pages name."""
+    named = {numbered(address)[1]: address for address in first.further_pages}
+    joined: list[Extracted] = []
+    parts: list[tuple[Fate | None, str]] = []
+    texts = {first.article.body}
+    for page in further:
+        try:
+            part = _extracted(page, source)
+        except _Unreadable as error:
+            parts.append((error.fate, error.detail))
+            continue
+        if part.problem not in (None, Fate.TOO_SHORT):
+            parts.append((part.problem, part.detail))
+        elif part.article.body in texts:
+            # Whoever answers every number with the same text has no such pages.
+            parts.append((Fate.DUPLICATE_URL, "the text of a page before it"))
+            named = {number: address for number, address in named.items() if number < page.part}
+        else:
+            parts.append((None, ""))
+            texts.add(part.article.body)
+            joined.append(part)
+            named |= {number: address for address in part.further_pages if (number := numbered(address)[1]) not in named}
+    return join(first, joined, source.min_body if source else MIN_BODY) if joined else first, parts, named
 
 
 def without_personal_numbers(page: FetchedPage, source: Source, body: bytes) -> tuple[FetchedPage, bytes]:

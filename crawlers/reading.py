@@ -12,11 +12,12 @@ import subprocess
 import sys
 import warnings
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 
 from crawlers.apart import MEMORY_MAX, TookTooMuch
 from crawlers.archive import packed
+from crawlers.extraction.parts import Variant, numbered
 from crawlers.pages import read_page
 from crawlers.spool import Spooled, load
 from diembao.article import Article
@@ -42,31 +43,58 @@ class Reading:
         article: the Article as far as it could be filled; None when the page could not be read at all.
         problem: why it is no article that is kept; None when it is one.
         detail: a line about the problem.
-        record: the page as the archive keeps it; empty for a page that is not kept (no HTML, or the text that is known already).
+        record: the page as the archive keeps it, later pages of the article behind it; empty for one that is not kept: no HTML, the text
+            that is known already, or a page alone whose article goes on elsewhere.
+        further: addresses of later pages of the article that its pages name.
+        first: the address of the article's first page, when this is a later one.
+        variant: "amp" or "mobile" when the article has another address, which is `article.canonical_url`.
+        parts: of each later page that was read with it: why its text is not in the article (None: it is), and a line about it.
     """
 
     article: Article | None
     problem: Fate | None
     detail: str
     record: bytes
+    further: tuple[str, ...] = ()
+    first: str = ""
+    variant: Variant = ""
+    parts: tuple[tuple[Fate | None, str], ...] = ()
 
 
-def read_spooled(spooled: Spooled, source: Source | None, known_hash: str | None) -> Reading:
-    """Read the page that waits at `spooled`.
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be read: a page, or an article of several.
+
+    Attributes:
+        pages: where they wait, the first page first.
+        source: id of their source.
+        known_hash: content_hash of the text that is known of this address.
+        whole: these are all pages that could be had; False: others follow if the page names any.
+    """
+
+    pages: tuple[Spooled, ...]
+    source: str
+    known_hash: str | None = None
+    whole: bool = False
+
+
+def read_spooled(wanted: Wanted, source: Source | None) -> Reading:
+    """Read what waits.
 
     Args:
-        spooled: where it waits.
+        wanted: what and where.
         source: its source; None reads it without a profile.
-        known_hash: content_hash of the text that is known of this address.
 
     Raises:
         ArchiveError: when it is not there any more.
     """
-    _, page = load(spooled)
-    item = read_page(page, source)
-    known = item.problem is None and item.article is not None and item.article.content_hash == known_hash
-    record = b"" if known or item.problem is Fate.NOT_HTML else packed(page)
-    return Reading(item.article, item.problem, item.detail, record)
+    first, *others = (load(spooled)[1] for spooled in wanted.pages)
+    further = [replace(page, part_of=first.url, part=numbered(page.url)[1]) for page in others]
+    item = read_page(first, source, further)
+    known = item.problem is None and item.article is not None and item.article.content_hash == wanted.known_hash
+    goes_on = bool(item.further) and not wanted.whole
+    record = b"" if known or goes_on or item.problem is Fate.NOT_HTML else b"".join(map(packed, [first, *further]))
+    return Reading(item.article, item.problem, item.detail, record, item.further, item.first, item.variant, item.parts)
 
 
 def work(descriptor: int, seconds: float) -> None:
@@ -79,13 +107,13 @@ def work(descriptor: int, seconds: float) -> None:
     try:
         connection.send(_READY)
         while True:
-            spooled, name, profile, known_hash = connection.recv()
+            wanted, profile = connection.recv()
             if profile is not None:
-                sources[name] = pickle.loads(profile)  # noqa: S301 - from the process that started this one
+                sources[wanted.source] = pickle.loads(profile)  # noqa: S301 - from the process that started this one
             # Without a parent that would end it, a page that never ends must end by itself.
             signal.alarm(int(seconds) + 5)
             try:
-                answer: Reading | ArchiveError = read_spooled(spooled, sources.get(name), known_hash)
+                answer: Reading | ArchiveError = read_spooled(wanted, sources.get(wanted.source))
             except ArchiveError as error:
                 answer = error
             signal.alarm(0)
@@ -96,9 +124,7 @@ def work(descriptor: int, seconds: float) -> None:
 
 @dataclass
 class _Job:
-    spooled: Spooled
-    source: str
-    known_hash: str | None
+    wanted: Wanted
     result: asyncio.Future[Reading]
 
 
@@ -130,19 +156,19 @@ class Readers:
         self._turns: deque[str] = deque()
         self._starts = 0
 
-    async def read(self, spooled: Spooled, source: str, known_hash: str | None) -> Reading:
-        """What is in the page at `spooled`.
+    async def read(self, wanted: Wanted) -> Reading:
+        """What is in the page, or the pages of one article.
 
         Raises:
             TookTooMuch: when it takes more time or memory than a page gets.
-            ArchiveError: when the page is not there any more.
+            ArchiveError: when a page is not there any more.
             DiembaoError: when no process can be started.
         """
-        job = _Job(spooled, source, known_hash, asyncio.get_running_loop().create_future())
-        if source not in self._waiting:
-            self._waiting[source] = deque()
-            self._turns.append(source)
-        self._waiting[source].append(job)
+        job = _Job(wanted, asyncio.get_running_loop().create_future())
+        if wanted.source not in self._waiting:
+            self._waiting[wanted.source] = deque()
+            self._turns.append(wanted.source)
+        self._waiting[wanted.source].append(job)
         self._dispatch()
         return await job.result
 
@@ -167,7 +193,7 @@ class Readers:
         """The next page for `reader`, source by source; one source never has all the processes."""
         for _ in range(len(self._turns)):
             source = self._turns.popleft()
-            others = sum(any(job.source == source for job in other.jobs) for other in self._readers if other is not reader)
+            others = sum(any(job.wanted.source == source for job in other.jobs) for other in self._readers if other is not reader)
             if self._most > 1 and others >= self._most - 1:
                 self._turns.append(source)
                 continue
@@ -191,13 +217,14 @@ class Readers:
         asyncio.get_running_loop().add_reader(reader.connection.fileno(), self._hear, reader)
 
     def _give(self, reader: _Reader, job: _Job) -> bool:
-        profile = None if job.source in reader.knows else self._profiles.get(job.source)
-        reader.knows.add(job.source)
+        source = job.wanted.source
+        profile = None if source in reader.knows else self._profiles.get(source)
+        reader.knows.add(source)
         reader.jobs.append(job)
         if len(reader.jobs) == 1:
             self._begin(reader)
         try:
-            reader.connection.send((job.spooled, job.source, profile, job.known_hash))
+            reader.connection.send((job.wanted, profile))
         except OSError:
             self._lost(reader)
         return True
@@ -253,10 +280,11 @@ class Readers:
         if reader.jobs and reason is not None:
             _answer(reader.jobs.popleft(), reason)
         for job in reversed(reader.jobs):
-            if job.source not in self._waiting:
-                self._waiting[job.source] = deque()
-                self._turns.appendleft(job.source)
-            self._waiting[job.source].appendleft(job)
+            source = job.wanted.source
+            if source not in self._waiting:
+                self._waiting[source] = deque()
+                self._turns.appendleft(source)
+            self._waiting[source].appendleft(job)
         reader.jobs.clear()
 
 

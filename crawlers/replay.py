@@ -15,8 +15,9 @@ from pathlib import Path
 import click
 
 from crawlers.archive import read_run_pages
-from crawlers.pages import ReadPage, read_page
+from crawlers.pages import FetchedPage, ReadPage, read_page
 from crawlers.voices.voice import read_kept
+from diembao.article import ArchiveRecord
 from diembao.errors import DiembaoError, InputError
 from diembao.jsonl import write_line
 from diembao.settings import read_settings
@@ -24,7 +25,7 @@ from diembao.source import Source, read_sources
 
 
 def replay(archive: Path, run_id: str, sources: Mapping[str, Source]) -> Iterator[ReadPage]:
-    """Every archived page of the run, read anew, in the order of fetching.
+    """Every archived page of the run, read anew, in the order of fetching; the later pages of an article are read with its first one.
 
     Args:
         archive: the archive's folder.
@@ -34,7 +35,7 @@ def replay(archive: Path, run_id: str, sources: Mapping[str, Source]) -> Iterato
     Raises:
         ArchiveError: when a record is damaged.
     """
-    for record, page in read_run_pages(archive, run_id):
+    for record, page, further in _with_their_further_pages(read_run_pages(archive, run_id)):
         if page.status != HTTPStatus.OK:
             continue  # kept as evidence that an article was taken down
         source = sources.get(page.source)
@@ -44,9 +45,24 @@ def replay(archive: Path, run_id: str, sources: Mapping[str, Source]) -> Iterato
                 article = item.article.with_fields(archive=record) if item.article else None
                 yield replace(item, archive=record, article=article)
             continue
-        item = read_page(page, source)
+        item = read_page(page, source, further)
         article = item.article.with_fields(archive=record) if item.article else None
         yield replace(item, archive=record, article=article)
+
+
+def _with_their_further_pages(
+    pages: Iterator[tuple[ArchiveRecord, FetchedPage]],
+) -> Iterator[tuple[ArchiveRecord, FetchedPage, list[FetchedPage]]]:
+    last: tuple[ArchiveRecord, FetchedPage, list[FetchedPage]] | None = None
+    for record, page in pages:
+        if last is not None and page.part_of and page.part_of == last[1].url:
+            last[2].append(page)
+            continue
+        if last is not None:
+            yield last
+        last = (record, page, [])
+    if last is not None:
+        yield last
 
 
 @click.command()

@@ -83,6 +83,10 @@ class Spool:
         if spooled.file in self._waiting:
             self._waiting[spooled.file] -= 1
 
+    def adopt(self, path: Path, pages: int) -> None:
+        """Take over the file of an earlier crawl: it goes when `pages` of its pages are done."""
+        self._waiting[str(path)] = pages
+
     def sync(self) -> None:
         """Make sure that what waits survives a power cut. Raises ArchiveError."""
         try:
@@ -159,6 +163,8 @@ def packed_page(asked: str, page: FetchedPage) -> bytes:
             "source": page.source,
             "request_headers": page.request_headers,
             "ip": page.ip,
+            "part_of": page.part_of,
+            "part": page.part,
         }
     ).encode()
     return b"".join((_FRAME.pack(_MARK, len(head), len(page.payload), zlib.crc32(head), zlib.crc32(page.payload)), head, page.payload))

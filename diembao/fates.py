@@ -55,6 +55,8 @@ class Fate(StrEnum):
     """The body has fewer characters than the source asks for."""
     DUPLICATE_URL = "duplicate_url"
     """Another page of the same run turned out to be the same article (canonical address)."""
+    JOINED = "joined"
+    """A later page of an article: its text stands in the article of the first page."""
     ARCHIVE_FAILED = "archive_failed"
     """The page could not be kept as evidence (no disk space), so it is fetched again next time."""
     TAG_FAILED = "tag_failed"

@@ -115,7 +115,8 @@ def first_page(page: Page) -> str:
             address = page.absolute(element.get("href") or "")
             rest, said = numbered(address) if address else ("", 0)
             if said == 1 and _kin(here, rest) and not (element.tag == "a" and _in_comments(element)):
-                return address
+                # "?page=1" is the address without it, under which feeds and other pages know the article.
+                return rest if urlsplit(rest).path == urlsplit(address).path.rstrip("/") else address
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -145,13 +146,15 @@ class RunSpider(Spider):
         now = self.clock()
         entry = visit.entry
         detail = " ".join(detail.split())[:300]
-        if entry.article_id is not None and fate in ABSENT:
+        if entry.article_id is not None and entry.role == "article" and fate in ABSENT:
             self.memory.is_away(entry, fate, detail, answer, now)
         elif entry.article_id is not None and fate in (None, Fate.UNCHANGED) and entry.fate in ABSENT:
             self.memory.is_back(entry.article_id, now)
         try:
             self.run.write_fate(PageFate(visit.page, visit.url, visit.source.id, fate, detail))
             self._remember(entry, visit.source, fate, now, published)
+            if visit.spooled is not None:
+                self.spool.done(visit.spooled)
             self._settled += 1
             if self._settled >= _CHECKPOINT_PAGES or monotonic() - self._safe_at > _CHECKPOINT_SECONDS:
                 self.checkpoint()
@@ -164,6 +167,8 @@ class RunSpider(Spider):
     def _remember(self, entry: FetchState, source: Source, fate: Fate | None, at: datetime, published: datetime | None) -> None:
         """Remember what became of the page of `entry`, and when it is due again."""
         plan = schedule(entry, fate, source.recrawl_hours, at, published)
+        if entry.role == "part":
+            plan = replace(plan, next_fetch_at=None)  # it is asked for with the first page of its article
         entry.fate = str(fate) if fate is not None else EXTRACTED
         entry.fetched_at, entry.next_fetch_at, entry.failures = at, plan.next_fetch_at, plan.failures
         self.memory.remember(entry)

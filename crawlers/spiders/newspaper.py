@@ -18,7 +18,7 @@ from crawlers.memory import new_entry
 from crawlers.middlewares import hosts_of
 from crawlers.outcomes import fate_of_failure, fate_of_status
 from crawlers.sites import is_on_site
-from crawlers.spiders.pages import PageSpider
+from crawlers.spiders.resuming import ResumingSpider
 from crawlers.visits import SourceCrawl, conditions, entrances, validator
 from diembao.errors import DiembaoError
 from diembao.fates import Fate
@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 _SITEMAP_DEPTH = 3
 
 
-class NewspaperSpider(PageSpider):
+class NewspaperSpider(ResumingSpider):
     """Asks the feeds, sitemaps and listings of all its sources, and fetches what they name."""
 
     name = "newspaper"
@@ -69,7 +69,8 @@ class NewspaperSpider(PageSpider):
             crawl.overflowed = most == self._queue_max == len(crawl.due)
             for request in self._ways_in(crawl):
                 yield request
-        await self._read_left_over(files)
+        async for request in self._read_left_over(files):
+            yield request
         for crawl in self.crawls:
             for request in self._next_pages(crawl):
                 yield request

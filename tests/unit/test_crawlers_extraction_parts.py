@@ -56,6 +56,7 @@ def test_all_further_pages_that_are_named_are_known_and_a_later_page_knows_the_f
     back = f"<div class=paging><a href='{URL}'>1</a> <b>2</b> <a href='?page=3'>3</a></div>"
     second = page(2, back, url=URL + "?page=2")
     assert (second.first_page, second.further_pages) == (URL, (URL + "?page=3",))
+    assert page(2, "<a href='?page=1'>Trang trước</a>", url=URL + "?page=2").first_page == URL
     assert page(2, head=f"<link rel=canonical href='{URL}'>", url=URL + "?page=2").first_page == URL
     assert page(2, "<a href='/thoi-su/bai-khac-12.html'>1</a>", url=URL + "?page=2").first_page == ""
 

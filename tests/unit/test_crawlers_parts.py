@@ -26,7 +26,7 @@ from crawlers.entrances import EntranceError, Link, candidates, read_entrance, r
 from crawlers.memory import EXTRACTED, FetchMemory, new_entry, schedule
 from crawlers.outcomes import PageFailure, fate_of_failure
 from crawlers.pages import FetchedPage, read_page, without_personal_numbers
-from crawlers.reading import Readers, Reading
+from crawlers.reading import Readers, Reading, Wanted
 from crawlers.runs import PageFate, RunWriter, new_run_id, read_run
 from crawlers.spool import Spool, left_over, load, waiting_pages
 from diembao.addresses import is_public
@@ -451,7 +451,7 @@ def _readers(tmp_path: Path, pages: list[FetchedPage], most: int, seconds: float
 
     async def read() -> list[Any]:
         readers = Readers([source], most, seconds)
-        waiting = [readers.read(spool.store(page.url, page), page.source, None) for page in pages]
+        waiting = [readers.read(Wanted((spool.store(page.url, page),), page.source)) for page in pages]
         try:
             return await asyncio.gather(*waiting, return_exceptions=True)
         finally:
@@ -482,10 +482,10 @@ def test_a_page_that_takes_too_long_costs_itself_and_no_other(tmp_path: Path, mo
     (folder / "sitecustomize.py").write_text(
         "import crawlers.pages, os, time\n"
         "whole = crawlers.pages.read_page\n"
-        "def read_page(page, source):\n"
+        "def read_page(page, source, further):\n"
         "    if 'a2' in page.url: time.sleep(60)\n"
         "    if 'a4' in page.url: os.abort()\n"
-        "    return whole(page, source)\n"
+        "    return whole(page, source, further)\n"
         "crawlers.pages.read_page = read_page\n"
     )
     monkeypatch.setattr("sys.path", [str(folder), *sys.path])
