@@ -48,6 +48,7 @@ from web.pages import (
     saved,
     search,
     sources,
+    story,
 )
 from web.security import SECURITY_HEADERS, Guard
 
@@ -84,6 +85,7 @@ def create_app(settings: Settings, engine: SearchEngine, state: State, clock: Cl
     for page in (
         overview,
         search,
+        story,
         sources,
         compare,
         export,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, cast
@@ -149,6 +149,17 @@ class Draft:
     def item(self, key: str) -> Item | None:
         """The item with this key."""
         return next((item for item in self.items if item.key == key), None)
+
+
+@dataclass(frozen=True)
+class StoryAnswer:
+    """The response to a story as it is kept: `version` is what a change must name."""
+
+    story: str
+    answer: Answer
+    version: int
+    by: str
+    at: datetime
 
 
 class ConflictError(UsageError):
@@ -318,6 +329,40 @@ def save_item(
         if done.digest != seen_answer:
             _save_answer(session, row.story, done, answer_version, by, now)
     return _read_item(state, day, key, office, taxonomy)
+
+
+def answer_to(state: State, stories: Sequence[str]) -> StoryAnswer | None:
+    """The response to the first of these stories that has one; None: none has. Raises StateError."""
+    with state.session() as session:
+        rows = _answers(session, list(stories))
+        row = next((rows[story] for story in stories if story in rows), None)
+        if row is None:
+            return None
+        answer = Answer(cast(Status, row.status), row.department, row.link, row.note)
+        return StoryAnswer(row.story, answer, row.version, row.updated_by, row.updated_at)
+
+
+def save_answer(state: State, story: str, answer: tuple[Answer, str, int], by: str, now: datetime) -> None:
+    """Keep the response to a story, whether it was in a briefing or not.
+
+    Args:
+        state: the database.
+        story: its id.
+        answer: what it is to be, the digest of what the form showed, and the version that it showed (0: there was none).
+        by: who.
+        now: aware UTC.
+
+    Raises:
+        ConflictError: when somebody else changed it meanwhile; nothing is saved.
+        UsageError: when a value cannot be.
+        StateError: when the database fails.
+    """
+    wanted, seen, version = answer
+    wanted = _checked(wanted)
+    if wanted.digest == seen:
+        return
+    with state.session() as session:
+        _save_answer(session, story[:512], wanted, version, by, now)
 
 
 def move(state: State, day: date, key: str, version: int, step: int, by: str, now: datetime, office: Office, taxonomy: Taxonomy) -> Item:
