@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _IN_FLIGHT = 2
-"""Requests of one voice at the same time: a host, or a key, gets them one after the other anyway."""
+"""Calls of one API at the same time. A forum is asked one page after the other: a page often settles what the next would be asked for."""
 _WALKS = 20
 """Lists with more to read that are taken up together."""
 _CHECKED = 200
@@ -163,7 +163,9 @@ class PressSpider(NewspaperSpider):
             yield from super()._next_pages(crawl)
             return
         begun = self._rounds.get(crawl.source.id)
-        while begun is not None and crawl.in_flight < _IN_FLIGHT and not begun.stopped and self._goes_on(crawl):
+        while (
+            begun is not None and crawl.in_flight < (_IN_FLIGHT if begun.voice.is_api else 1) and not begun.stopped and self._goes_on(crawl)
+        ):
             try:
                 ask = self._next_ask(crawl, begun)
                 if ask is None or not self._may_spend(crawl, begun, ask):
@@ -339,11 +341,13 @@ class PressSpider(NewspaperSpider):
         if not found.links and not crawl.source.may_be_empty:
             self._nothing_found(crawl, entry, report, "feed", 0)
         else:
-            etag = (response.headers.get("ETag") or b"").decode("latin-1").strip()
+            etag = (response.headers.get("ETag") or b"").decode("latin-1").strip() or found.etag
             modified = (response.headers.get("Last-Modified") or b"").decode("latin-1").strip()
             entry.failures, entry.content_hash = 0, digest
             entry.etag = etag if 0 < len(etag) <= 500 else None
             entry.last_modified = modified if 0 < len(modified) <= 100 else None
+            # First the marks of what the list names: it may say "unchanged" from now on.
+            self._make_safe()
         self._remember_entrance(entry)
 
     # --- refusals ---
@@ -426,7 +430,7 @@ class PressSpider(NewspaperSpider):
         """Give every post of an answer its fate; then move the mark.
 
         Returns:
-            How many were unknown; None when the limit of a trial cut the answer short.
+            How many were unknown; None when the limit of a trial, or a full disk, cut the answer short.
         """
         found = answer.found
         known = self.memory.look_up(normalise_url(url) for url in [*(one.url for one in found.articles), *ask.checks, *found.wanted])
@@ -444,6 +448,8 @@ class PressSpider(NewspaperSpider):
             if self.page_limit is not None and crawl.taken >= self.page_limit:
                 return None
             new += self._take_post(crawl, begun, ask, article, known, record, is_growing=article.url in growing)
+            if (entry := known.get(normalise_url(article.url))) is not None and entry.fate == Fate.ARCHIVE_FAILED:
+                return None
         here = {article.id for article in found.articles}
         for address in [*ask.checks, *found.absent]:
             entry, identity = known.get(normalise_url(address)), article_id(address)
@@ -485,7 +491,7 @@ class PressSpider(NewspaperSpider):
         begun: Round,
         ask: Ask,
         article: Article,
-        known: Mapping[str, FetchState],
+        known: dict[str, FetchState],
         record: Callable[[], ArchiveRecord],
         *,
         is_growing: bool,
@@ -494,7 +500,7 @@ class PressSpider(NewspaperSpider):
         if article.id in self._taken:
             return 0
         now = self.clock()
-        entry = known.get(normalise_url(article.url)) or new_entry(article.url, crawl.source.id, "article", now)
+        entry = known.setdefault(normalise_url(article.url), new_entry(article.url, crawl.source.id, "article", now))
         is_new, is_same = entry.content_hash is None, entry.content_hash == article.content_hash
         is_due = article.url in ask.checks or (entry.next_fetch_at is not None and entry.next_fetch_at <= now)
         if is_same and not is_due and not is_growing and entry.fate not in ABSENT:

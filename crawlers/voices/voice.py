@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+import crawlers.voices
 from crawlers.compression import BadCompression, TooMuch
 from crawlers.pages import FetchedPage, ReadPage
 from diembao.article import Article, Kind
@@ -141,6 +142,7 @@ class Found:
         absent: addresses whose posts the answer says are not there any more.
         mark: the new mark of the ask's walk; None: as it was.
         more: the walk goes on with this; None: it is at its end.
+        etag: the answer's ETag, where an API writes it into the body.
     """
 
     articles: tuple[Article, ...] = ()
@@ -151,6 +153,7 @@ class Found:
     absent: tuple[str, ...] = ()
     mark: Mark | None = None
     more: Ask | None = None
+    etag: str = ""
 
 
 @dataclass(frozen=True)
@@ -314,7 +317,8 @@ def voice_of(source: Source, now: datetime) -> Voice[Any]:
         ConfigError: when there is no such file, or the entry's `[voice]` is wrong.
     """
     assert source.voice is not None
-    known = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if "\nVOICE = " in path.read_text(encoding="utf-8"))
+    files = [path for folder in crawlers.voices.__path__ for path in Path(folder).glob("*.py")]
+    known = sorted(path.stem for path in files if "\nVOICE = " in path.read_text(encoding="utf-8"))
     if source.voice.type not in known:
         raise ConfigError(f"{source.id}: no voice is called {source.voice.type}", f"Known: {', '.join(known)}")
     made: Voice[Any] = importlib.import_module(f"crawlers.voices.{source.voice.type}").VOICE(source, now)
@@ -404,7 +408,7 @@ def newest_first(mark: Mark, cursor: str, moments: Sequence[datetime], following
     covered = moment(mark.get("covered")) or since
     newest = max([*moments, *filter(None, [moment(mark.get("newest")) if cursor else None])], default=covered)
     kept = {name: value for name, value in mark.items() if name not in ("next", "newest")}
-    if not following or not moments or max(moments) <= covered - (OVERLAP if "covered" in mark else timedelta()):
+    if not following or following == cursor or not moments or max(moments) <= covered - (OVERLAP if "covered" in mark else timedelta()):
         return Walked({**kept, "covered": max(newest, covered).isoformat()})
     if not cursor and "next" in mark and min(moments) <= (moment(mark.get("newest")) or since):
         following = str(mark["next"])  # the page reaches what the interrupted walk began with

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -149,7 +150,7 @@ class YouTube(Voice[YouTubeOptions]):
         if ask.step == "channels":
             return self._channel(items)
         if ask.step == "playlistItems":
-            return self._list_of_uploads(ask, items, following, mark)
+            return replace(self._list_of_uploads(ask, items, following, mark), etag=str(answer.get("etag") or ""))
         if ask.step == "videos":
             return self._videos(page, items)
         if ask.step == "commentThreads":

@@ -140,6 +140,7 @@ def test_a_second_round_takes_only_what_is_new(office: Office, api: YouTubeApi) 
     assert unchanged == []
     uploads = [report for report in office.summary("r2")["sources"]["kenh"]["entrances"] if "playlistItems" in report["url"]]
     assert [report["outcome"] for report in uploads] == ["unchanged"]
+    assert api.not_modified == 1
     api.videos[0].comments.append(Comment("UgD", "Sáng nay vẫn còn kẹt xe nha mọi người", NOW - timedelta(minutes=5)))
     api.videos[0].comments[0].text = "Ngày nào cũng kẹt, giờ đã có người điều tiết rồi!"
     api.videos.append(Video("vidMoi", "Khánh thành cầu mới", NOW - timedelta(minutes=20), "Tin mới trong ngày."))
