@@ -30,7 +30,7 @@ def refusal(request: Request, problems: Mapping[str, object], status: int = 422,
     """A refusal that names what is wrong, by parameter; `kind` of the texts `api.KIND`."""
     texts = desk_of(request).texts(request)
     message = texts("api.missing") if kind == "missing" else texts("api.parameters")
-    return JSONResponse({"error": {"message": message, "hint": "", "detail": "", "problems": dict(problems)}}, status)
+    return JSONResponse({"error": {"message": message, "hint": texts("api.hint"), "detail": "", "problems": dict(problems)}}, status)
 
 
 def query_refusal(request: Request, error: QueryError) -> JSONResponse:
