@@ -133,13 +133,24 @@ def compared(
     within = replace(same, published_from=filters.published_from or begin, published_to=filters.published_to or end)
     everything = engine.count("", within, interval, unit, fold_copies)
     published = {bucket.start: bucket.total for bucket in everything}
-    earlier = begin - _LOOK_BACK[interval]
-    output = engine.published_by_source(replace(same, published_from=earlier, published_to=end), interval)
-    missing = missing_sources(output, spread(interval, earlier, end), interval, now)
+    missing = missing_between(engine, begin, end, filters, interval, now)
     return [
         CoverageBucket(bucket.start, bucket.total, bucket.negative, published.get(bucket.start, 0), tuple(missing.get(bucket.start, ())))
         for bucket in found
     ]
+
+
+def missing_between(
+    engine: SearchEngine, begin: datetime, end: datetime, filters: Filters, interval: Interval, now: datetime
+) -> dict[datetime, list[str]]:
+    """By interval of [begin, end) the sources that delivered nothing although they normally do; see `missing_sources`.
+
+    Only what `filters` say of sources and kinds counts.
+    """
+    same = Filters(sources=filters.sources, kinds=filters.kinds, irrelevant=filters.irrelevant)
+    earlier = begin - _LOOK_BACK[interval]
+    output = engine.published_by_source(replace(same, published_from=earlier, published_to=end), interval)
+    return missing_sources(output, spread(interval, earlier, end), interval, now)
 
 
 def missing_sources(

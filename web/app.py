@@ -35,6 +35,7 @@ from web.pages import (
     briefing,
     bulk,
     compare,
+    completion,
     corrections,
     exchange,
     export,
@@ -85,6 +86,7 @@ def create_app(settings: Settings, engine: SearchEngine, state: State, clock: Cl
     for page in (
         overview,
         search,
+        completion,
         story,
         sources,
         compare,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -34,6 +34,7 @@ class Bar:
         expected: the expectation, for the table.
         href: the search of this interval, or None.
         marked: the bar belongs to what the chart is about (an alert's window).
+        missing: names of sources that normally publish in such an interval and of which nothing came.
     """
 
     label: str
@@ -46,6 +47,7 @@ class Bar:
     expected_height: int | None = None
     href: str | None = None
     marked: bool = False
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ class Chart:
     highest: int
     cut: bool = False
     height: int = HEIGHT
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a source is missing anywhere."""
+        return any(bar.missing for bar in self.bars)
 
     @property
     def numbered(self) -> bool:
@@ -173,7 +180,13 @@ def _next_month(start: datetime) -> datetime:
     return start_of_day((day.replace(day=1) + timedelta(days=32)).replace(day=1))
 
 
-def draw(interval: Interval, buckets: Sequence[CountBucket], address: SearchAddress | None, texts: Texts) -> Chart | None:
+def draw(
+    interval: Interval,
+    buckets: Sequence[CountBucket],
+    address: SearchAddress | None,
+    texts: Texts,
+    missing: Mapping[datetime, Sequence[str]] | None = None,
+) -> Chart | None:
     """The chart of `buckets`; None when they are empty.
 
     Args:
@@ -181,9 +194,11 @@ def draw(interval: Interval, buckets: Sequence[CountBucket], address: SearchAddr
         buckets: oldest first.
         address: the search that was counted; each bar links to its part of it. None: no links.
         texts: for the labels.
+        missing: by the beginning of an interval the names of the sources that are missing in it.
     """
     shown = list(buckets)[-MOST_BARS:]
-    if not any(bucket.total for bucket in shown):
+    gaps = missing or {}
+    if not any(bucket.total or gaps.get(bucket.start) for bucket in shown):
         return None
     highest = max(bucket.total for bucket in shown)
     bars = [
@@ -195,6 +210,7 @@ def draw(interval: Interval, buckets: Sequence[CountBucket], address: SearchAddr
             height=pixels(bucket.total, highest),
             negative_height=pixels(bucket.negative, highest),
             href=narrowed(address, bucket.start, interval).href() if address and bucket.total else None,
+            missing=tuple(gaps.get(bucket.start, ())),
         )
         for bucket in shown
     ]

@@ -28,6 +28,7 @@ from web.accounts.actor import actor_of
 from web.accounts.passwords import Passwords
 from web.accounts.sessions import form_token
 from web.addresses import SearchAddress
+from web.gaps import Gaps
 from web.marking import marked, unmarked, web_link
 from web.security import SECURITY_HEADERS
 from web.texts import LANGUAGES, Language, Texts, as_language
@@ -51,6 +52,7 @@ class Desk:
         clock: the present moment.
         form_secret: what the forms are bound to while nobody has to log in. New with every start.
         passwords: hashes and checks them.
+        gaps: remembers which sources were missing when.
     """
 
     settings: Settings
@@ -59,6 +61,7 @@ class Desk:
     clock: Clock
     form_secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     passwords: Passwords = field(default_factory=Passwords, repr=False)
+    gaps: Gaps = field(default_factory=Gaps, repr=False)
 
     @cached_property
     def templates(self) -> Environment:

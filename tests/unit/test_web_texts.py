@@ -6,18 +6,26 @@ import re
 import string
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import web
 from diembao.corrections import FIELDS
+from diembao.source import Medium
 from web.accounts.keys import SCOPES
 from web.accounts.users import ROLES
 from web.addresses import CRITICAL_OF, FILTERS, KINDS, SENTIMENTS
+from web.comparison import Word
+from web.completion import FIELDS as FIELDS_OFFERED
+from web.completion import PAGE_KINDS
 from web.geography import COLOURED_BY
 from web.office_form import RECORDS, SECTIONS
+from web.pages.compare import SIDES
 from web.pages.export import MOST as EXPORTED
 from web.rule_form import KINDS as KINDS_OF_RULE
+from web.source_checks import CheckState
+from web.source_list import STATES as SOURCE_STATES
 from web.texts import LANGUAGES, Texts, read_texts
 
 ROOM = Path(web.__file__).parent
@@ -71,7 +79,12 @@ def test_pages_name_exactly_the_texts_that_exist() -> None:
     composed |= {f"wrong.{key}" for key in raised}
     composed |= {key for key in read_texts() if key.startswith(("audit.kind.", "audit.deed."))}  # a code without one is shown itself
     composed |= {f"map.by.{way}" for way in COLOURED_BY}
+    composed |= {f"complete.{field}" for field in FIELDS_OFFERED} | {f"complete.page_kind.{kind}" for kind in PAGE_KINDS}
+    composed |= {f"compare.{side}" for side in SIDES} | {f"compare.word.{word}" for word in get_args(Word)}
+    composed |= {f"compare.time.{interval}" for interval in ("hour", "day", "week", "month")}
     composed |= {f"export.{form}{part}" for form in EXPORTED for part in ("", "_help")}
+    composed |= {f"source.state.{x}" for x in SOURCE_STATES} | {f"source.kind.{x}" for x in (*get_args(Medium), *KINDS)}
+    composed |= {f"source.check.{x}" for x in get_args(CheckState)} | {"source.verdict.ok", "source.verdict.red"}
     assert composed <= read_texts().keys()
     assert read_texts().keys() - named - composed == set()
 

@@ -44,6 +44,7 @@ NEEDS: Final[dict[str, dict[str, Need]]] = {
     # pages
     "/": {"GET": _SEE},
     "/search": {"GET": _SEE},
+    "/search/complete": {"GET": _SEE},
     "/map": {"GET": _SEE},
     "/compare": {"GET": _SEE},
     "/export": {"GET": _SEE},

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -15,7 +16,9 @@ from index.some_words import some_of_the_words
 from web.addresses import FILTERS, FilterName, SearchAddress, day_parameter
 from web.chart import count_coverage, draw
 from web.desk import desk_of
+from web.geography import unit_name
 from web.marking import mistake_in
+from web.query_help import chapters
 from web.texts import Texts
 
 HITS_PER_PAGE = 20
@@ -44,6 +47,7 @@ def search(request: Request) -> HTMLResponse:
         "problems": problems,
         "ranges": _ranges(address, texts),
         "span_of_time": _span_of_time(address, texts),
+        "help": chapters(texts.now, desk.settings.office.province or "Hà Nội"),
     }
     try:
         try:
@@ -61,6 +65,7 @@ def search(request: Request) -> HTMLResponse:
         # not in a search of one of them, so only so does each bar lead to exactly as many articles as it says.
         counted = address.changed(copies=True)
         interval, buckets = count_coverage(desk.engine, counted, texts.now)
+        missing = desk.gaps.of(desk.engine, buckets, interval, counted.filters(), texts.now)
     except QueryError as error:
         context |= {
             "result": None,
@@ -73,14 +78,19 @@ def search(request: Request) -> HTMLResponse:
     context |= {
         "result": result,
         "some_words": some_words,
-        "chart": draw(interval, buckets, counted, texts),
+        "chart": draw(interval, buckets, counted, texts, _named(missing, desk.source_names)),
         "facets": {name: _choices(address, name, result) for name in FILTERS},
         "next_href": address.changed(after=result.cursor).href() if result.cursor else None,
         "suggestions": [(suggestion, address.changed(q=suggestion).href()) for suggestion in result.suggestions],
     }
     hits = [*result.hits, *(some_words.result.hits if some_words else ())]
-    place_names = {place.code: place.name for hit in hits for place in hit.article.places}
+    place_names = {code: unit_name(code) or code for code in address.place}
+    place_names |= {place.code: place.name for hit in hits for place in hit.article.places}
     return desk.page(request, "search.html", 422 if problems else 200, place_names=place_names, **context)
+
+
+def _named(missing: Mapping[datetime, Sequence[str]], names: Mapping[str, str]) -> dict[datetime, tuple[str, ...]]:
+    return {start: tuple(names.get(source, source) for source in sources) for start, sources in missing.items()}
 
 
 def _choices(address: SearchAddress, name: FilterName, result: SearchResult) -> list[Choice]:

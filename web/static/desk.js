@@ -3,7 +3,7 @@
 
 (() => {
   const WAIT_MS = 250; // between the last key and the request
-  const REGIONS = ["results", "filters", "chosen", "query-problem", "pages"];
+  const REGIONS = ["results", "views", "filters", "chosen", "query-problem", "pages"];
   const form = document.getElementById("search");
   const box = document.getElementById("q");
   if (!form || !box) return;
