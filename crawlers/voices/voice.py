@@ -361,14 +361,22 @@ def read_answer(source: Source, ask: Ask, page: FetchedPage, mark: Mark, now: da
         raise VoiceError(str(error)) from error
     headers = tuple((name, value) for name, value in page.headers if name.lower() not in NOT_KEPT)
     stored = replace(page, payload=kept, headers=headers, ask=ask.to_json())
-    return Answer(stored, voice.read(ask, stored, mark))
+    return Answer(stored, _read(voice, ask, stored, mark))
+
+
+def _read(voice: Voice[Any], ask: Ask, page: FetchedPage, mark: Mark) -> Found:
+    try:
+        return voice.read(ask, page, mark)
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError) as error:
+        # Somebody sends a number where the documentation has a list.
+        raise VoiceError(f"not of the documented form ({type(error).__name__}: {error})"[:200]) from error
 
 
 def read_kept(source: Source, page: FetchedPage) -> list[ReadPage]:
     """What an answer from the archive holds, each post with the reason why it is not kept, if there is one. Raises ConfigError."""
     voice = voice_of(source, page.fetched_at)
     try:
-        found = voice.read(Ask.from_json(page.ask, page.url), page, {})
+        found = _read(voice, Ask.from_json(page.ask, page.url), page, {})
     except VoiceError as error:
         return [ReadPage(page, None, Fate.PARSE_ERROR, str(error))]
     return [ReadPage(page, article, Fate.TOO_SHORT if voice.is_too_short(article) else None) for article in found.articles]
