@@ -10,21 +10,30 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from alerts.alert_words import AlertLabels, Language
 from alerts.wording import number
 from diembao.alert import Alert, SeriesPoint
 from diembao.clock import VIETNAM
 
-_WEEKDAYS = ("T2", "T3", "T4", "T5", "T6", "T7", "CN")
+_WEEKDAYS = {"vi": ("T2", "T3", "T4", "T5", "T6", "T7", "CN"), "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 _ORDINARY, _ALERTING, _BAND, _LINE, _INK = "#7d93a8", "#c62f2f", "#dfe7ee", "#44586b", "#22303c"
 
 
-def series_chart(points: Sequence[SeriesPoint], marked_from: datetime, marked_to: datetime, width: int = 1120, height: int = 480) -> bytes:
+def series_chart(
+    points: Sequence[SeriesPoint],
+    marked_from: datetime,
+    marked_to: datetime,
+    language: Language = "vi",
+    width: int = 1120,
+    height: int = 480,
+) -> bytes:
     """A PNG of `points` (consecutive intervals, oldest first; at least one); intervals that touch [marked_from, marked_to) stand out.
 
     Args:
         points: the series; the expectation and its upper bound are drawn where they are known.
         marked_from: beginning of what the chart is about, aware UTC.
         marked_to: its end, aware UTC.
+        language: of the weekdays.
         width: pixels.
         height: pixels.
 
@@ -53,7 +62,7 @@ def series_chart(points: Sequence[SeriesPoint], marked_from: datetime, marked_to
     if points[highest].observed:
         axes.annotate(str(points[highest].observed), (highest, points[highest].observed), (0, 3), textcoords="offset points", ha="center",
                       fontsize=18, fontweight="bold", color=colours[highest], zorder=5)  # fmt: skip
-    ticks, labels = _day_ticks(points)
+    ticks, labels = _day_ticks(points, _WEEKDAYS[language])
     axes.set_xticks(ticks, labels, fontsize=16, color=_INK, ha="left")
     axes.set_xlim(-0.6, len(points) - 0.4)
     axes.set_ylim(0, max(3.0, *(p.observed * 1.3 for p in points), *((p.upper or 0) * 1.1 for p in points)))
@@ -69,20 +78,18 @@ def series_chart(points: Sequence[SeriesPoint], marked_from: datetime, marked_to
     return buffer.getvalue()
 
 
-def chart_text(alert: Alert) -> str:
+def chart_text(alert: Alert, t: AlertLabels) -> str:
     """What the chart of `alert` shows, for readers who do not see it."""
     if not alert.points:
         return ""
     days = max(1, round((alert.points[-1].start - alert.points[0].start) / timedelta(days=1)))
     before = [p for p in alert.points if p.start < alert.window_start]
     highest = max((p.observed for p in before), default=0)
-    return (
-        f"Biểu đồ {days} ngày: trước đợt này nhiều nhất {highest} {alert.unit or 'tin tiêu cực'} trong một khoảng, "
-        f"đợt này {alert.observed}, mức bình thường {number(alert.expected)}."
-    )
+    expected, unit = number(alert.expected, t.language), alert.unit_in(t.language) or t.unit
+    return t("chart", days=days, highest=highest, unit=unit, observed=alert.observed, expected=expected)
 
 
-def _day_ticks(points: Sequence[SeriesPoint]) -> tuple[list[float], list[str]]:
+def _day_ticks(points: Sequence[SeriesPoint], weekdays: Sequence[str]) -> tuple[list[float], list[str]]:
     """A tick at the first interval of each day, named by its weekday and date; every second one when they would touch."""
     ticks: list[float] = []
     labels: list[str] = []
@@ -91,7 +98,7 @@ def _day_ticks(points: Sequence[SeriesPoint]) -> tuple[list[float], list[str]]:
         local = point.start.astimezone(VIETNAM)
         if local.date() != last and (last is not None or local.hour == 0):
             ticks.append(index - 0.5)
-            labels.append(f"{_WEEKDAYS[local.weekday()]} {local.day}/{local.month}")
+            labels.append(f"{weekdays[local.weekday()]} {local.day}/{local.month}")
         last = local.date()
     every = max(1, -(-len(ticks) // 4))
     return ticks[::every], labels[::every]

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from alerts.alert_words import AlertLabels, Language
 from alerts.grading import is_muted, ticket_for, write_token
 from alerts.mail import Cause, Composed, compose_alert, compose_group, message_id
 from alerts.service import SERVICE, service_message
@@ -243,6 +244,12 @@ class _Telling:
     key: bytes
     names: Mapping[str, str]
 
+    @property
+    def language(self) -> Language:
+        """Of what the receiver reads: a person's own, else the office's."""
+        wishes = self.receiver.wishes
+        return (wishes.language if isinstance(wishes, Person) else None) or self.office.language
+
     def tell(self, news: Sequence[News]) -> int:
         """Queue one message about `news` and what was held until now; returns 1, or 0 when nothing is due."""
         quiet = quiet_until(self.receiver.wishes, self.now)
@@ -315,6 +322,7 @@ class _Telling:
                 self.now,
                 names=self.names,
                 next_step=self._next_step(told),
+                language=self.language,
             )
         [one] = told
         first = None if one.cause in _TOLD_FIRST else _first_told(self.session, self.receiver.key, one.alert)
@@ -330,6 +338,7 @@ class _Telling:
             names=self.names,
             token=tokens[0],
             next_step=self._next_step(told),
+            language=self.language,
         )
 
     def _next_step(self, told: Sequence[News]) -> str:
@@ -338,7 +347,7 @@ class _Telling:
             for chain in _chains(self.office, one.alert):
                 active = _active(self.session, chain, one.alert, self.now)
                 if one.cause != "ended" and self.receiver.name in active[:-1]:
-                    return f"Nếu {chain.after_minutes} phút nữa chưa ai trả lời, cảnh báo được chuyển cho người tiếp theo."
+                    return AlertLabels(self.language)("next", minutes=chain.after_minutes)
         return ""
 
 

@@ -18,12 +18,13 @@ from urllib.parse import urlencode, urlsplit
 import css_inline
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from alerts.alert_words import AlertLabels, Language
 from alerts.charts import chart_text, series_chart
 from alerts.wording import hours_between, local, number, rarity
 from diembao.alert import Alert, Evidence
 from diembao.errors import DeliveryError
 from diembao.settings import Office
-from diembao.taxonomy import Taxonomy
+from diembao.taxonomy import Field, Taxonomy
 
 Cause = Literal["new", "escalated", "grown", "ended"]
 """Why a message is written: the alert began, nobody answered it, it doubled since the last message, or it is over."""
@@ -109,6 +110,7 @@ def compose_alert(
     names: Mapping[str, str] | None = None,
     token: str | None = None,
     next_step: str = "",
+    language: Language = "vi",
 ) -> Composed:
     """The mail about `alert` for one recipient.
 
@@ -124,11 +126,12 @@ def compose_alert(
         names: names of the sources by id; an id without a name stands for itself.
         token: the recipient's ticket (alerts.grading.write_token); None: no links to grade or to unsubscribe.
         next_step: what happens when nobody answers; empty: nothing.
+        language: of the mail.
 
     Raises:
         DeliveryError: when an address is none.
     """
-    view = alert_view(alert, office, taxonomy, cause, names or {})
+    view = alert_view(alert, office, taxonomy, cause, names or {}, language)
     view["next_step"] = next_step
     view["answer_link"] = answer_link(office, token) if token else ""
     message = _message(office, recipient, key, now, view["subject"])
@@ -137,7 +140,7 @@ def compose_alert(
     if token:
         _unsubscribable(message, office, token)
     message.set_content(templates().get_template("alert.txt").render(view), cte="quoted-printable")
-    chart = series_chart(alert.points, alert.window_start, alert.window_end) if alert.points else None
+    chart = series_chart(alert.points, alert.window_start, alert.window_end, language) if alert.points else None
     view["chart"] = f"chart-{alert.id}@diembao" if chart else ""
     html = inline(templates().get_template("alert.html").render(view))
     message.add_alternative(html, subtype="html", cte="quoted-printable")
@@ -157,6 +160,7 @@ def compose_group(
     *,
     names: Mapping[str, str] | None = None,
     next_step: str = "",
+    language: Language = "vi",
 ) -> Composed:
     """One mail about several alerts, each with why it is told and the recipient's ticket for it; the gravest first.
 
@@ -168,21 +172,23 @@ def compose_group(
     order = {"grown": 0, "escalated": 1, "new": 2, "ended": 3}
     ordered = sorted(told, key=lambda one: (order[one[1]], one[0].probability, one[0].window_start, one[0].id))
     views = [
-        {**alert_view(alert, office, taxonomy, cause, names or {}), "answer_link": answer_link(office, token)}
+        {**alert_view(alert, office, taxonomy, cause, names or {}, language), "answer_link": answer_link(office, token)}
         for alert, cause, token in ordered
     ]
     for view in views:
         view["stories"] = view["stories"][:_STORIES_IN_GROUP]
     open_now = sum(cause != "ended" for _, cause, _ in ordered)
     ended = len(ordered) - open_now
-    counts = ", ".join([*([f"{open_now} cảnh báo"] if open_now else []), *([f"{ended} đã hết"] if ended else [])])
+    t = AlertLabels(language)
+    counts = ", ".join([*([t("alerts", n=open_now)] if open_now else []), *([t("over", n=ended)] if ended else [])])
     view = {
         "subject": f"{counts}: {'; '.join(dict.fromkeys(view['name'] for view in views))}",
         "headline": counts[0].upper() + counts[1:],
         "views": views[:_TOLD_IN_GROUP],
         "others": views[_TOLD_IN_GROUP:],
         "next_step": next_step,
-        "foot": f"{one_line(office.name, 100)} nhận thư này theo các quy tắc trong config/alerts.",
+        "foot": t("foot_group", office=one_line(office.name, 100)),
+        "t": t,
         "base_url": office.base_url,
     }
     message = _message(office, recipient, key, now, str(view["subject"]))
@@ -266,41 +272,38 @@ def _message(office: Office, recipient: str, key: str, now: datetime, subject: s
     return message
 
 
-def alert_view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, names: Mapping[str, str]) -> dict[str, Any]:
+def alert_view(
+    alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, names: Mapping[str, str], language: Language = "vi"
+) -> dict[str, Any]:
     """What messages about `alert` show, in words and numbers; text from the web is one line each and not escaped yet."""
+    t = AlertLabels(language)
     hours = hours_between(alert.window_start, alert.window_end)
-    title = one_line(alert.title, 250)
+    title = one_line(alert.title_in(language), 250)
     name, _, what = title.partition(": ")
-    vietnamese, english = rarity(alert.probability)
-    expected = number(alert.expected)
-    unit = alert.unit or _unit_of(alert)
+    expected = number(alert.expected, language)
+    unit = alert.unit_in(language) or t.unit
     field = taxonomy.fields.get(alert.series.split(" × ")[0])
     search_link, alert_link = alert_links(alert, office)
-    prefix = {"new": "Cảnh báo", "escalated": "Chưa ai trả lời cảnh báo", "grown": "Cảnh báo tăng", "ended": "Đã hết cảnh báo"}[cause]
-    span = f"từ {local(alert.window_start, '%H:%M %d/%m')} đến {local(alert.window_end, '%H:%M %d/%m')}"
+    prefix = t(f"cause.{cause}")
+    figures = {"observed": alert.observed, "unit": unit, "hours": hours, "expected": expected}
     if alert.reason:
-        subject, headline, explanation = f"{prefix}: {title}", title, one_line(alert.reason, 500)
-        in_english = one_line(alert.reason_en, 500)
+        subject, headline, explanation = f"{prefix}: {title}", title, one_line(alert.reason_in(language), 500)
     else:
-        subject = f"{prefix}: {name} – {alert.observed} {unit} trong {hours} giờ (bình thường {expected})"
-        headline = f"{name}: {_what_happened(unit, cause)}"
-        explanation = f"Đếm {span}."
-        in_english = (
-            f"{(field.name.en if field else alert.series)}: {alert.observed} negative {_english_unit(unit)} in {hours} hours, "
-            f"{'under 0.1' if alert.expected < 0.05 else f'{alert.expected:.1f}'} expected;"
-        )
-    lead = _lead(alert, headline, names)
-    numbers = "" if alert.reason else f"{alert.observed} {unit} trong {hours} giờ, bình thường {expected}."
+        subject = t("subject", prefix=prefix, name=name, **figures)
+        headline = f"{name}: {t(f'happened.{cause}', unit=unit)}"
+        explanation = t("counted", start=local(alert.window_start, "%H:%M %d/%m"), end=local(alert.window_end, "%H:%M %d/%m"))
+    lead = _lead(alert, headline, names, t)
+    numbers = "" if alert.reason else t("numbers", **figures)
     if alert.has_expectation:
-        explanation += f" Khả năng ngẫu nhiên có một đợt như vậy: {vietnamese}."
-        in_english += f" By chance {english}." if alert.reason else f" by chance {english}."
+        explanation += " " + t("chance", rarity=rarity(alert.probability)[int(language == "en")])
     return {
+        "t": t,
         "alert": alert,
         "cause": cause,
         "name": name if what else title,
         "subject": subject,
         "banner": f"{prefix} · {local(alert.evaluated_at, '%H:%M %d/%m/%Y')}",
-        "where": f"Đơn vị phụ trách: {field.department}" if field and field.department else f"Quy tắc {alert.rule}",
+        "where": t("department", name=field.department) if field and field.department else t("rule", name=alert.rule),
         "headline": headline,
         "unit_name": unit,
         "hours": hours,
@@ -309,30 +312,41 @@ def alert_view(alert: Alert, office: Office, taxonomy: Taxonomy, cause: Cause, n
         "lead": lead,
         "preview": " ".join(part for part in (numbers or explanation, lead) if part),
         "chart": "",
-        "column": _column(alert),
-        "chart_text": chart_text(alert) if alert.points else "",
+        "column": _column(alert, t),
+        "chart_text": chart_text(alert, t) if alert.points else "",
         "search_link": search_link,
         "alert_link": alert_link,
         "answer_link": "",
         "next_step": "",
-        "stories_heading": f"{len(alert.evidence)} sự việc dẫn đến cảnh báo" if len(alert.evidence) > 1 else "Sự việc dẫn đến cảnh báo",
-        "stories": [_story(story, names) for story in alert.evidence[:_STORIES]],
-        "more": f"và {len(alert.evidence) - _STORIES} sự việc khác." if len(alert.evidence) > _STORIES else "",
-        "end_heading": "Khi nào cảnh báo kết thúc?" if cause != "ended" else "Vì sao cảnh báo kết thúc?",
-        "ending": one_line(alert.ends_when),
-        "english": in_english,
-        "foot": f"{one_line(office.name, 100)} nhận thư này theo quy tắc “{alert.rule}” (config/alerts).",
+        "stories_heading": t("stories", n=len(alert.evidence)) if len(alert.evidence) > 1 else t.one_story,
+        "stories": [_story(story, names, t) for story in alert.evidence[:_STORIES]],
+        "more": t("more", n=len(alert.evidence) - _STORIES) if len(alert.evidence) > _STORIES else "",
+        "end_heading": t.when_over if cause != "ended" else t.why_over,
+        "ending": one_line(alert.ends_when_in(language)),
+        "english": _in_english(alert, field, hours) if language == "vi" else "",
+        "foot": t("foot", office=one_line(office.name, 100), rule=alert.rule),
         "base_url": office.base_url,
     }
 
 
-def _column(alert: Alert) -> str:
+def _in_english(alert: Alert, field: Field | None, hours: int) -> str:
+    """One sentence for who does not read Vietnamese, below a Vietnamese text."""
+    said = one_line(alert.reason_en, 500)
+    if not alert.reason:
+        name, unit = field.name.en if field else alert.series, alert.unit_en or AlertLabels("en").unit
+        said = f"{name}: {alert.observed} {unit} in {hours} hours, {number(alert.expected, 'en')} expected;"
+    if not alert.has_expectation:
+        return said
+    return f"{said} {'by' if said.endswith(';') else 'By'} chance {rarity(alert.probability)[1]}."
+
+
+def _column(alert: Alert, t: AlertLabels) -> str:
     """How long one column of the chart is."""
     hours = hours_between(alert.points[0].start, alert.points[1].start) if len(alert.points) > 1 else 1
-    return f"{hours // 24} ngày" if hours % 24 == 0 else f"{hours} giờ"
+    return t("days", n=hours // 24) if hours % 24 == 0 else t("hours", n=hours)
 
 
-def _lead(alert: Alert, headline: str, names: Mapping[str, str]) -> str:
+def _lead(alert: Alert, headline: str, names: Mapping[str, str], t: AlertLabels) -> str:
     """The story that matters most, in one sentence for who reads no further; empty when the headline tells it already."""
     if not alert.evidence:
         return ""
@@ -341,39 +355,24 @@ def _lead(alert: Alert, headline: str, names: Mapping[str, str]) -> str:
     if not title or title in headline:
         return ""
     outlets = story.outlets or [story.source]
-    told = f"{len(outlets)} báo đưa, đầu tiên là " if len(outlets) > 1 else ""
-    return f"Việc chính: “{title}” ({told}{one_line(names.get(outlets[0], outlets[0]), 60)})."
+    told = t("lead_told", n=len(outlets)) if len(outlets) > 1 else ""
+    return t("lead", title=title, told=told, first=one_line(names.get(outlets[0], outlets[0]), 60))
 
 
-def _what_happened(unit: str, cause: Cause) -> str:
-    return f"{unit} " + {"new": "tăng vọt", "escalated": "tăng vọt", "grown": "còn tăng nữa", "ended": "đã trở lại bình thường"}[cause]
-
-
-def _unit_of(alert: Alert) -> str:
-    for unit in ("báo đưa tin tiêu cực", "sự việc tiêu cực"):
-        if unit in alert.title:
-            return unit
-    return "tin tiêu cực"
-
-
-def _english_unit(unit: str) -> str:
-    return {"báo đưa tin tiêu cực": "outlets", "sự việc tiêu cực": "stories"}.get(unit, "articles")
-
-
-def _story(story: Evidence, names: Mapping[str, str]) -> dict[str, Any]:
+def _story(story: Evidence, names: Mapping[str, str], t: AlertLabels) -> dict[str, Any]:
     outlets = [one_line(names.get(name, name), 60) for name in (story.outlets or [story.source]) if name]
-    first = outlets[0] if outlets else "không rõ nguồn"
+    first = outlets[0] if outlets else t.no_source
     when = f", {local(story.published_at, '%H:%M %d/%m')}" if story.published_at else ""
-    meta = f"Đăng đầu tiên: {first}{when}" if len(outlets) > 1 or story.copies else f"{first}{when}"
+    meta = [t("first", first=first, when=when) if len(outlets) > 1 or story.copies else f"{first}{when}"]
     if len(outlets) > 1:
-        meta += f" · thêm {len(outlets) - 1} báo: {', '.join(outlets[1:5])}{'…' if len(outlets) > 5 else ''}"
+        meta.append(t("others", n=len(outlets) - 1, names=", ".join(outlets[1:5]), dots="…" if len(outlets) > 5 else ""))
     if story.copies:
-        meta += f" · {story.copies + 1} bài, kể cả bài đăng lại"
+        meta.append(t("copies", n=story.copies + 1))
     return {
-        "title": one_line(story.title, 250) or "(không có tiêu đề)",
+        "title": one_line(story.title, 250) or t.no_title,
         "link": safe_link(story.url),
-        "meta": meta,
-        "places": "Địa bàn: " + ", ".join(one_line(place, 60) for place in story.places[:4]) if story.places else "",
+        "meta": " · ".join(meta),
+        "places": t("places", names=", ".join(one_line(place, 60) for place in story.places[:4])) if story.places else "",
         "sentences": [one_line(sentence, 320) for sentence in story.sentences[:2] if one_line(sentence) != one_line(story.title)],
     }
 

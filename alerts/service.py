@@ -16,6 +16,7 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import Any
 
+from alerts.alert_words import AlertLabels
 from alerts.mail import Cause, alert_view, answer_link, one_line
 from alerts.webhook import REPEAT, Answer
 from diembao.alert import Alert
@@ -51,11 +52,12 @@ def service_message(
         names: names of the sources by id.
         next_step: what happens when nobody answers; empty: nothing.
     """
-    views = [(alert_view(alert, office, taxonomy, cause, names), token) for alert, cause, token in told]
-    title = views[0][0]["subject"] if len(views) == 1 else f"{len(views)} cảnh báo: {one_line(office.name, 100)}"
+    t = AlertLabels(office.language)
+    views = [(alert_view(alert, office, taxonomy, cause, names, t.language), token) for alert, cause, token in told]
+    title = views[0][0]["subject"] if len(views) == 1 else f"{t('alerts', n=len(views))}: {one_line(office.name, 100)}"
     parts = [_text(view, answer_link(office, token), alone=len(views) == 1) for view, token in views[:_MOST_ALERTS]]
     if len(views) > _MOST_ALERTS:
-        parts.append(f"và {len(views) - _MOST_ALERTS} cảnh báo khác: {office.base_url.rstrip('/')}/alerts")
+        parts.append(f"{t('more_alerts', n=len(views) - _MOST_ALERTS)}: {office.base_url.rstrip('/')}/alerts")
     if next_step:
         parts.append(next_step)
     is_over = all(cause == "ended" for _, cause, _ in told)
@@ -65,13 +67,14 @@ def service_message(
 
 def _text(view: Mapping[str, Any], answer: str, *, alone: bool) -> str:
     alert: Alert = view["alert"]
+    t: AlertLabels = view["t"]
     lines = [] if alone else [tame(view["subject"])]
     if alone and not alert.reason:
-        lines.append(f"{alert.observed} {view['unit_name']} trong {view['hours']} giờ; mức bình thường {view['expected']}.")
+        lines.append(f"{alert.observed} {view['unit_name']} {t('in_hours', n=view['hours'])}; {t.usual_level} {view['expected']}.")
     lines.append(tame(view["explanation"]))
     if alone:
         lines += [f"• {tame(story['title'])} ({tame(story['meta'])})" for story in view["stories"][:_STORIES]]
-    lines += [f"Xem: {view['alert_link']}", f"Trả lời: {answer}"]
+    lines += [f"{t.look}: {view['alert_link']}", f"{t.reply}: {answer}"]
     return "\n".join(lines)
 
 

@@ -8,28 +8,38 @@ from math import log10
 from diembao.clock import VIETNAM
 from diembao.engine import Unit
 
-_UNITS: dict[Unit, str] = {"articles": "tin tiêu cực", "outlets": "báo đưa tin tiêu cực", "stories": "sự việc tiêu cực"}
+_UNITS: dict[Unit, tuple[str, str]] = {
+    "articles": ("tin tiêu cực", "negative articles"),
+    "outlets": ("báo đưa tin tiêu cực", "outlets with negative articles"),
+    "stories": ("sự việc tiêu cực", "negative stories"),
+}
 _HOURS_A_YEAR = 8766.0
 
 
-def count_words(count: int, unit: Unit) -> str:
+def unit_words(unit: Unit, language: str = "vi") -> str:
+    """What is counted, in "en" or in Vietnamese."""
+    return _UNITS[unit][int(language == "en")]
+
+
+def count_words(count: int, unit: Unit, language: str = "vi") -> str:
     """The count with its unit.
 
-    >>> count_words(7, "articles")
-    '7 tin tiêu cực'
+    >>> count_words(7, "articles"), count_words(7, "articles", "en")
+    ('7 tin tiêu cực', '7 negative articles')
     """
-    return f"{count} {_UNITS[unit]}"
+    return f"{count} {unit_words(unit, language)}"
 
 
-def number(value: float) -> str:
-    """A number as Vietnamese texts print it: decimal comma, one digit below ten.
+def number(value: float, language: str = "vi") -> str:
+    """A number as people print it, in Vietnamese with a decimal comma; one digit below ten.
 
-    >>> number(0.31), number(12.4), number(0.004)
-    ('0,3', '12', 'dưới 0,1')
+    >>> number(0.31), number(12.4), number(0.004), number(0.31, "en")
+    ('0,3', '12', 'dưới 0,1', '0.3')
     """
     if 0 < value < 0.05:
-        return "dưới 0,1"
-    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}".removesuffix(".0").replace(".", ",")
+        return "under 0.1" if language == "en" else "dưới 0,1"
+    text = f"{value:.0f}" if value >= 9.95 else f"{value:.1f}".removesuffix(".0")
+    return text if language == "en" else text.replace(".", ",")
 
 
 def hours_between(start: datetime, end: datetime) -> int:

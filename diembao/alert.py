@@ -64,9 +64,28 @@ class Alert(_Value):
     probability: float = Field(description="of at least `observed` if nothing had changed, 0 to 1")
     points: list[SeriesPoint] = Field(default_factory=list, description="the series up to window_end, oldest first")
     evidence: list[Evidence] = Field(default_factory=list, description="the stories behind it, most important first")
+    title_en: str = Field(default="", description="the title in English; empty (an alert of an older version): there is only `title`")
     ends_when: str = Field(default="", description="what would end the alert, in Vietnamese")
+    ends_when_en: str = Field(default="", description="the same in English")
     unit: str = Field(default="", description="what `observed` counts, in Vietnamese; empty: told by the title")
+    unit_en: str = Field(default="", description="the same in English")
     reason: str = Field(default="", description="why the rule fired, one or two sentences in Vietnamese; empty: observed against expected")
     reason_en: str = Field(default="", description="the same in English")
     recipients: list[str] = Field(default_factory=list, description="the rule's own people: only they are told; empty: who subscribed")
     has_expectation: bool = Field(default=True, description="false: `expected` and `probability` say nothing (kinds that compare nothing)")
+
+    def title_in(self, language: str) -> str:
+        """The title in "en" where there is one, else in Vietnamese."""
+        return (language == "en" and self.title_en) or self.title
+
+    def reason_in(self, language: str) -> str:
+        """Why the rule fired, as `title_in`."""
+        return (language == "en" and self.reason_en) or self.reason
+
+    def ends_when_in(self, language: str) -> str:
+        """What would end the alert, as `title_in`."""
+        return (language == "en" and self.ends_when_en) or self.ends_when
+
+    def unit_in(self, language: str) -> str:
+        """What `observed` counts, as `title_in`."""
+        return (language == "en" and self.unit_en) or self.unit

@@ -91,13 +91,15 @@ def _alert(
 ) -> Alert:
     end = min(start + lasts, coverage.now)
     narrowed = replace(rule.filters, places=(code,))
-    whom = "cơ quan nhà nước" if "authority" in rule.critical_of else "tổ chức"
+    whom, whom_en = ("cơ quan nhà nước", "an authority") if "authority" in rule.critical_of else ("tổ chức", "an organisation")
     return Alert(
         id=alert_id(rule.name, code, start),
         rule=rule.name,
         kind=rule.kind,
         series=code,
         title=f"{rule.label or place}{f' × {place}' if rule.label else ''}: tin đầu tiên phê phán {whom} sau {rule.quiet_days} ngày",
+        title_en=f"{rule.label or place}{f' × {place}' if rule.label else ''}: "
+        f"first article critical of {whom_en} in {rule.quiet_days} days",
         query=query_of(rule.query, narrowed),
         state="open" if start + lasts > coverage.now else "closed",
         window_start=start,
@@ -108,8 +110,10 @@ def _alert(
         probability=1.0,
         has_expectation=False,
         unit=f"tin phê phán {whom}",
+        unit_en=f"articles critical of {whom_en}",
         reason=f"Trước {local(start)} ít nhất {rule.quiet_days} ngày không có tin nào phê phán {whom} tại {place}.",
-        reason_en=f"No article was critical of {' or '.join(rule.critical_of)} in {place} for {rule.quiet_days} days or more.",
+        reason_en=f"No article was critical of {whom_en} in {place} for {rule.quiet_days} days or more before {local(start)} (Vietnam).",
         evidence=coverage.evidence(rule.query, narrowed, start, start + lasts, critical_sentences),
         ends_when=f"Sau {rule.lasts_hours} giờ kể từ tin đầu tiên.",
+        ends_when_en=f"{rule.lasts_hours} hours after the first article.",
     )

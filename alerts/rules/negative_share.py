@@ -84,6 +84,7 @@ def evaluate(rule: NegativeShare, coverage: Coverage, since: datetime) -> list[A
                     series=series.code,
                     title=f"{series.name}: {negative} trong {total} tin là tiêu cực ({percent(negative / total)}), "
                     f"bình thường {percent(share)}",
+                    title_en=f"{series.name_en}: {negative} of {total} articles are negative ({negative / total:.0%}), usually {share:.0%}",
                     query=query_of(rule.query, series.filters, "sentiment:negative"),
                     state="open" if is_open else "closed",
                     window_start=start,
@@ -93,11 +94,13 @@ def evaluate(rule: NegativeShare, coverage: Coverage, since: datetime) -> list[A
                     expected=round(share * total, 4),
                     probability=probability,
                     unit="tin tiêu cực",
+                    unit_en="negative articles",
                     reason=f"{percent(negative / total)} trong {total} tin là tiêu cực; bình thường {percent(share)}, "
                     f"tức khoảng {number(share * total)} tin.",
                     reason_en=f"{negative} of {total} articles are negative; usually about {share:.0%}.",
                     evidence=coverage.evidence(series.query, narrowed, start, end, negative_sentences),
                     ends_when=f"Khi tỷ lệ tin tiêu cực của {rule.window_hours} giờ gần nhất trở lại bình thường.",
+                    ends_when_en=f"When the negative share of the last {rule.window_hours} hours is usual again.",
                 )
             )
     return found

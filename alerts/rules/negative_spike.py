@@ -17,7 +17,7 @@ from alerts.coverage import HOUR, Coverage, Hourly, alert_id, negative_sentences
 from alerts.rule import Rule, query_of
 from alerts.series import WatchedSeries, series_of
 from alerts.statistics import WINDOWS, Detector, Integers, Judgement
-from alerts.wording import count_words, hours_between, number
+from alerts.wording import count_words, hours_between, number, unit_words
 from diembao.alert import Alert, SeriesPoint
 from diembao.clock import VIETNAM
 from diembao.engine import CountBucket, Filters, Unit
@@ -216,6 +216,8 @@ def _alert(rule: NegativeSpike, series: WatchedSeries, finding: Finding, coverag
         kind=rule.kind,
         series=series.code,
         title=f"{series.name}: {observed} trong {hours} giờ, bình thường {number(finding.expected)}",
+        title_en=f"{series.name_en}: {count_words(finding.observed, rule.unit, 'en')} "
+        f"in {hours} hours, usually {number(finding.expected, 'en')}",
         query=query_of(rule.query, series.filters, "sentiment:negative"),
         state="open" if finding.is_open else "closed",
         window_start=finding.start,
@@ -224,10 +226,14 @@ def _alert(rule: NegativeSpike, series: WatchedSeries, finding: Finding, coverag
         observed=finding.observed,
         expected=round(finding.expected, 4),
         probability=finding.probability,
+        unit=unit_words(rule.unit),
+        unit_en=unit_words(rule.unit, "en"),
         points=list(finding.points),
         evidence=coverage.evidence(series.query, negative, finding.start, end, negative_sentences),
         ends_when="Khi sáu giờ liên tiếp không còn bất thường "
         f"(bình thường: tối đa {count_words(finding.calm_below, rule.unit)} trong 24 giờ).",
+        ends_when_en="When six hours in a row are usual again "
+        f"(usual: at most {count_words(finding.calm_below, rule.unit, 'en')} in 24 hours).",
     )
 
 
@@ -249,7 +255,7 @@ def jumps(
     """
     if not buckets:
         return []
-    question = _question(rule, WatchedSeries("", "", "", rule.filters), rule.filters, buckets[0].start, series)
+    question = _question(rule, WatchedSeries("", "", "", "", rule.filters), rule.filters, buckets[0].start, series)
     return _findings(buckets, question, since, missing, lambda: _judge(question, [buckets], missing))
 
 

@@ -129,6 +129,7 @@ def _alert(rule: NewMatch, coverage: Coverage, series: str, group: list[Article]
         kind=rule.kind,
         series=series,
         title=f"{rule.title}: {what}",
+        title_en=f"{rule.title}: {f'and {more} more of the day' if more else first.title}",
         query=one or query_of(rule.query, rule.filters, *(["sentiment:negative"] if rule.negative else [])),
         state="closed",
         window_start=start,
@@ -139,8 +140,10 @@ def _alert(rule: NewMatch, coverage: Coverage, series: str, group: list[Article]
         probability=1.0,
         has_expectation=False,
         unit="tin khớp câu tìm",
+        unit_en="articles that match",
         reason=f"Tin mới khớp câu tìm đã lưu, tìm thấy lúc {local(end - _MINUTE)}.",
         reason_en=f"New match of the saved query, found at {local(end - _MINUTE)} (Vietnam).",
         evidence=stories_of(group, telling_sentences),
         ends_when="Mỗi tin được báo một lần.",
+        ends_when_en="Each article is told once.",
     )

@@ -226,6 +226,7 @@ def _alert(rule: NewName, coverage: Coverage, series: str, news: list[_New]) -> 
         kind=rule.kind,
         series=series,
         title=f"{rule.label or 'Tên mới'}: {names} trong tin của {outlets} báo",
+        title_en=f"{rule.label or 'New name'}: {names} in articles of {outlets} outlets",
         query=query_of(rule.query, rule.filters, "(" + " OR ".join(phrase(new.text) for new in news[:10]) + ")"),
         state="open" if is_open else "closed",
         window_start=start,
@@ -236,12 +237,14 @@ def _alert(rule: NewName, coverage: Coverage, series: str, news: list[_New]) -> 
         probability=1.0,
         has_expectation=False,
         unit="tin nhắc tới tên hoặc từ mới",
+        unit_en="articles with the new name or word",
         reason=f"Trong {rule.quiet_days} ngày trước {local(start)} không báo nào nhắc tới; {hours} giờ sau đó: {outlets} báo, "
         f"{stories} sự việc (quy tắc: {rule.outlets} báo, {rule.stories} sự việc).",
         reason_en=f"Nobody wrote it in the {rule.quiet_days} days before {local(start)} (Vietnam); {outlets} outlets and {stories} stories "
         f"did in {hours} hours.",
         evidence=stories_of(articles, telling_sentences),
         ends_when=f"Sau {rule.within_hours} giờ kể từ tin đầu tiên.",
+        ends_when_en=f"{rule.within_hours} hours after the first article.",
     )
 
 

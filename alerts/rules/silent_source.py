@@ -166,12 +166,15 @@ def _alert(
     end = min(end, coverage.now)
     hours = max(1, round((end - start) / HOUR))
     what, reason, english = words
+    what_en = "silent" if what == _SILENT[0] else "not readable"
     return Alert(
         id=alert_id(rule.name, source, start),
         rule=rule.name,
         kind=rule.kind,
         series=source,
         title=f"{rule.label + ': ' if rule.label else ''}{source}: {what} {hours} giờ, bình thường có khoảng {number(rate)} tin",
+        title_en=f"{rule.label + ': ' if rule.label else ''}{source}: {what_en} for {hours} hours, "
+        f"usually about {number(rate, 'en')} articles",
         query=f'source:"{source}"',
         state="open" if is_open else "closed",
         window_start=start,
@@ -182,12 +185,14 @@ def _alert(
         probability=1.0,
         has_expectation=False,
         unit="tin",
+        unit_en="articles",
         reason=f"Tin cuối cùng trước {local(start)}; im lặng dài nhất trước đây: {number(usual)} giờ. {reason}",
         reason_en=f"Nothing from {source} for {hours} hours; the longest silence before was {usual:.0f} hours. {english}",
         evidence=coverage.evidence(
             "", Filters(sources=(source,)), start - timedelta(days=2), start, lambda article: [article.lead] if article.lead else ()
         )[:1],
         ends_when="Khi nguồn có tin mới.",
+        ends_when_en="When the source has something new.",
     )
 
 
@@ -195,12 +200,14 @@ def _not_collected(rule: SilentSource, coverage: Coverage, silent: int, steady: 
     last = coverage.collecting.last_run if coverage.collecting else None
     since = last or coverage.now - timedelta(hours=rule.quiet_hours)
     told = f"lần thu thập cuối kết thúc lúc {local(last)}" if last else f"{silent} trong {steady} nguồn đều đặn cùng im lặng"
+    told_en = f"the last crawl ended at {local(last)}" if last else f"{silent} of {steady} steady sources are silent"
     return Alert(
         id=alert_id(rule.name, COLLECTING, since),
         rule=rule.name,
         kind=rule.kind,
         series=COLLECTING,
         title=f"Thu thập tin: có vẻ đã dừng, {told}",
+        title_en=f"Collecting seems to have stopped: {told_en}",
         state="open",
         window_start=since,
         window_end=coverage.now,
@@ -210,7 +217,9 @@ def _not_collected(rule: SilentSource, coverage: Coverage, silent: int, steady: 
         probability=1.0,
         has_expectation=False,
         unit="tin",
+        unit_en="articles",
         reason=f"{silent} trong {steady} nguồn đều đặn không có tin trong {rule.quiet_hours} giờ: thu thập hỏng, báo chí không im lặng.",
         reason_en=f"{silent} of {steady} steady sources had nothing for {rule.quiet_hours} hours: collecting failed, not the press.",
         ends_when="Khi có tin mới từ các nguồn; kiểm tra: diembao doctor.",
+        ends_when_en="When the sources have something new; to check: diembao doctor.",
     )

@@ -171,6 +171,8 @@ def _alert(rule: StoryGrowth, coverage: Coverage, story: str, grown: Growth, ord
         kind=rule.kind,
         series=story,
         title=f"{rule.label or 'Lan nhanh'}: {grown.outlets} báo trong {rule.within_hours} giờ đưa “{lead.title if lead else story}”",
+        title_en=f"{rule.label or 'Spreads fast'}: {grown.outlets} outlets in {rule.within_hours} hours "
+        f"carry “{lead.title if lead else story}”",
         query=query_of(rule.query, rule.filters, f'story:"{story}"', *(["sentiment:negative"] if rule.negative else [])),
         state="open" if last + _CALM > coverage.now else "closed",
         window_start=grown.start,
@@ -181,10 +183,12 @@ def _alert(rule: StoryGrowth, coverage: Coverage, story: str, grown: Growth, ord
         probability=1.0,
         has_expectation=False,
         unit="báo cùng đưa một sự việc",
+        unit_en="outlets with one story",
         reason=f"{grown.outlets} báo trong {rule.within_hours} giờ; lan nhanh từ {number(ordinary)} báo trở lên "
         f"chỉ gặp khoảng {number(rule.alerts_per_year)} lần mỗi năm. Đến nay: {reached} báo trong {hours_between(grown.start, end)} giờ.",
         reason_en=f"{grown.outlets} outlets in {rule.within_hours} hours; {ordinary:.1f} or more are met about "
         f"{rule.alerts_per_year:g} times a year. By now {reached} outlets in {hours_between(grown.start, end)} hours.",
         evidence=stories_of(articles, telling_sentences),
         ends_when="Khi 24 giờ liền không có thêm báo nào đưa sự việc này.",
+        ends_when_en="When no further outlet has taken it up for 24 hours.",
     )

@@ -86,6 +86,7 @@ def _alert(rule: StoryReach, coverage: Coverage, story: str, articles: list[Arti
         kind=rule.kind,
         series=story,
         title=f"{rule.label or 'Lan rộng'}: {reached} báo đưa “{lead.title}”",
+        title_en=f"{rule.label or 'Spreads widely'}: {reached} outlets carry “{lead.title}”",
         query=query_of(rule.query, rule.filters, f'story:"{story}"'),
         state="open" if is_open else "closed",
         window_start=start,
@@ -96,8 +97,10 @@ def _alert(rule: StoryReach, coverage: Coverage, story: str, articles: list[Arti
         probability=1.0,
         has_expectation=False,
         unit="báo cùng đưa một sự việc",
+        unit_en="outlets with one story",
         reason=f"{reached} báo trong {hours} giờ, quy tắc báo từ {rule.outlets} báo trong {rule.within_hours} giờ.",
         reason_en=f"{reached} outlets in {hours} hours; the rule speaks from {rule.outlets} outlets in {rule.within_hours} hours on.",
         evidence=stories_of(counted, telling_sentences),
         ends_when="Khi 24 giờ liền không có thêm bài về sự việc này.",
+        ends_when_en="When nothing more has been written on it for 24 hours.",
     )

@@ -137,6 +137,17 @@ def test_one_click_ends_the_briefing_and_nothing_else(state: State, client: Test
     assert record(state, [alert()], office("a@example.vn"), TAXONOMY, NOW) == 1
 
 
+def test_each_reads_in_the_own_language(state: State) -> None:
+    one = office("a@example.vn").model_copy(update={"people": (Person(address="en@example.vn", language="en"),)})
+    record(state, [alert()], one, TAXONOMY, NOW)
+    catcher = Catcher()
+    with serving(catcher) as mail:
+        assert send_due(state, mail, NOW).sent == 2
+    subjects = {str(got["To"]): str(got["Subject"]) for got in (message_from_bytes(raw, policy=policy.default) for raw in catcher.mails)}
+    assert subjects["a@example.vn"].startswith("Cảnh báo: ")
+    assert subjects["en@example.vn"].startswith("Alert: ")
+
+
 def test_hostile_headlines_reach_the_mailbox_as_text_and_nobody_else(state: State) -> None:
     catcher = Noting()
     [message] = delivered(state, catcher, "a@example.vn", text=HOSTILE)

@@ -55,7 +55,17 @@ def rule(kind: str, **keys: Any) -> Rule:
 
 
 def find(engine: SearchEngine, watched: Rule, now: datetime = NOW, state: State | None = None) -> list[Alert]:
-    return evaluate([watched], engine, now, TAXONOMY, state)
+    return said_in_both(evaluate([watched], engine, now, TAXONOMY, state))
+
+
+def said_in_both(found: list[Alert]) -> list[Alert]:
+    """The alerts; each says in English what it says in Vietnamese."""
+    for one in found:
+        assert [bool(text) for text in (one.title, one.unit, one.reason, one.ends_when)] == [
+            bool(text) for text in (one.title_en, one.unit_en, one.reason_en, one.ends_when_en)
+        ]
+        assert one.title_en != one.title or one.kind == "new_match"
+    return found
 
 
 def critical(number: int, at: datetime, place: Place, confident: bool = True) -> Article:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -11,7 +12,7 @@ import matplotlib.image
 import pytest
 
 from alerts.charts import series_chart
-from alerts.mail import check_address, compose_alert, safe_link
+from alerts.mail import check_address, compose_alert, compose_group, safe_link
 from alerts.wording import rarity
 from diembao.alert import Alert, Evidence, SeriesPoint
 from diembao.errors import DeliveryError
@@ -41,7 +42,8 @@ def alert(**changes: object) -> Alert:
 
 
 def mail_of(found: Alert, **options: object) -> EmailMessage:
-    composed = compose_alert(found, OFFICE, TAXONOMY, "to@example.vn", "alert:1:new:to@example.vn", NOW, **options)  # type: ignore[arg-type]
+    office = options.pop("office", OFFICE)
+    composed = compose_alert(found, office, TAXONOMY, "to@example.vn", "alert:1:new:to@example.vn", NOW, **options)  # type: ignore[arg-type]
     return message_from_bytes(composed.content, policy=policy.default)  # type: ignore[return-value]
 
 
@@ -59,6 +61,47 @@ def test_it_says_what_how_unusual_and_where_to_look() -> None:
                        "Nước thải đen ngòm.", "Tỉnh Tiền Giang", "Khi sáu giờ liền", "7 negative articles in 6 hours", "https://bao.vn/1",
                        "/alerts/0123456789abcdef01234567", "topic%3Aenvironment+AND+sentiment%3Anegative"):  # fmt: skip
             assert wanted in text, wanted
+
+
+PLAIN = Office(name="Office", base_url="http://127.0.0.1:8000", mail=Mail(sender="diembao@example.vn"))
+VIETNAMESE = re.compile("[ăâđêôơưàáảãạèéẻẽẹìíỉĩịòóỏõọùúủũụỳýỷỹỵằắẳẵặầấẩẫậềếểễệồốổỗộờớởỡợừứửữự]", re.IGNORECASE)
+
+
+def in_english(**changes: object) -> Alert:
+    stories = [
+        Evidence(article_id=f"a{n}", title=f"Fish died {n}", url="https://bao.vn/1", source="one", published_at=NOW, copies=n,
+                 outlets=["one", "two", "three"][: n + 1], places=["Cao Lanh"])
+        for n in range(9)
+    ]  # fmt: skip
+    english = {
+        "title_en": "Environment: 7 negative articles",
+        "unit_en": "negative articles",
+        "ends_when_en": "When calm.",
+        "evidence": stories,
+    }
+    return alert(**{**english, **changes})
+
+
+@pytest.mark.parametrize("cause", ["new", "escalated", "grown", "ended"])
+@pytest.mark.parametrize(
+    "changes", [{}, {"reason": "Tin tăng.", "reason_en": "More articles.", "has_expectation": False}, {"series": "x", "evidence": []}]
+)
+def test_who_reads_english_gets_english(cause: str, changes: dict[str, object]) -> None:
+    found = in_english(**{"series": "none", **changes})
+    message = mail_of(found, cause=cause, token="t", language="en", office=PLAIN, next_step="If nobody answers")
+    told = [(found, cause, "t"), (in_english(id="b" * 24, series="none"), "new", "t")]
+    group = compose_group(told, PLAIN, TAXONOMY, "to@example.vn", "k", NOW, language="en")  # type: ignore[arg-type]
+    messages = [message, message_from_bytes(group.content, policy=policy.default)]
+    for one in messages:
+        for text in (str(one["Subject"]), body(one, "plain"), body(one, "html")):  # type: ignore[arg-type]
+            assert VIETNAMESE.search(text) is None, text[max(0, VIETNAMESE.search(text).start() - 40) :][:80]  # type: ignore[union-attr]
+        assert 'lang="en"' in body(one, "html")  # type: ignore[arg-type]
+
+
+def test_an_alert_of_an_older_version_is_told_in_the_words_it_has() -> None:
+    message = mail_of(alert(), language="en")
+    assert "Tài nguyên và môi trường" in message["Subject"]
+    assert "usually 0.3" in message["Subject"]
 
 
 def test_the_chart_is_in_the_mail_with_its_text() -> None:

@@ -23,6 +23,7 @@ from diembao.taxonomy import read_taxonomy
 from index.abbreviations import read_abbreviations
 from index.sqlite_engine import SqliteEngine
 from tests.mail.landscape import NOW, OUTLETS, article
+from tests.unit.test_alerts_kinds import said_in_both
 
 TAXONOMY = read_taxonomy(PROJECT / "config" / "taxonomy.toml")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -70,7 +71,7 @@ def rule(kind: str, **keys: Any) -> Rule:
 
 
 def find(engine: SearchEngine, watched: Rule, now: Any = NOW) -> list[Alert]:
-    return evaluate([watched], engine, now, TAXONOMY)
+    return said_in_both(evaluate([watched], engine, now, TAXONOMY))
 
 
 def spread_name(name: str, count: int, begin: Any, first: int = 80000, **more: Any) -> list[Article]:
