@@ -20,6 +20,7 @@ from diembao.state import Progress, State
 from flows.running import alone, show, tell_why
 from flows.stages import environment_of
 from index.corrections import history
+from index.feedback import BY_SOURCE
 from nlp.models.promotion import LABELS
 
 WORK = "retrain"
@@ -57,7 +58,7 @@ def learn_if_worth_it(settings: Settings, state: State, now: datetime) -> dict[s
         last = session.get(Progress, WORK)
         since = datetime.fromisoformat(last.cursor["at"]) if last else None
         new = sum(
-            row.in_force and row.field in LABELS and (since is None or row.given_at > since) and row.given_at <= now
+            row.in_force and not row.given_by.startswith(BY_SOURCE) and row.field in LABELS and (since is None or row.given_at > since) and row.given_at <= now
             for row in history(session)
         )
     if new < needed:
