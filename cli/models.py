@@ -87,12 +87,13 @@ def _articles(settings: Settings) -> tuple[list[Article], list[Article]]:
     from diembao.state import State
     from index import open_engine
     from index.corrections import history
+    from index.feedback import BY_SOURCE
 
     engine, state = open_engine(settings), State(settings.database)
     try:
         engine.prepare()
         with state.session() as session:
-            ids = dict.fromkeys(row.article_id for row in history(session) if row.in_force)
+            ids = dict.fromkeys(row.article_id for row in history(session) if row.in_force and not row.given_by.startswith(BY_SOURCE))
         corrected = [article for article_id in ids if (article := engine.get(article_id)) is not None]
         latest: list[Article] = []
         request = SearchRequest(sort="time", limit=1000, facets=False, highlight=False)
