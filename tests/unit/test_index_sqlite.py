@@ -140,6 +140,42 @@ def test_a_kill_while_writing_loses_nothing_that_was_written(tmp_path: Path) -> 
         engine.close()
 
 
+def _close_under_readers(path: str, rounds: int) -> None:
+    """Threads read while the engine is closed again and again; ends with 0 unless the process crashes."""
+    engine = SqliteEngine(Path(path))
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                for _ in engine.scan():
+                    pass
+                engine.search(SearchRequest("lũ"))
+            except EngineError:
+                pass  # closed in the middle: an error is fine, a crash is not
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for _ in range(rounds):
+        time.sleep(0.01)
+        engine.close()
+    stop.set()
+    for reader in readers:
+        reader.join()
+
+
+def test_closing_under_threads_that_read_ends_no_process(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite"
+    engine = SqliteEngine(path)
+    engine.upsert(some(300))
+    engine.close()
+    process = multiprocessing.get_context("spawn").Process(target=_close_under_readers, args=(str(path), 60))
+    process.start()
+    process.join(120)
+    assert process.exitcode == 0, "crashed" if process.exitcode else "hangs"
+
+
 def test_an_empty_index_answers_every_query(tmp_path: Path) -> None:
     engine = SqliteEngine(tmp_path / "index.sqlite")
     engine.prepare()
