@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from diembao.article import Article
 from diembao.corrections import apart, reference_of
@@ -65,7 +65,11 @@ def named_in(text: str) -> str:
     text = text.strip()
     if "/" not in text:
         return text
-    return unquote(urlsplit(text).path.rstrip("/").rpartition("/")[2])
+    try:
+        path = urlsplit(text).path
+    except ValueError:  # not an address: then an id with a slash in it, or nothing that there is
+        path = text
+    return unquote(path.rstrip("/").rpartition("/")[2])
 
 
 def wishes_to_join(state: State, into: Sequence[Article], others: Sequence[Article]) -> list[Wish]:
@@ -145,22 +149,22 @@ def changes_of(state: State, story: str, members: Collection[str]) -> list[Chang
         members: ids of the articles that it has now.
     """
     with state.session() as session:
-        latest = select(Deed).where(Deed.kind.in_(("correct", "merge"))).order_by(Deed.at.desc(), Deed.id).limit(_REMEMBERED)
+        latest = select(Deed).where(Deed.kind.in_(("correct", "merge"))).order_by(Deed.at.desc()).limit(_REMEMBERED)
         deeds = [(deed, Done.model_validate(deed.done)) for deed in session.scalars(latest)]
         deeds = [(deed, done) for deed, done in deeds if done.field == _FIELD]
         named = {story, story.removesuffix(_APART), *members}
-        touching = []
-        for deed, done in deeds:
-            if not named.isdisjoint(done.articles):
-                touching.append((deed, done))
-                continue
-            from_here = select(CorrectionRecord.number).where(
-                CorrectionRecord.key.in_(done.keys[:1]),
-                or_(CorrectionRecord.old_value["with"].as_string() == story, CorrectionRecord.reference.in_(named)),
-            )
-            if session.scalar(from_here) is not None:
-                touching.append((deed, done))
+        first = {done.keys[0]: (deed, done) for deed, done in deeds if done.keys}
+        rows = list(
+            session.scalars(select(CorrectionRecord).where(CorrectionRecord.key.in_(first)).order_by(CorrectionRecord.number.desc()))
+        )
+        touching = [first[row.key] for row in rows if _touches(first[row.key][1], row, story, named)]
         return [_change(deed, done, members) for deed, done in touching]
+
+
+def _touches(done: Done, row: CorrectionRecord, story: str, named: Collection[str]) -> bool:
+    """Whether a deed, of which `row` is one correction, moved articles into the story or out of it."""
+    was = (row.old_value or {}).get("with") if isinstance(row.old_value, dict) else None
+    return was == story or row.reference in named or any(article in named for article in done.articles)
 
 
 def _change(deed: Deed, done: Done, members: Collection[str]) -> Change:

@@ -18,7 +18,7 @@ from diembao.alert import Alert
 from diembao.article import Article
 from diembao.clock import start_of_day, vietnam_day
 from diembao.corrections import apart
-from diembao.engine import Filters, StorySize
+from diembao.engine import Filters, StoryOrder, StorySize
 from diembao.errors import UsageError
 from web.accounts.actor import actor_of
 from web.addresses import SearchAddress, day_parameter
@@ -97,9 +97,10 @@ def stories(request: Request, sort: str = "growth", days: str = "", here: str = 
     begin, end = start_of_day(vietnam_day(now) - (period - 1) * _DAY), now.replace(second=0, microsecond=0)
     since = max(begin, end - _DAY)
     filters = Filters(published_from=begin, published_to=end, places=places)
-    sizes = (
-        desk.engine.story_sizes("", filters, since, "recent" if order == "growth" else "articles", 2, _CANDIDATES) if begin < end else []
-    )
+    # Of what grows, a single new article may belong to an older story.
+    by: StoryOrder
+    by, least = ("recent", 1) if order == "growth" else ("articles", 2)
+    sizes = desk.engine.story_sizes("", filters, since, by, least, _CANDIDATES) if begin < end else []
     ranked = ranked_by(order, sizes)
     number = max(1, int(page)) if page.isascii() and page.isdigit() and len(page) < 5 else 1
     shown = ranked[(number - 1) * ROWS : number * ROWS]
@@ -131,7 +132,9 @@ def stories(request: Request, sort: str = "growth", days: str = "", here: str = 
 def ranked_by(order: Sort, sizes: Sequence[StorySize]) -> list[StorySize]:
     """The stories in their order; for the negative share only those with enough articles for one."""
     if order == "growth":
-        return sorted(sizes, key=lambda size: (-size.joined, -size.recent, -size.articles, size.story))
+        return sorted(
+            (size for size in sizes if size.articles > 1), key=lambda size: (-size.joined, -size.recent, -size.articles, size.story)
+        )
     if order == "size":
         return sorted(sizes, key=lambda size: (-size.articles, -size.outlets, size.story))
     enough = [size for size in sizes if size.articles >= _FEWEST_FOR_SHARE and size.negative]
