@@ -58,8 +58,9 @@ def learn_if_worth_it(settings: Settings, state: State, now: datetime) -> dict[s
         last = session.get(Progress, WORK)
         since = datetime.fromisoformat(last.cursor["at"]) if last else None
         new = sum(
-            row.in_force and not row.given_by.startswith(BY_SOURCE) and row.field in LABELS and (since is None or row.given_at > since) and row.given_at <= now
+            row.in_force and row.field in LABELS and (since is None or row.given_at > since) and row.given_at <= now
             for row in history(session)
+            if not row.given_by.startswith(BY_SOURCE)
         )
     if new < needed:
         told = f"{new} new corrections, {needed} are needed: the present model stays"
