@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 from httpx import Response
 
 from crawlers.runs import read_run
-from diembao.settings import PROJECT
 from tests.unit.accounts_desk import Office, office_with_users
 from web.accounts.keys import add_key
 
@@ -105,19 +103,3 @@ def test_the_description_says_that_a_key_is_needed(office: Office) -> None:
     for path, methods in described["paths"].items():
         for operation in methods.values():
             assert bool(operation.get("security")) == path.startswith("/api/"), path
-
-
-def test_the_examples_of_the_document_work(office: Office) -> None:
-    text = (PROJECT / "docs" / "accounts.md").read_text(encoding="utf-8")
-    examples = re.findall(r'^curl (.*?)"https://diembao\.example(/[^"]+)"(.*?)$', text.replace("\\\n", " "), re.MULTILINE)
-    assert len(examples) >= 3
-    headers = key(office, "search", "alerts", "feedback")
-    for before, path, behind in examples:
-        body = re.search(r"--json '(.*?)'", before + behind)
-        client = office.visitor().client
-        if body:
-            answer = client.post(path, content=body[1].encode(), headers=headers | {"Content-Type": "application/json"})
-        else:
-            answer = client.get(path, headers=headers)
-        assert answer.status_code in (200, 202), path
-        assert "error" not in answer.json()

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 
 from diembao.article import Article
 from diembao.engine import MARK_END, MARK_START, Filters, Hit, Interval, SearchRequest, Unit
-from diembao.errors import QueryError
+from diembao.errors import QueryError, UsageError
 from index.coverage import compared
 from web.accounts.key_header import Key
 from web.addresses import LONGEST_CURSOR, LONGEST_QUERY, SearchAddress
@@ -67,6 +67,8 @@ def _understood(
         return answer(desk, address)
     except QueryError as error:
         return query_refusal(request, error)
+    except UsageError as error:  # a cursor that is none, or of another search
+        return refusal(request, {"after": str(error)})
 
 
 @router.get("/search", response_model=SearchAnswer)
@@ -222,8 +224,8 @@ def story(
     asked = SearchRequest(filters=filters, fold_copies=False, sort="time", limit=limit, after=after or None, facets=False, highlight=False)
     try:
         result = desk.engine.search(asked)
-    except QueryError as error:
-        return query_refusal(request, error)
+    except UsageError as error:
+        return refusal(request, {"after": str(error)})
     if not result.total:
         single = desk.engine.get(story_id)
         if single is None or single.story_id or not single.relevant:
