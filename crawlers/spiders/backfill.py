@@ -62,6 +62,11 @@ class BackfillSpider(NewspaperSpider):
         self._sitemaps_max = settings.getint("DIEMBAO_BACKFILL_SITEMAPS_MAX")
         self._pages_max = settings.getint("DIEMBAO_BACKFILL_PAGES_MAX")
 
+    def summary(self, now: datetime, interrupted: bool) -> dict[str, Any]:
+        """As NewspaperSpider, with the days: what was found says nothing of how the sources do today."""
+        days = {"since": self.span.since.isoformat(), "until": self.span.until.isoformat()}
+        return {**super().summary(now, interrupted), "backfill": days}
+
     # --- where it looks ---
 
     def _ways_in(self, crawl: SourceCrawl) -> Iterator[Request]:
