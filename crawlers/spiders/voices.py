@@ -430,7 +430,7 @@ class PressSpider(NewspaperSpider):
         """Give every post of an answer its fate; then move the mark.
 
         Returns:
-            How many were unknown; None when the limit of a trial, or a full disk, cut the answer short.
+            How many posts were unknown, and lists below them had grown; None when the limit of a trial, or a full disk, cut the answer short.
         """
         found = answer.found
         known = self.memory.look_up(normalise_url(url) for url in [*(one.url for one in found.articles), *ask.checks, *found.wanted])
@@ -443,7 +443,7 @@ class PressSpider(NewspaperSpider):
                 kept.append(self.archive.store(answer.page))
             return kept[0]
 
-        new = 0
+        new = len(growing)
         for article in found.articles:
             if self.page_limit is not None and crawl.taken >= self.page_limit:
                 return None
@@ -466,15 +466,15 @@ class PressSpider(NewspaperSpider):
             begun.pending.append(found.more)
         return new
 
-    def _open_below(self, begun: Round, found: Found) -> set[str]:
-        """Note which lists have something new; the posts that they belong to."""
-        growing = set()
+    def _open_below(self, begun: Round, found: Found) -> list[str]:
+        """Note which lists have something new; the address of the post that each belongs to."""
+        growing = []
         for below in found.opens:
             mark, walk = begun.marks.get(below.walk), below.walk
             if below.state in (mark.get("read"), mark.get("state")) or len(walk) > WALK_MAX:
                 continue
             begun.marks.put(walk, {**mark, **below.more, "state": below.state, "title": below.title}, is_open=True)
-            growing.add(below.of)
+            growing.append(below.of)
         return growing
 
     def _want(self, crawl: SourceCrawl, begun: Round, found: Found, known: Mapping[str, FetchState]) -> int:

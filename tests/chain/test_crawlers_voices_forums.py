@@ -256,20 +256,28 @@ def test_robots_txt_holds_for_forums(office: Office, discourse: DiscourseForum) 
     assert set(discourse.paths()) == {"/robots.txt"}
 
 
-def test_a_kill_loses_nothing_and_makes_nothing_double(office: Office, discourse: DiscourseForum) -> None:
-    office.source("dien-dan", discourse.domain, kind="forum", delay=0.15, voice={"type": "discourse", "url": discourse.url})
-    process = subprocess.Popen(office.command("k1"), env=office.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 30
-    while not any("posts.json" in path for path in discourse.paths()) and time.monotonic() < until:
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    killed = list(read_run(office.home / "runs" / "k1").articles())
-    assert 0 < len(killed) < 51
-    summary, rest = crawled(office, "k2")
-    both = [article.id for article in (*killed, *rest)]
-    assert len(set(both)) == 51
-    assert len(both) == 51
+def test_kills_lose_nothing_and_make_nothing_double(office: Office, discourse: DiscourseForum) -> None:
+    """Killed when the list was answered, when a topic was, and among its further posts; each time a little later than that."""
+    entry = {"type": "discourse", "url": discourse.url}
+    office.source("dien-dan", discourse.domain, kind="forum", delay=0.15, recrawl_hours=6.0, voice=entry)
+    found: list[str] = []
+    for number, path in enumerate(("/latest.json", "/t/9.json", "posts.json")):
+        before = len(discourse.seen)
+        process = subprocess.Popen(
+            office.command(f"k{number}"), env=office.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        until = time.monotonic() + 30
+        while not any(path in seen for seen in discourse.paths()[before:]) and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.002)
+        time.sleep(0.01 * number)
+        process.kill()
+        process.wait()
+        found += [article.id for article in read_run(office.home / "runs" / f"k{number}").articles()]
+    assert len(found) < 51
+    summary, rest = crawled(office, "k9")
+    found += [article.id for article in rest]
+    assert len(set(found)) == 51
+    assert len(found) == 51
     assert summary["problems"] == []
 
 

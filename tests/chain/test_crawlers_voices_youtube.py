@@ -286,3 +286,25 @@ def test_the_archive_gives_the_same_articles_again(office: Office, api: YouTubeA
         twin = by_place[article.id, article.archive]
         same = twin.with_fields(fetched_at=article.fetched_at, first_seen_at=article.first_seen_at)
         assert same == article
+
+
+def test_try_shows_three_posts_and_keeps_nothing(office: Office, api: YouTubeApi) -> None:
+    channel(office, api)
+    done = diembao(office, "sources", "try", "kenh", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["state"] == "ok"
+    assert sorted(fate["fate"] for fate in report["fates"]) == ["extracted", "extracted", "too_short"]
+    assert not (office.home / "runs").exists()
+
+
+def test_comments_are_tagged_indexed_and_found_below_their_video(office: Office, api: YouTubeApi) -> None:
+    channel(office, api)
+    crawled(office, "r1")
+    lines = (office.home / "runs" / "r1" / "articles.jsonl").read_text(encoding="utf-8")
+    program = [sys.executable, "-c", "from cli.main import main; main()"]
+    tagged = subprocess.run([*program, "tag"], input=lines, env=office.environment, capture_output=True, text=True, timeout=100, check=True)
+    subprocess.run([*program, "index"], input=tagged.stdout, env=office.environment, capture_output=True, text=True, timeout=60, check=True)
+    done = diembao(office, "search", 'section:"Cầu Mỹ Thuận" AND điều tiết', "--json")
+    (hit,) = json.loads(done.stdout)["hits"]
+    assert hit["url"] == "https://www.youtube.com/watch?v=vidGiaoThong&lc=UgA"
