@@ -416,7 +416,6 @@ class PressSpider(NewspaperSpider):
         always: bool = False,
     ) -> None:
         """An answer that brought nothing: a problem where a list was polled, counted elsewhere."""
-        reason = reason.replace(begun.key, "…") if begun.key else reason
         begun.failed += 1
         begun.first_failure = begun.first_failure or f"{reason} ({ask.step})"
         if entry is not None:
@@ -430,7 +429,7 @@ class PressSpider(NewspaperSpider):
         """Give every post of an answer its fate; then move the mark.
 
         Returns:
-            How many posts were unknown, and lists below them had grown; None when the limit of a trial, or a full disk, cut the answer short.
+            How many posts were unknown, and lists below them had grown; None when a trial's limit or a full disk cut the answer short.
         """
         found = answer.found
         known = self.memory.look_up(normalise_url(url) for url in [*(one.url for one in found.articles), *ask.checks, *found.wanted])

@@ -46,10 +46,15 @@ def page(body: bytes, url: str = "https://example.vn/", kind: str = "application
 # --- walks ---
 
 
-def _walk(entries: list[datetime], mark: dict[str, Any], pages: int, size: int = 3) -> tuple[set[datetime], dict[str, Any], bool]:
-    """Read `entries` (newest first) page by page, at most so many: what was seen, the mark, and whether the walk came to its end."""
+def _walk(
+    entries: list[datetime], mark: dict[str, Any], pages: int, *, polled: bool, size: int = 3
+) -> tuple[set[datetime], dict[str, Any], bool]:
+    """Read `entries` (newest first) page by page, at most so many: what was seen, the mark, and whether the walk came to its end.
+
+    `polled`: from the first page, whatever is under way.
+    """
     seen: set[datetime] = set()
-    cursor = str(mark.get("next", ""))
+    cursor = "" if polled else str(mark.get("next", ""))
     for _ in range(pages):
         start = int(cursor or 0)
         part = entries[start : start + size]
@@ -65,9 +70,9 @@ def _walk(entries: list[datetime], mark: dict[str, Any], pages: int, size: int =
 
 @given(
     old=st.lists(st.integers(60, 20_000), max_size=30, unique=True),
-    rounds=st.lists(st.tuples(st.integers(0, 6), st.integers(1, 3)), min_size=1, max_size=6),
+    rounds=st.lists(st.tuples(st.integers(0, 12), st.integers(1, 3), st.booleans()), min_size=1, max_size=8),
 )
-def test_walks_that_are_cut_off_lose_no_entry(old: list[int], rounds: list[tuple[int, int]]) -> None:
+def test_walks_that_are_cut_off_lose_no_entry(old: list[int], rounds: list[tuple[int, int, bool]]) -> None:
     """However often a walk is interrupted, and whatever comes meanwhile, in the end everything of the last days was seen.
 
     Cursors are places that move when something new comes, as in lists of forums: the worst case.
@@ -76,14 +81,14 @@ def test_walks_that_are_cut_off_lose_no_entry(old: list[int], rounds: list[tuple
     seen: set[datetime] = set()
     mark: dict[str, Any] = {}
     clock = NOW
-    for arriving, pages in rounds:
+    for arriving, pages, polled in rounds:
         for _ in range(arriving):
-            clock += timedelta(seconds=1)
+            clock += timedelta(days=1)
             entries.insert(0, clock)
-        found, mark, _ = _walk(entries, mark, pages)
+        found, mark, _ = _walk(entries, mark, pages, polled=polled)
         seen |= found
     for _ in range(2):  # a walk under way ends; then one that begins at the newest
-        found, mark, done = _walk(entries, mark, 1000)
+        found, mark, done = _walk(entries, mark, 1000, polled=False)
         seen |= found
         assert done
     assert {entry for entry in entries if entry > SINCE} <= seen
@@ -91,10 +96,10 @@ def test_walks_that_are_cut_off_lose_no_entry(old: list[int], rounds: list[tuple
 
 def test_a_walk_ends_where_everything_is_known() -> None:
     entries = [NOW - timedelta(hours=hour) for hour in range(1, 600)]
-    _, mark, done = _walk(entries, {}, 1000)
+    _, mark, done = _walk(entries, {}, 1000, polled=True)
     assert done
     entries.insert(0, NOW)
-    seen, _, done = _walk(entries, mark, 1000)
+    seen, _, done = _walk(entries, mark, 1000, polled=True)
     assert done
     # Three days are read again: a list is not always in the order of its dates.
     assert timedelta(days=3) <= NOW - min(seen) < timedelta(days=3, hours=6)
