@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from alerts.briefing.sending import Content, queue_notice
 from alerts.mail import one_line, templates
@@ -103,6 +104,7 @@ def _content(change: Change, office: Office, now: datetime) -> Content:
                     "noticed": local(change.since[one.source], "%H:%M %d/%m/%Y"),
                     "advice": one.advice("vi"),
                     "advice_english": one.advice("en"),
+                    "link": f"{office.base_url.rstrip('/')}/sources{'/' + quote(one.source, safe='') if one.source else ''}",
                 }
                 for one in troubles
             ]

@@ -43,6 +43,7 @@ def examine(settings: Settings) -> list[Check]:
         "accounts": _accounts,
         "engine": _engine,
         "backlog": _backlog,
+        "source health": _source_health,
         "mail": _mail,
     }
     checks: list[Check] = []
@@ -190,6 +191,22 @@ def _backlog(settings: Settings) -> Iterator[Check]:
     runs = quarantined_runs(settings)
     if held := sum(len(read_quarantine(settings.runs_folder / run)) for run in runs):
         yield Check("quarantine", "warning", f"{held} articles of {len(runs)} runs", "diembao quarantine list shows the reasons")
+
+
+def _source_health(settings: Settings) -> Iterator[Check]:
+    from alerts.source_trouble import read_troubles
+    from diembao.source import source_names
+    from diembao.state import State
+
+    state = State(settings.database)
+    try:
+        troubles = read_troubles(state, utc_now(), source_names(settings.sources_folder))
+    finally:
+        state.close()
+    for trouble in troubles:
+        yield Check("source health", "warning", trouble.line("en"), trouble.advice("en"))
+    if not troubles:
+        yield Check("source health", "ok", "no source is silent, broken or incomplete")
 
 
 def _mail(settings: Settings) -> Iterator[Check]:

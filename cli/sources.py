@@ -42,16 +42,17 @@ def sources() -> None:
 @json_option
 @click.pass_obj
 def list_(settings: Settings, as_json: bool) -> None:
-    """Every source, with what is known of it."""
+    """Every source, with what is known of it; with --json also its health as it was last judged."""
     known = read_sources(settings.sources_folder)
     before = predecessors(known)
+    health = _health(settings) if as_json else {}
     for source in known.values():
         if as_json:
             record = source.model_dump(mode="json", exclude_defaults=True)
             emit(
                 record
                 | {"id": source.id, "enabled": source.enabled, "kind": source.kind, "entrances": source.entrances}
-                | {"predecessors": before.get(source.id, [])}
+                | {"predecessors": before.get(source.id, []), "health": health.get(source.id)}
             )
             continue
         ways = f"{len(source.feeds)} feeds, {len(source.sitemaps)} sitemaps, {len(source.listings)} listings, {source.entrances}"
@@ -132,6 +133,31 @@ def try_(settings: Settings, name: str, as_json: bool) -> None:
         _print_trial(report)
     if verdict.state != "ok":
         raise DiembaoError(f"{name}: {'; '.join(verdict.reasons)}", "docs/sources.md says how to mend an entry")
+
+
+def _health(settings: Settings) -> dict[str, dict[str, Any]]:
+    """By source: the last verdict, and when which article and answer were last seen."""
+    from alerts.health.kept import read_kept
+    from diembao.state import State
+
+    state = State(settings.database)
+    try:
+        kept = read_kept(state, utc_now())
+    finally:
+        state.close()
+    return {
+        name: {
+            **(one.health.to_record() if one.health else {"level": None}),
+            "judged_at": one.judged_at.isoformat() if one.judged_at else None,
+            "article_at": one.article_at.isoformat() if one.article_at else None,
+            "answered_at": one.answered_at.isoformat() if one.answered_at else None,
+            "polls": one.polls,
+            "unchanged_polls": one.unchanged,
+            "error": one.error,
+            "paused": one.paused or None,
+        }
+        for name, one in kept.items()
+    }
 
 
 def _print_trial(report: dict[str, Any]) -> None:
