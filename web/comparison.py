@@ -53,6 +53,11 @@ class Side:
     facets: Mapping[str, Mapping[str, int]]
 
     @property
+    def last(self) -> datetime:
+        """The last second of its time."""
+        return self.end - timedelta(seconds=1)
+
+    @property
     def per_day(self) -> float:
         """Articles a day."""
         return self.total / self.days

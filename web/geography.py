@@ -22,7 +22,7 @@ _SHARES = (0.1, 0.2, 0.3, 0.5)
 """Bounds between the colours of the negative share."""
 FEWEST = 5
 """A share of fewer articles says nothing, and is not coloured."""
-MOST_READ = 2_000
+MOST_READ = 1_000
 """Articles of a province that are read for the numbers of its wards."""
 
 

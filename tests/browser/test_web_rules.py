@@ -37,8 +37,7 @@ def overflow(page: Page) -> int:
 def test_a_search_becomes_a_rule(
     open_page: OpenPage, keep_screenshot: Callable[[Page, str], None], width: int, dark: bool, javascript: bool
 ) -> None:
-    page = open_page("/search?q=s%E1%BA%A1t+l%E1%BB%9F&topic=environment", width=width, dark=dark, javascript=javascript)
-    page.get_by_role("link", name="Cảnh báo cho tìm kiếm này").click()
+    page = open_page("/alerts/rules/new?q=s%E1%BA%A1t+l%E1%BB%9F&topic=environment", width=width, dark=dark, javascript=javascript)
     page.get_by_label("Một sự việc lan ra nhiều báo").check()
     page.get_by_label("Từ bao nhiêu báo").fill("2")
     label = f"Sạt lở {width}"

@@ -97,10 +97,11 @@ def staff(tmp_path: Path) -> Iterator[Staff]:
 
 def test_a_search_becomes_a_rule_that_is_tried_before_it_is_kept(staff: Staff) -> None:
     link = staff.page("/search?q=s%E1%BA%A1t+l%E1%BB%9F&topic=environment&place=%C4%90%E1%BB%93ng+Th%C3%A1p").select_one(
-        'a[href^="/alerts/rules/new"]'
+        'a[href^="/saved/new"][href*="alert=1"]'
     )
     assert isinstance(link, Tag)
-    page = staff.page(str(link["href"]))
+    assert "checked" in str(staff.page(str(link["href"])).select_one("input[name=wants_rule]"))  # one form for list, feed, mail, alert
+    page = staff.page(str(link["href"]).replace("/saved/new", "/alerts/rules/new"))
     assert page.select_one("button[value=save]") is None
     tried = staff.send(staff.fields(page) | {"label": "Sạt lở", "people": ["a@example.vn", "phone"]}, do="try")
     shown = BeautifulSoup(tried.text, "lxml")

@@ -29,6 +29,7 @@
     running?.abort();
     clearTimeout(timer);
     list.hidden = true;
+    list.replaceChildren();
     active = -1;
     box.setAttribute("aria-expanded", "false");
     box.removeAttribute("aria-activedescendant");
@@ -54,6 +55,8 @@
   };
 
   const show = (found) => {
+    const isSame = !list.hidden && JSON.stringify(found) === JSON.stringify(offers);
+    if (isSame && document.activeElement === box) return; // the one that is marked stays marked
     offers = found;
     if (!offers.length || document.activeElement !== box) { close(); return; }
     list.replaceChildren(...offers.map((offer, number) => {
