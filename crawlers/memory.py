@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sqlalchemy import or_, select
+from sqlalchemy import inspect, or_, select
+from sqlalchemy.orm import Session
 
 from crawlers.outcomes import TRANSIENT
 from diembao.article import ArchiveRecord
@@ -246,7 +247,7 @@ class FetchMemory:
         if not self._changed:
             return
         with self._state.session() as session:
-            session.add_all(self._changed.values())
+            self._write(session)
             session.add_all(self._away.values())
             session.add_all(self._paces.values())
             session.flush()
@@ -257,6 +258,18 @@ class FetchMemory:
         self._paces.clear()
         if self._journal is not None:
             self._journal.truncate(0)
+
+    def _write(self, session: Session) -> None:
+        """One row for each address, also where it became known twice before it was written: a sitemap may name itself."""
+        new = [entry.url for entry in self._changed.values() if inspect(entry).transient]
+        there: set[str] = set()
+        for start in range(0, len(new), _CHUNK):
+            there.update(session.scalars(select(FetchState.url).where(FetchState.url.in_(new[start : start + _CHUNK]))))
+        for entry in self._changed.values():
+            if entry.url in there:
+                session.merge(entry)
+            else:
+                session.add(entry)
 
 
 def new_entry(address: str, source: str, role: str, now: datetime) -> FetchState:

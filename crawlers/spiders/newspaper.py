@@ -36,6 +36,8 @@ P = ParamSpec("P")
 Result = TypeVar("Result")
 
 _SITEMAP_DEPTH = 3
+_SITEMAPS_IN_ALL = 9
+"""Times DIEMBAO_SITEMAPS_MAX: what a source may have asked for in a run, since an index may name further indexes."""
 
 
 class NewspaperSpider(ResumingSpider):
@@ -174,7 +176,7 @@ class NewspaperSpider(ResumingSpider):
             report["outcome"] = "same links"
         if sitemaps and depth < _SITEMAP_DEPTH:
             # An index is never asked for conditionally: it may stay the same while its sitemaps change.
-            newer = self._further(sitemaps)
+            newer = self._further(sitemaps)[: max(0, _SITEMAPS_IN_ALL * self._sitemaps_max - len(crawl.entrances))]
             report["sitemaps"] = len(newer)
             further = [self._entrance_request(crawl, "sitemap", link.url, "", depth + 1) for link in newer]
         elif not wanted and (found.pages or not crawl.source.may_be_empty):

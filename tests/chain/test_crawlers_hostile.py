@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+import brotli  # type: ignore[import-untyped]
 import pytest
 
 from crawlers.runs import CrawlRun, PageFate, read_run
@@ -93,12 +95,19 @@ def _build(site: Site) -> list[str]:
         "/cham-header.html": Answer(behaviour=_trickle_headers),
         "/vo-tan.html": Answer(behaviour=_for_ever("text/html", b"<html><body>", b"<p>abc</p>")),
         "/bom.html": Answer(gzip.compress(gzip.compress(b"<p>a</p>" * 20_000_000)), headers={"Content-Encoding": "gzip, gzip"}),
+        "/bom-br.html": Answer(brotli.compress(b"<p>a</p>" * 8_000_000, quality=3), headers={"Content-Encoding": "br"}),
+        "/bom-deflate.html": Answer(zlib.compress(b"<p>a</p>" * 8_000_000), headers={"Content-Encoding": "deflate"}),
         "/bom-xml.html": Answer(f"{_LAUGHS}<item>&j;</item></channel></rss>", content_type="application/xhtml+xml"),
         "/long-sau.html": Answer("<html><body><h1>Tin</h1>" + "<div>" * 200_000 + "x"),
         "/thuoc-tinh.html": Answer("<html><body><h1>Tin</h1><p " + "a=1 " * 500_000 + ">x</p>"),
         "/ky-tu.html": Answer(
             b"<html><body><h1>\xff\xfe\x00\x80</h1><p>" + bytes(range(256)) * 200 + b"</p>", content_type="text/html; charset=utf-16"
         ),
+        "/ky-tu-la.html": Answer(article_page(60).encode(), content_type="text/html; charset=x-khong-ai-biet"),
+        "/ky-tu-vo.html": Answer(article_page(61).encode().replace("địa bàn".encode(), b"\xc3\x28 \xa0\xa1 \x00 " + "địa bàn".encode(), 1)),
+        "/di-1.html": Answer(b"", 302, headers={"Location": "/di-2.html"}),
+        "/ve-nha.html": Answer(b"", 302, headers={"Location": "/"}),
+        "/trang-cham.html": Answer(article_page(62, head='<link rel="next" href="/trang-cham.html?trang=2">')),
         "/cookie.html": Answer(_WALL, headers={"Set-Cookie": "wall=1"}),
         "/cookie-vong.html": Answer(b"", 302, headers={"Location": "/cookie-vong.html", "Set-Cookie": "seen=1"}),
         "/mem-404.html": Answer(_SOFT),
@@ -119,6 +128,7 @@ def _build(site: Site) -> list[str]:
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     office = Office(tmp_path_factory.mktemp("hostile"))
     site, good = Site(), Site()
+    others: list[Site] = []
     paths = _build(site)
     session = itertools.count()
 
@@ -143,21 +153,52 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     site.routes["/rss-guid"] = Answer(f'<rss version="2.0"><channel><title>t</title>{twice}</channel></rss>')
     for number in (1, 2):
         site.routes[f"/guid-{number}.html"] = Answer(article_page(85 + number))
+    site.routes["/trang-cham.html?trang=2"] = Answer(behaviour=_trickle)
+    site.routes["/"] = Answer("<h1>Trang chủ</h1>")
+    site.routes["/rss-cham"] = Answer(behaviour=_trickle)
+    site.routes["/rss-vong"] = Answer(b"", 302, headers={"Location": "/rss-vong"})
+    laughing = _LAUGHS.replace("DOCTYPE rss", "DOCTYPE urlset").partition("<rss")[0]
+    site.routes["/sitemap-bom.xml"] = Answer(f"{laughing}<urlset><url><loc>{site.url}/&j;</loc></url></urlset>", content_type="text/xml")
+    # The protocol lets a sitemap be a gzip file, whatever the connection does.
+    site.routes["/sitemap-nen.xml.gz"] = Answer(gzip.compress(b"<urlset>" + b" " * 100_000_000), content_type="application/gzip")
+    branches = itertools.count()
+
+    def indexes_for_ever(_: Seen) -> Answer:
+        named = "".join(f"<sitemap><loc>{site.url}/nhanh-{next(branches)}.xml</loc></sitemap>" for _ in range(30))
+        return Answer(f"<sitemapindex>{named}</sitemapindex>", content_type="text/xml")
+
+    def led_on(seen: Seen) -> Answer:
+        number = int(seen.path[len("/di-") : -len(".html")])
+        return Answer(b"", 302, headers={"Location": f"/di-{number + 1}.html"})
+
     original = site.routes.get
 
     class Routes(dict):  # type: ignore[type-arg]
         def get(self, path: str, default: Any = None) -> Any:
-            return any_session if path.startswith("/phien-") else original(path, default)
+            for start, answer in {"/phien-": any_session, "/di-": led_on, "/nhanh-": indexes_for_ever}.items():
+                if path.startswith(start):
+                    return answer
+            return original(path, default)
 
     site.routes = Routes()
-    feeds = [f"{site.url}/{name}" for name in ("rss", "rss-phien", "rss-100mb", "rss-bom", "rss-nen", "rss-guid")]
-    office.source("hostile", site.domain, feeds=feeds, recrawl_hours=6.0)
+    feeds = [f"{site.url}/{name}" for name in ("rss", "rss-phien", "rss-100mb", "rss-bom", "rss-nen", "rss-guid", "rss-cham", "rss-vong")]
+    sitemaps = [f"{site.url}/{name}" for name in ("sitemap-bom.xml", "sitemap-nen.xml.gz", "nhanh-0.xml")]
+    office.source("hostile", site.domain, feeds=feeds, sitemaps=sitemaps, recrawl_hours=6.0)
+    for name, behaviour in {"slow-robots": _trickle, "endless-robots": _for_ever("text/plain", b"User-agent: *\n", b"Allow: /a\n")}.items():
+        other = Site()
+        others.append(other)
+        other.routes = {
+            "/robots.txt": Answer(behaviour=behaviour),
+            "/rss": rss([f"{other.url}/a.html"]),
+            "/a.html": Answer(article_page(1)),
+        }
+        office.source(name, other.domain, feeds=[f"{other.url}/rss"])
     good.routes["/rss"] = rss([f"{good.url}/a{n}.html" for n in range(10)])
     for number in range(10):
         good.routes[f"/a{number}.html"] = Answer(article_page(number, body=body_of(number)))
     office.source("good", good.domain, feeds=[f"{good.url}/rss"], recrawl_hours=6.0)
     started = time.monotonic()
-    overrides = ("DOWNLOAD_TIMEOUT=4", "RETRY_TIMES=0", "DIEMBAO_READ_SECONDS=15", "DIEMBAO_FAILURES_MAX=20")
+    overrides = ("DOWNLOAD_TIMEOUT=8", "RETRY_TIMES=0", "DIEMBAO_READ_SECONDS=15", "DIEMBAO_FAILURES_MAX=20")
     command = office.command("run", *itertools.chain.from_iterable(("--set", pair) for pair in overrides))
     # Linux hands the greatest memory of a process down to what it starts; behind a shell it is that of the shell, not of these tests.
     command = ["sh", "-c", '"$@"; exit $?', "sh", *command]
@@ -177,8 +218,8 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
         seconds,
         int("".join(filter(str.isdigit, peak))) / 2**20,
     )
-    site.close()
-    good.close()
+    for one in (site, good, *others):
+        one.close()
 
 
 def test_the_rest_of_the_crawl_goes_on(outcome: Outcome) -> None:
@@ -194,6 +235,14 @@ def test_the_rest_of_the_crawl_goes_on(outcome: Outcome) -> None:
         ("/cham-header.html", {Fate.TIMEOUT}),
         ("/vo-tan.html", {Fate.TOO_LARGE}),
         ("/bom.html", {Fate.TOO_LARGE}),
+        ("/bom-br.html", {Fate.TOO_LARGE}),
+        ("/bom-deflate.html", {Fate.TOO_LARGE}),
+        ("/ky-tu-la.html", {None}),
+        ("/ky-tu-vo.html", {None}),
+        ("/di-1.html", {Fate.REDIRECT_LOOP}),
+        ("/ve-nha.html", {Fate.NOT_ARTICLE}),
+        ("/trang-cham.html", {None}),
+        ("/trang-cham.html?trang=2", {Fate.TIMEOUT}),
         ("/bom-xml.html", {Fate.NOT_ARTICLE, Fate.PARSE_ERROR, Fate.TOO_SHORT}),
         ("/long-sau.html", {Fate.NOT_ARTICLE, Fate.PARSE_ERROR, Fate.TOO_SHORT}),
         ("/thuoc-tinh.html", {Fate.NOT_ARTICLE, Fate.PARSE_ERROR, Fate.TOO_SHORT}),
@@ -212,11 +261,37 @@ def test_each_page_ends_in_a_named_fate(outcome: Outcome, path: str, fates: set[
 
 @pytest.mark.parametrize(
     ("feed", "problem"),
-    [("rss-100mb", "cannot be had"), ("rss-nen", "cannot be had")],
+    [
+        ("rss-100mb", "cannot be had: "),
+        ("rss-nen", "cannot be had: more than"),
+        ("rss-cham", "TimeoutError"),
+        ("rss-vong", "more than 8 redirects"),
+        ("sitemap-bom.xml", "the sitemap"),
+        ("sitemap-nen.xml.gz", "the sitemap cannot be read: more than"),
+    ],
 )
-def test_a_feed_that_is_too_large_is_a_problem(outcome: Outcome, feed: str, problem: str) -> None:
+def test_a_feed_or_sitemap_that_cannot_be_taken_in_is_a_problem(outcome: Outcome, feed: str, problem: str) -> None:
     (found,) = [one["problem"] for one in outcome.run.summary["problems"] if one["url"].endswith(feed)]
     assert problem in found
+
+
+@pytest.mark.parametrize("source", ["slow-robots", "endless-robots"])
+def test_a_robots_txt_that_cannot_be_read_means_wait(outcome: Outcome, source: str) -> None:
+    (problem,) = [one["problem"] for one in outcome.run.summary["problems"] if one["source"] == source]
+    assert "robots.txt unreachable" in problem
+
+
+def test_indexes_of_sitemaps_without_end_are_not_walked_to_the_end(outcome: Outcome) -> None:
+    asked = [path for path in outcome.site.paths() if path.startswith("/nhanh-")]
+    assert 30 < len(asked) <= 100
+
+
+def test_a_text_with_broken_or_unnamed_letters_is_read_as_far_as_it_goes(outcome: Outcome) -> None:
+    assert outcome.articles["/ky-tu-la.html"].title == "Xã số 60 khắc phục hậu quả ngập lụt"
+    broken = outcome.articles["/ky-tu-vo.html"]
+    assert "địa bàn xã số 61" in broken.body
+    assert "\x00" not in broken.body
+    assert outcome.articles["/trang-cham.html"].missing_pages == [2]
 
 
 def test_entities_are_not_expanded_and_no_file_is_read(outcome: Outcome) -> None:
@@ -276,7 +351,7 @@ socket.getaddrinfo = getaddrinfo
 
 
 def test_nothing_leads_inside_the_network(tmp_path: Path) -> None:
-    """A redirect to a host inside, one to a literal address, and a name that is rebound between two connections."""
+    """A redirect to a host inside, one to a literal address, a name that is rebound between two connections, an AMP page's canonical."""
     outside = Site()
     inside = Site("127.0.0.2", outside.port)
     domain = f"bao.test:{outside.port}"
@@ -288,12 +363,16 @@ def test_nothing_leads_inside_the_network(tmp_path: Path) -> None:
                 f"http://{domain}/so.html",
                 f"http://doi.{domain}/bi-mat.html",
                 f"http://{domain}/tot.html",
+                f"http://{domain}/amp.html",
             ]
         ),
         "/chuyen.html": Answer(b"", 302, headers={"Location": f"http://noi-bo.{domain}/bi-mat.html"}),
         "/so.html": Answer(b"", 302, headers={"Location": f"http://127.0.0.2:{outside.port}/bi-mat.html"}),
         "/robots.txt": Answer("User-agent: *\nDisallow:\n", headers={"Connection": "close"}),
         "/tot.html": Answer(article_page(1)),
+        "/amp.html": Answer(
+            article_page(2, head=f'<link rel="canonical" href="http://noi-bo.{domain}/bi-mat.html">').replace("<html ", "<html amp ")
+        ),
         "/bi-mat.html": Answer(article_page(98)),
     }
     office = Office(tmp_path, private=False)
@@ -313,5 +392,7 @@ def test_nothing_leads_inside_the_network(tmp_path: Path) -> None:
         "http://baoso.html": Fate.LEFT_SITE,
         "http://doi.baobi-mat.html": Fate.PRIVATE_ADDRESS,
         "http://baotot.html": None,
+        "http://baoamp.html": None,
+        "http://noi-bo.baobi-mat.html": Fate.PRIVATE_ADDRESS,
     }
     assert asked_inside == []

@@ -8,7 +8,7 @@ import subprocess
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -56,6 +56,11 @@ def add_story(site: Site, name: str, story: int, last: int, *, numbers: bool = T
         site.routes[path if number == 1 else f"{path}?trang={number}"] = Answer(part(story, number, last, path=path, numbers=numbers))
 
 
+def _same_for_ever(page: str) -> Callable[[Seen], Answer]:
+    """Answers 304 to whoever knows the page, as an outlet does whose first page stays when a later one is edited."""
+    return lambda seen: Answer(b"", 304) if "if-none-match" in seen.headers else Answer(page, headers={"ETag": '"1"'})
+
+
 class Press:
     """An office with one outlet."""
 
@@ -100,6 +105,7 @@ def press(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Press]:
     for story, (name, last) in enumerate({"bon": 4, "thieu": 4, "cuoi": 3, "quay-lai": 3, "hai": 2, "chi-hai": 3}.items(), start=1):
         add_story(site, name, story, last)
     add_story(site, "tiep", 11, 3, numbers=False)
+    site.routes["/bai-bon.html"] = _same_for_ever(part(1, 1, 4, path="/bai-bon.html"))
     site.routes["/bai-thieu.html?trang=2"] = Answer("", 404)
     site.routes["/bai-cuoi.html?trang=3"] = Answer("oops", 500)
     site.routes["/bai-quay-lai.html?trang=2"] = Answer(b"", 302, headers={"Location": "/bai-quay-lai.html"})

@@ -268,6 +268,23 @@ def test_an_old_article_is_not_watched_like_one_of_today() -> None:
     assert schedule(_known(), None, 6.0, NOW, ancient).next_fetch_at == NOW + timedelta(days=30)
 
 
+def test_an_address_that_became_known_twice_is_remembered_once(tmp_path: Path) -> None:
+    state = State(f"sqlite:///{tmp_path}/state.sqlite")
+    memory = FetchMemory(state)
+    one, other = new_entry("https://bao.vn/a", "bao", "article", NOW), new_entry("https://www.bao.vn/a/", "bao", "part", NOW)
+    memory.remember(one)
+    memory.commit()
+    other.failures = 3
+    memory.remember(other)
+    memory.commit()
+    other.failures = 4
+    memory.remember(other)
+    memory.commit()
+    known = memory.look_up([one.url])[one.url]
+    assert (known.role, known.failures) == ("part", 4)
+    state.close()
+
+
 def test_memory_keeps_nothing_before_commit(tmp_path: Path) -> None:
     state = State(f"sqlite:///{tmp_path / 's.sqlite'}")
     memory = FetchMemory(state)
