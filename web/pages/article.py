@@ -139,7 +139,18 @@ def show_article(
         note_problem=note_problem,
         unsaved_note=unsaved_note,
         form=correction_form(desk, found, problem, conflicts),
+        feedback=_feedback(desk, found),
     )
+
+
+def _feedback(desk: Desk, found: Article) -> FeedbackRecord | None:
+    """What the citizens' system says of a record; None for any other article."""
+    if found.kind != "feedback":
+        return None
+    with desk.state.session() as session:
+        record = feedback_of(session, found.id)
+        session.expunge_all()
+        return record
 
 
 @router.get("/articles/{article_id}/changes")
