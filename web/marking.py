@@ -95,6 +95,15 @@ def mark_reasons(title: str, lead: str, body: str, reasons: Mapping[str, Sequenc
     return Reasons(marked_title, marked_lead, paragraphs, missing)
 
 
+def mark_stretches(text: str, stretches: Sequence[tuple[int, int]], kind: str) -> Markup:
+    """`text` escaped, with a `<mark>` of the CSS class `kind` around each stretch (start, end).
+
+    >>> mark_stretches("a < b", [(4, 5)], "weight")
+    Markup('a &lt; <mark class="weight">b</mark>')
+    """
+    return _with_spans(text, [(start, end, kind) for start, end in stretches])
+
+
 def _with_spans(text: str, spans: list[tuple[int, int, str]]) -> Markup:
     """`text` escaped, with a `<mark>` around each stretch that one set of kinds covers."""
     cuts = sorted({0, len(text), *(edge for start, end, _ in spans for edge in (start, end))})

@@ -71,6 +71,7 @@ NEEDS: Final[dict[str, dict[str, Need]]] = {
     "/articles/{article_id}/corrections/undo": {"POST": _EDIT},
     "/articles/{article_id}/fix": {"GET": _EDIT, "POST": _EDIT},
     "/articles/{article_id}/changes": {"GET": _SEE},
+    "/articles/{article_id}/why": {"GET": _SEE},
     "/articles/{article_id}/notes": {"POST": _EDIT},
     "/articles/{article_id}/notes/{number}": {"POST": _EDIT},
     "/articles/{article_id}/evidence": {"POST": _EDIT},

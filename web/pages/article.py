@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
+from markupsafe import Markup
 from sqlalchemy import select
 from starlette.background import BackgroundTask
 
@@ -19,14 +20,14 @@ from alerts.coverage import story_key
 from crawlers.evidence import pack
 from crawlers.revisions import History, KeptText, Piece, history, removal_of, word_diff
 from diembao import audit
-from diembao.article import Article
+from diembao.article import Article, CriticalOf, Sentiment
 from diembao.engine import Filters, SearchEngine, SearchRequest
 from diembao.errors import InputError
 from diembao.state import BriefingItem, State, StoryResponse
 from web.accounts.actor import actor_of
 from web.changed_words import LONGEST, changed_words, share_kept
 from web.desk import Desk, desk_of
-from web.marking import mark_reasons
+from web.marking import mark_reasons, mark_stretches
 from web.office_notes import may_delete, may_edit, notes_of
 from web.pages.corrections import Told, correction_form
 from web.security import SECURITY_HEADERS
@@ -90,6 +91,21 @@ class Changes:
     is_cut: bool
 
 
+@dataclass(frozen=True)
+class Reason:
+    """A sentence that decided a label.
+
+    Attributes:
+        text: HTML, with the words that weighed most marked.
+        probability: of the label, by the sentence alone.
+        words: (words, by how much the probability falls without them), the weightiest first.
+    """
+
+    text: Markup
+    probability: float
+    words: list[tuple[str, float]]
+
+
 @router.get("/articles/{article_id}")
 def article(request: Request, article_id: str) -> HTMLResponse:
     """The article with this id, or 404."""
@@ -141,6 +157,30 @@ def show_article(
         form=correction_form(desk, found, problem, conflicts),
         feedback=_feedback(desk, found),
     )
+
+
+@router.get("/articles/{article_id}/why")
+def why(request: Request, article_id: str) -> HTMLResponse:
+    """The sentences that decided the article's labels, with the words that weighed most in each, measured on the office's model."""
+    from nlp.models.weights import model_of_office, weigh
+
+    desk = desk_of(request)
+    found = _found(desk, article_id)
+    model = model_of_office(desk.settings.home)
+    reasons: list[tuple[str, str, list[Reason]]] = []
+    fields: tuple[tuple[Literal["sentiment", "critical_of"], Sentiment | CriticalOf | None], ...]
+    fields = (("sentiment", found.sentiment), ("critical_of", found.critical_of))
+    for field, said in fields:
+        if said is None or field in found.corrected or not said.sentences:
+            continue
+        told = []
+        for sentence in said.sentences:
+            weights = weigh(model, sentence, field, said.label)
+            words = [(sentence[one.start : one.end], one.loss) for one in weights.words]
+            text = mark_stretches(sentence, [(one.start, one.end) for one in weights.words], "weight")
+            told.append(Reason(text, weights.probability, words))
+        reasons.append((field, said.label, told))
+    return desk.page(request, "why.html", article=found, reasons=reasons)
 
 
 def _feedback(desk: Desk, found: Article) -> FeedbackRecord | None:
