@@ -23,7 +23,8 @@ from diembao import audit
 from diembao.article import Article, CriticalOf, Sentiment
 from diembao.engine import Filters, SearchEngine, SearchRequest
 from diembao.errors import InputError
-from diembao.state import BriefingItem, State, StoryResponse
+from diembao.state import BriefingItem, FeedbackRecord, State, StoryResponse
+from index.feedback import feedback_of
 from web.accounts.actor import actor_of
 from web.changed_words import LONGEST, changed_words, share_kept
 from web.desk import Desk, desk_of
