@@ -143,7 +143,7 @@ def _decoded(content: bytes, notes: _Notes) -> str:
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             if encoding != "utf-8":
-                notes.add(f"read as {encoding.upper()}")
+                notes.add(f"đọc theo bảng mã / read as {encoding.upper()}")
             try:
                 return _clean(content[len(mark) :].decode(encoding))
             except UnicodeDecodeError as error:
@@ -155,7 +155,7 @@ def _decoded(content: bytes, notes: _Notes) -> str:
             text = content.decode(encoding)
         except UnicodeDecodeError as error:
             raise InputError(_BROKEN, _SAVE) from error
-        notes.add(f"read as {encoding.upper()}")
+        notes.add(f"đọc theo bảng mã / read as {encoding.upper()}")
         return _clean(text)
     try:
         return _clean(content.decode("utf-8"))
@@ -183,7 +183,7 @@ def _old(content: bytes, notes: _Notes) -> str:
             best, name, most = label, label, share
     if most < _ENOUGH:
         raise InputError(_BROKEN, _SAVE)
-    notes.add(f"read as {name}")
+    notes.add(f"đọc theo bảng mã / read as {name}")
     decode = dict(_OLD)[best]
     try:
         return _clean(decode(content))
@@ -226,7 +226,7 @@ def _modernised(table: Table, notes: _Notes) -> Table:
         found = max(((label, _share(turn(sample)), turn) for label, turn in (("TCVN3 (ABC)", tcvn3), ("VNI", vni))), key=lambda one: one[1])
         if found[1] >= _ENOUGH:
             convert = found[2]
-            notes.add(f"read as {found[0]}")
+            notes.add(f"đọc theo bảng mã / read as {found[0]}")
     headings = table.headings
     rows = table.rows
     if convert is not None:
@@ -286,7 +286,7 @@ def _best_sheet(content: bytes, notes: _Notes) -> list[tuple[int, Cells]]:
             if not sheets:
                 raise InputError("the workbook has no sheet with rows", "Save the table as the only sheet of a workbook")
             if len(sheets) > 1:
-                notes.add(f"read from the sheet {chosen!r} of {len(sheets)}")
+                notes.add(f"đọc trang tính / read from the sheet {chosen!r} ({len(sheets)})")
             best = list(_sheet_rows(book[chosen]))
             book.close()
         except InputError:
@@ -335,7 +335,7 @@ def _check_package(content: bytes, notes: _Notes) -> None:
                     "Save the table as .xlsx or as CSV in UTF-8",
                 )
             if any(name.endswith("vbaProject.bin") for name in names):
-                notes.add("macros in the workbook were not run")
+                notes.add("macro không được chạy / macros in the workbook were not run")
             for member in members:
                 if member.filename.endswith((".xml", ".rels")):
                     # Reads no more than is declared, and fails where that was a lie.
@@ -376,7 +376,7 @@ def _laid_out(numbered: list[tuple[int, Cells]], unit: str, heading_row: int | N
         names = _joined(names, rows[first])
         first += 1
     if place:
-        notes.add(f"the headings stand in {unit} {numbered[place][0]}")
+        notes.add(f"dòng tiêu đề / the headings stand in {unit} {numbered[place][0]}")
     while names and not names[-1]:
         names.pop()
     if len(names) > MOST_COLUMNS:

@@ -92,7 +92,7 @@ def _take(request: Request, desk: Desk, found: Draft, chosen: dict[str, str]) ->
     try:
         done = take(desk, found.table, found.source, chosen, who)
     except UsageError as error:
-        return _columns(request, found, {name: column for name, column in chosen.items() if column}, str(error))
+        return _columns(request, found, {name: column for name, column in chosen.items() if column}, error.message)
     with desk.state.session() as session:
         feedback.remember(session, found.source, done.columns, who, desk.clock())
     _drafts(request).keep(
