@@ -12,7 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from diembao.state import BriefingItem, Removal, StoryResponse
-from tests.browser.press import HOSTILE_ID, LANDSLIDE_ID, NOW
+from tests.browser.press import HOSTILE_ID, LANDSLIDE_BLAME, LANDSLIDE_ID, LANDSLIDE_TONE, NOW
 from tests.unit.accounts_desk import Office, office_with_users
 
 PAGE = f"/articles/{LANDSLIDE_ID}"
@@ -139,3 +139,42 @@ def test_an_id_becomes_no_path_and_no_header(office: Office) -> None:
     editor = office.of("editor")
     assert editor.post("/articles/a%22b%0A..%2F%E1%BB%AF;x/evidence", of=PAGE).status_code == 404
     assert editor.get("/articles/..%2F..%2Fetc%2Fpasswd/changes?revision=1").status_code == 404
+
+
+def test_the_words_that_weighed_most_stand_marked_in_the_deciding_sentences(office: Office) -> None:
+    reader = office.of("reader")
+    page = reader.soup(f"{PAGE}/why")
+    sentences = [one.get_text() for one in page.select(".reason > p:first-child")]
+    assert sentences == [LANDSLIDE_TONE, LANDSLIDE_BLAME]
+    marked = [mark.get_text() for mark in page.select(".reason mark.weight")]
+    assert marked
+    assert all(any(words in sentence for sentence in sentences) for words in marked)
+    assert sorted(one.get_text() for one in page.select(".reason b")) == sorted(marked)
+    assert f"{PAGE}/why" in {str(link["href"]) for link in reader.soup(PAGE).select("a")}
+    assert reader.get("/articles/unknown/why").status_code == 404
+
+
+def test_what_staff_said_has_no_reasons_of_the_model(office: Office) -> None:
+    engine = office.app.state.desk.engine
+    found = engine.get(HOSTILE_ID)
+    evil = "<img src=x onerror=alert(1)> Bãi rác quá tải, mùi hôi bủa vây khu dân cư."
+    said = found.sentiment.model_copy(update={"sentences": [evil]})
+    engine.upsert([found.model_copy(update={"sentiment": said})])
+    page = office.of("reader").soup(f"/articles/{HOSTILE_ID}/why")
+    assert page.select_one(".reason p").get_text() == evil  # type: ignore[union-attr]
+    assert not page.select("main img")
+    engine.upsert([found.model_copy(update={"sentiment": said, "corrected": ["sentiment"]})])
+    assert not office.of("reader").soup(f"/articles/{HOSTILE_ID}/why").select(".reason")
+    assert "/why" not in str(office.of("reader").soup(f"/articles/{HOSTILE_ID}").select_one("main"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [("gallery", "Bài ảnh"), ("video", "Phim"), ("live", "trực tiếp"), ("teaser", "trả phí"), ("article", "")]
+)
+def test_what_kind_of_page_it_is_is_said(office: Office, kind: str, told: str) -> None:
+    engine = office.app.state.desk.engine
+    engine.upsert([engine.get(HOSTILE_ID).model_copy(update={"page_kind": kind, "missing_pages": [2, 3] if kind == "live" else []})])
+    page = office.of("reader").soup(f"/articles/{HOSTILE_ID}")
+    note = page.select_one(".page-kind")
+    assert (told in note.get_text()) if note else not told
+    assert ("không tải được trang 2, 3" in page.get_text()) is (kind == "live")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from bs4 import Tag
 
+from diembao.erasing import Traces, erase_in_state
 from tests.browser.press import HOSTILE_ID, LANDSLIDE_ID
 from tests.unit.accounts_desk import PASSWORD, QUICK, Office, Visitor, office_with_users
 from web.accounts.users import add_user
@@ -107,3 +108,21 @@ def test_no_note_leaves_the_office(office: Office) -> None:
     table = editor.client.post("/bulk/export", data={"token": editor.token(PAGE), "do": "csv", "article": [LANDSLIDE_ID]})
     assert LANDSLIDE_ID in table.text
     assert "chuyện nội bộ" not in table.text
+
+
+def test_with_an_article_its_notes_are_erased_and_deeds_forget_it(office: Office) -> None:
+    editor = office.of("editor")
+    assert write(editor, "chuyện của bài này") == 303
+    both = {"token": editor.token(PAGE), "article": [LANDSLIDE_ID, HOSTILE_ID], "do": "irrelevant"}
+    answer = editor.client.post("/bulk", data=both, headers={"Accept": "application/json"}).json()
+    with office.state.session() as session:
+        erase_in_state(session, Traces(frozenset({LANDSLIDE_ID})))
+    assert notes_of(office.state, LANDSLIDE_ID) == []
+    page = editor.get(f"/deeds/{answer['deed']}")
+    assert page.status_code == 200
+    assert f"/articles/{HOSTILE_ID}" in page.text
+    assert f"/articles/{LANDSLIDE_ID}" not in page.text
+    # What is left of the deed can still be taken back.
+    assert editor.client.post(f"/deeds/{answer['deed']}/undo", data={"token": editor.token(PAGE)}).status_code == 303
+    found = office.app.state.desk.engine.get(HOSTILE_ID)
+    assert found.relevant
