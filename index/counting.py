@@ -80,7 +80,7 @@ def spread(interval: Interval, since: datetime, until: datetime) -> list[datetim
 
 def buckets(
     published: NDArray[np.int64],
-    subjects: NDArray[np.int64],
+    subjects: NDArray[np.int64] | None,
     negative: NDArray[np.bool_],
     interval: Interval,
     since: datetime | None,
@@ -90,7 +90,7 @@ def buckets(
 
     Args:
         published: publication of each in milliseconds.
-        subjects: what is counted once per interval.
+        subjects: what is counted once per interval; None: each article.
         negative: whether it is.
         interval: length of the intervals.
         since: beginning of the first interval; None: the first article.
@@ -107,12 +107,14 @@ def buckets(
         return []
     places = np.searchsorted(np.array([milliseconds(start) for start in starts]), published, "right") - 1
     total = _distinct(places, subjects, len(starts))
-    of_them = _distinct(places[negative], subjects[negative], len(starts))
+    of_them = _distinct(places[negative], None if subjects is None else subjects[negative], len(starts))
     return [CountBucket(start, *numbers) for start, *numbers in zip(starts, total, of_them, strict=True)]
 
 
-def _distinct(places: NDArray[np.int64], subjects: NDArray[np.int64], count: int) -> list[int]:
-    """How many different subjects stand at each of `count` places."""
+def _distinct(places: NDArray[np.int64], subjects: NDArray[np.int64] | None, count: int) -> list[int]:
+    """How many different subjects stand at each of `count` places; None: all are different."""
+    if subjects is None:
+        return np.bincount(places, minlength=count).tolist()  # type: ignore[no-any-return]
     order = np.lexsort((subjects, places))
     places, subjects = places[order], subjects[order]
     new = np.ones(len(places), bool)

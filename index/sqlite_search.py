@@ -385,7 +385,7 @@ class Reader:
         shown = self._found(matching, fold=fold_copies).shown()
         dated = shown[self._columns.published[shown] != UNDATED]
         subjects = {
-            "articles": dated,
+            "articles": None,
             "outlets": self._columns.values[FACETS.index("source")][dated],
             "stories": self._columns.subject[dated],
         }
