@@ -15,7 +15,8 @@ other with days between them, each for three days (the halved volume for twenty)
 Delays are counted in the source's working hours: hours that bring at least the average of its 24 hours (nine to twelve a day, most of
 what it publishes); beside them stands the time on the clock. A flag that nothing explains
 (no breakage going on, nor ended within the last day) is a false one, of whichever kind. `--seeds tune` is what the constants in
-alerts/health were chosen on; `--seeds report` was not looked at before.
+alerts/health were chosen on (2000 to 2005 were meant for the report: 1.02 false flags a week there led to smaller budgets); `--seeds
+report` was looked at once, after everything was fixed.
 
 Baselines on the same presses: no article for 6, 12 and 24 hours, and three standard deviations below the mean of 28 days at the end of
 a day. They look at volume only, and at sources of 20 articles a day and more (else they would flag all the others each night).
@@ -37,7 +38,7 @@ import numpy as np
 from alerts.health.watching import HOURS, Booleans, Floats, Hour, Watch
 from alerts.holidays import is_holiday, is_tet
 
-SEEDS = {"tune": range(10, 14), "report": range(2000, 2006)}
+SEEDS = {"tune": [*range(10, 14), *range(2000, 2006)], "report": range(3000, 3008)}
 BEGIN = date(2025, 9, 1).toordinal() - 719163
 WARM = 60
 LASTS = {"silent": 3, "half": 20, "layout": 3, "field": 3, "block": 3, "partial": 3}

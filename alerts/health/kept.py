@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from alerts.health.verdict import Finding, Health, judge
@@ -287,11 +287,11 @@ def _moment(hour: int) -> datetime:
 
 @dataclass(frozen=True)
 class Day:
-    """One day of a source: new articles, and whether a poll was answered on it."""
+    """One day of a source: new articles; `is_gap`: no poll was answered on it, so nothing is known of it."""
 
     day: date
     articles: int
-    was_seen: bool
+    is_gap: bool
 
 
 @dataclass(frozen=True)
@@ -339,14 +339,20 @@ def read_kept(state: State, now: datetime, source: str | None = None) -> dict[st
             counts.setdefault(name, {})[day] = found
         rows = list(session.scalars(statuses))
         session.expunge_all()
-    return {row.source: _kept(row, counts.get(row.source, {}), days) for row in rows}
+        firsts: dict[str, str] = dict(
+            session.execute(select(SourceDay.source, func.min(SourceDay.day)).group_by(SourceDay.source)).tuples().all()
+        )
+    return {row.source: _kept(row, counts.get(row.source, {}), days, firsts.get(row.source, "")) for row in rows}
 
 
-def _kept(row: SourceStatus, counts: dict[str, dict[str, Any]], days: list[date]) -> Kept:
+def _kept(row: SourceStatus, counts: dict[str, dict[str, Any]], days: list[date], first: str) -> Kept:
     def total(day: date, *names: str) -> int:
         return sum(sum(counts.get(day.isoformat(), {}).get(name, {}).values()) for name in names)
 
-    shown = tuple(Day(day, total(day, "new"), total(day, "polls") > total(day, "refused", "failed")) for day in days)
+    def is_gap(day: date) -> bool:
+        return "" < first <= day.isoformat() and total(day, "polls") <= total(day, "refused", "failed")
+
+    shown = tuple(Day(day, total(day, "new"), is_gap(day)) for day in days)
     week = days[-7:]
     return Kept(
         source=row.source,

@@ -39,10 +39,10 @@ TEACHES_AFTER: Final = 14 * HOURS
 """Hours after which what is flagged, silence apart, is learned as the new normal."""
 
 # Chosen with `python -m benchmarks.source_health --seeds tune`; judged on other seeds.
-MOST, LEAST, SMALL = 0.7, 0.02, 0.08
+MOST, LEAST, SMALL = 0.5, 0.02, 0.04
 """Silences as long as the flagged ones that chance may bring to one source a year: at most, at least, and to a source with fewer than
 ENOUGH articles a day, which is not told within hours at any price."""
-ENOUGH = 15.0
+ENOUGH = 18.0
 WITHIN = 4.5
 """Busy hours of a source within which a silence shall be told: between LEAST and MOST it is as sure as that allows."""
 
