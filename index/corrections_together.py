@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,12 +27,14 @@ class Wish:
     Attributes:
         article_id, field, value: as in `index.corrections.correct`.
         seen: `shown_text` of what its giver saw; None: it counts whatever the article says now.
+        since: when its giver saw the article (aware); what others corrected later is not written over. None: it counts all the same.
     """
 
     article_id: str
     field: str
     value: Any
     seen: str | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,11 @@ def correct_together(state: State, engine: SearchEngine, wishes: Sequence[Wish],
             if valid and valid.value == wish.value:
                 found.given.append(valid)
                 continue
-            # What the machine changed meanwhile is nobody's word that could be lost.
             is_late = valid is not None and wish.field not in article.corrected  # kept, and not in the engine yet
-            if mine and wish.seen is not None and (is_late or shown_text(wish.field, present) != wish.seen):
+            is_unseen = wish.seen is not None and (is_late or shown_text(wish.field, present) != wish.seen)
+            is_newer = wish.since is not None and any(row.given_at > wish.since and row.given_by != by for row in mine)
+            # What the machine changed meanwhile is nobody's word that could be lost.
+            if mine and (is_unseen or is_newer):
                 found.conflicts.append(Conflict(wish.article_id, wish.field, present, mine[-1].given_by, mine[-1].given_at))
                 continue
             given = Correction(
@@ -171,7 +175,7 @@ def _ready(state: State, engine: SearchEngine, wish: Wish) -> tuple[Wish, Articl
     if (other := reference_of(wish.field, value)) is not None:
         with state.session() as session:
             value = {next(iter(value)): _referred(session, engine, article.id, wish.field, other)}
-    return Wish(wish.article_id, wish.field, value, wish.seen), article
+    return replace(wish, value=value), article
 
 
 def _present(article: Article, valid: Correction | None, field: str) -> Any:

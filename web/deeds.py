@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from alerts.briefing.adding import Added, add_articles, open_today, take_out
 from diembao import audit
 from diembao.article import Article
+from diembao.clock import VIETNAM
 from diembao.corrections import as_text
 from diembao.errors import UsageError
 from diembao.state import Deed
@@ -69,7 +70,7 @@ class ConflictsError(UsageError):
     """Somebody else corrected the same meanwhile; nothing was written over that."""
 
     def __init__(self, conflicts: Sequence[Conflict]) -> None:
-        super().__init__("somebody else corrected this meanwhile", "Look at it and decide")
+        super().__init__("; ".join(dict.fromkeys(_who_else(one) for one in conflicts)), "Look at it and decide")
         self.conflicts = list(conflicts)
 
 
@@ -109,7 +110,7 @@ def give_corrections(desk: Desk, wishes: Sequence[Wish], by: str, note: str = ""
     def tell(session: Session, found: Together) -> None:
         nonlocal made
         fresh = [row for row in found.given if row.key in found.fresh]
-        failed = found.failed | {conflict.article_id: f"{conflict.by or '?'} {conflict.at:%Y-%m-%d %H:%M}" for conflict in found.conflicts}
+        failed = found.failed | {conflict.article_id: _who_else(conflict) for conflict in found.conflicts}
         values = {row.article_id: row.value for row in fresh}
         done = Done(field=fresh[0].field, values=values, articles=list(values), failed=failed, keys=[row.key for row in fresh])
         made = _keep(session, kind, now, by, done)
@@ -229,6 +230,11 @@ def deed_in_words(deed: KeptDeed, texts: Texts, names: Names) -> str:
     else:
         what = texts("deed.briefing")
     return what if n == 1 else f"{what} · {texts('deed.articles', n=texts.number(n))}"
+
+
+def _who_else(conflict: Conflict) -> str:
+    when = f"{conflict.at.astimezone(VIETNAM):%H:%M %d/%m/%Y}"
+    return f"{conflict.by} đã sửa lúc {when} / {conflict.by} corrected it meanwhile".strip()
 
 
 def _keep(session: Session, kind: Kind, now: datetime, by: str, done: Done) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +220,23 @@ def test_only_editors_with_the_forms_token(office: Office) -> None:
     assert reader.get(f"/deeds/{deed}").status_code == 403
     assert not found(office, LANDSLIDE_ID).relevant
     assert found(office, HOSTILE_ID).relevant
+
+
+def test_what_somebody_corrected_since_the_list_was_shown_is_left_and_named(office: Office) -> None:
+    editor, admin = office.of("editor"), office.of("admin")
+    shown = str(editor.soup("/search").select_one("#bulk input[name=since]")["value"])  # type: ignore[index]
+    office.clock.move(timedelta(minutes=2))
+    assert bulk(admin, "tone", [LANDSLIDE_ID], tone="positive").status_code == 303
+    answer = bulk(editor, "tone", [LANDSLIDE_ID, HOSTILE_ID], headers=JSON, tone="neutral", since=shown).json()
+    assert answer["failed"] == 1
+    assert [found(office, one).sentiment.label for one in (LANDSLIDE_ID, HOSTILE_ID)] == ["positive", "neutral"]  # type: ignore[union-attr]
+    assert "admin đã sửa lúc 15:02 20/11/2026" in editor.soup(answer["href"]).select_one(".failed").get_text()  # type: ignore[union-attr]
+    alone = bulk(editor, "tone", [LANDSLIDE_ID], headers=JSON, tone="neutral", since=shown)
+    assert alone.status_code == 422
+    assert "admin đã sửa" in alone.json()["problem"]
+    # Whoever has seen it may, and so may who gave it.
+    seen = str(editor.soup("/search").select_one("#bulk input[name=since]")["value"])  # type: ignore[index]
+    assert bulk(admin, "tone", [LANDSLIDE_ID], tone="negative", since=shown).status_code == 303
+    assert bulk(editor, "tone", [LANDSLIDE_ID], tone="neutral", since=seen).status_code == 303
+    for broken, tone in (("x", "positive"), ("2026-11-20T15:00:00", "negative"), ("9" * 100, "positive")):
+        assert bulk(editor, "tone", [LANDSLIDE_ID], tone=tone, since=broken).status_code == 303

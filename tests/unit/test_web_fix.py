@@ -224,9 +224,18 @@ def test_what_no_button_sends_is_refused_and_keeps_nothing(office: Office, wish:
 
 @pytest.mark.parametrize("evil", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "/login"])
 def test_the_way_back_stays_on_the_desk(office: Office, evil: str) -> None:
-    answer = press_button(office.of("editor"), "sentiment=neutral", next=evil)
-    page = office.of("editor").soup(answer.headers["location"])
-    assert not [link for link in page.select("main a") if "evil" in str(link["href"]) or str(link["href"]).startswith("javascript")]
+    editor = office.of("editor")
+    answer = press_button(editor, "sentiment=neutral", next=evil)
+    deed = answer.headers["location"].partition("?")[0]
+    token = editor.token(PATH)
+    problem = editor.client.post("/bulk", data={"token": token, "do": "irrelevant", "next": evil})
+    already = editor.client.post(f"{PATH}/fix", data={"token": token, "set": "sentiment=neutral", "next": evil})
+    undone = editor.client.post(f"{deed}/undo", data={"token": token, "next": evil})
+    assert [already.headers["location"], undone.headers["location"]] in ([PATH, deed], ["/", f"{deed}?next=%2F"])
+    pages = [editor.get(deed, params={"next": evil}), editor.get(f"{PATH}/fix", params={"next": evil}), problem]
+    for page in (BeautifulSoup(one.text, "lxml") for one in pages):
+        links = [str(link["href"]) for link in page.select("main a")] + [str(one["value"]) for one in page.select("main input[name=next]")]
+        assert all(link == "" or (link.startswith("/") and not link.startswith(("//", "/\\", "/login"))) for link in links), links
 
 
 def test_unknown_articles_and_deeds_are_not_there(office: Office) -> None:
@@ -246,3 +255,20 @@ def test_readers_get_no_menu_no_boxes_and_no_script_for_it(office: Office) -> No
     assert page.select(".hits > li[data-article]")
     assert "sửa" not in reader.soup("/keys").get_text().lower()
     assert office.of("editor").soup("/search").select_one(".pick") is not None
+
+
+def test_likely_origins_and_stories_are_offered(office: Office) -> None:
+    engine = engine_of(office)
+    one, other = engine.get(HOSTILE_ID), engine.get("disguised")
+    assert one is not None
+    assert other is not None
+    keys = {"copy_keys": ["a1", "b2", "c3"], "story_keys": ["bệnh viện", "trực tiếp", "chính quyền"]}
+    engine.upsert([one.with_fields(**keys), other.with_fields(**keys)])
+    page = office.of("editor").soup("/articles/disguised/fix")
+    offered = {str(button["value"]): button.get_text() for button in page.select("button[name=set]")}
+    for wish in (f"copy_of={HOSTILE_ID}", f"story_id={HOSTILE_ID}"):
+        assert "<script>" in offered[wish]  # its headline, as text
+    assert press_button(office.of("editor"), f"story_id={HOSTILE_ID}", "disguised").status_code == 303
+    found = engine.get("disguised")
+    assert found is not None
+    assert found.story_id == HOSTILE_ID

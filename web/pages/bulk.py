@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import IO, Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -20,7 +21,7 @@ from index.corrections_together import Wish
 from index.export import write_csv, write_xlsx
 from web.accounts.actor import actor_of
 from web.addresses import SearchAddress
-from web.deeds import ConflictsError, KeptDeed, deed_in_words, give_corrections, give_notes, give_to_briefing, read_deed, undo_deed
+from web.deeds import KeptDeed, deed_in_words, give_corrections, give_notes, give_to_briefing, read_deed, undo_deed
 from web.desk import Desk, desk_of
 from web.office_notes import LONGEST_NOTE
 from web.pages.corrections import names_for
@@ -61,6 +62,7 @@ def act(
     tone: Short = "",
     topic: Short = "",
     note: Annotated[str, Form(max_length=2 * LONGEST_NOTE)] = "",
+    since: Short = "",
     next: Address = "",  # noqa: A002
 ) -> Response:
     """Do something to the selected articles, or with `every` to all that the search at `next` finds.
@@ -88,12 +90,10 @@ def act(
         elif do == "merge":
             deed = _merge(desk, list(found.values()), by, desk.texts(request)("bulk.two"))
         elif do in _CORRECTS:
-            deed = give_corrections(desk, _wishes(desk, do, ids, found, tone, topic), by, as_one=True)
+            deed = give_corrections(desk, _wishes(desk, do, ids, found, tone, topic, _moment(since)), by, as_one=True)
         else:
             raise UsageError(desk.texts(request)("bulk.choose"))
-    except ConflictsError as error:
-        return _problem(request, back, f"{error.conflicts[0].by}: {error}")
-    except UsageError as error:
+    except UsageError as error:  # also when others corrected all of them since the list was shown
         return _problem(request, back, error.message)
     if not deed:
         return _problem(request, back, desk.texts(request)("fix.same"), 200)
@@ -172,7 +172,9 @@ def _found_by(desk: Desk, back: str) -> list[str]:
     return [hit.article.id for hit in desk.engine.search(wanted).hits]
 
 
-def _wishes(desk: Desk, do: str, ids: Sequence[str], found: dict[str, Article], tone: str, topic: str) -> list[Wish]:
+def _wishes(
+    desk: Desk, do: str, ids: Sequence[str], found: dict[str, Article], tone: str, topic: str, since: datetime | None
+) -> list[Wish]:
     """One correction for each article; for one that is not there too, so that it is told."""
     taxonomy = desk.settings.taxonomy
 
@@ -181,14 +183,23 @@ def _wishes(desk: Desk, do: str, ids: Sequence[str], found: dict[str, Article], 
 
     def wish(one: str) -> Wish:
         if do in ("irrelevant", "relevant"):
-            return Wish(one, "relevant", do == "relevant")
+            return Wish(one, "relevant", do == "relevant", since=since)
         if do == "tone":
-            return Wish(one, "sentiment", read_value("sentiment", tone, taxonomy, place))
+            return Wish(one, "sentiment", read_value("sentiment", tone, taxonomy, place), since=since)
         before = value_of(found[one], "topics") if do == "topic_too" and one in found else []
         codes = [code for code in before if code != topic] + [topic]
-        return Wish(one, "topics", read_value("topics", ",".join(codes), taxonomy, place))
+        return Wish(one, "topics", read_value("topics", ",".join(codes), taxonomy, place), since=since)
 
     return [wish(one) for one in ids]
+
+
+def _moment(text: str) -> datetime | None:
+    """When the list was shown; None: it does not say."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _merge(desk: Desk, articles: Sequence[Article], by: str, too_few: str) -> str:

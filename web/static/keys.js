@@ -5,6 +5,7 @@
   const PLACES = { o: "/", s: "/search", a: "/alerts", b: "/briefing" };
   const SOON_MS = 1500; // between "g" and the letter behind it
   const LIST = "diembao-list"; // where the last list of results is remembered, for j and k on an article
+  const BEFORE = "diembao-before"; // by the query of a page of results, that of the page before it
   let at = -1;
   let waiting = 0;
 
@@ -33,11 +34,21 @@
     if (open && list.includes(open) && next) location.assign(`/articles/${encodeURIComponent(next)}`);
   };
 
+  // A page of results names only the one behind it: which one was before is remembered while one turns.
   const turn = (rel) => {
-    const there = document.querySelector(`.pager a[rel=${rel}], a.${rel}[href]`);
+    const there = document.querySelector(`.pager a[rel=${rel}], .pager a.${rel}`);
+    const before = JSON.parse(sessionStorage.getItem(BEFORE) ?? "{}")[location.search];
     if (there) there.click();
-    else if (rel === "prev" && new URLSearchParams(location.search).has("after")) history.back();
+    else if (rel === "prev" && before !== undefined) location.assign(location.pathname + before);
+    else if (rel === "prev") document.querySelector(".pager a:not(.next)")?.click();
   };
+  document.addEventListener("click", (event) => {
+    const next = event.target.closest?.(".pager a.next");
+    if (!next) return;
+    const before = JSON.parse(sessionStorage.getItem(BEFORE) ?? "{}");
+    before[new URL(next.href).search] = location.search;
+    sessionStorage.setItem(BEFORE, JSON.stringify(Object.fromEntries(Object.entries(before).slice(-50))));
+  });
 
   // A page of ours over this one. The focus stays in it, and goes back to where it was.
   const overlay = async (address, id) => {
