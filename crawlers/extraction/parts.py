@@ -27,7 +27,7 @@ _NEXT_TEXT = re.compile(
     re.IGNORECASE,
 )
 _FIRST_TEXT = re.compile(r"^\W*(?:(?:trang|phần)?\s*1|(?:trang|phần) (?:đầu|trước)|trước|prev(?:ious)?|first|‹|«|<)\W*$", re.IGNORECASE)
-_MAY_BE_NEXT = re.compile(r"[?&][a-z]{1,9}=\d{1,2}(?:&|#|$)|\d{1,2}(?:\.\w{3,5})?/?(?:[?#].*)?$", re.IGNORECASE)
+_MAY_BE_NEXT = re.compile(r"[?&][a-z]{1,9}=\d{1,2}(?:&|#|$)|(?<!\d)\d{1,2}(?:\.\w{3,5})?/?(?:[?#].*)?$", re.IGNORECASE)
 """Addresses that end in a small number or ask for one; all others are passed over at once."""
 
 _COMMENTS = re.compile(r"comment|binh-?luan|phan-?hoi|y-?kien|cpage|reply", re.IGNORECASE)
@@ -76,7 +76,7 @@ def further_pages(page: Page) -> tuple[str, ...]:
     to another article, to the next page of the comments or of a section is none.
     """
     here, number = numbered(page.url)
-    canonical, canonical_number = numbered(canonical_address(page) or page.url)
+    canonical: tuple[str, int] | None = None
     if number >= MOST_PAGES or urlsplit(page.url).path.strip("/") == "":
         return ()
     found: dict[int, str] = {}
@@ -93,8 +93,10 @@ def further_pages(page: Page) -> tuple[str, ...]:
         rest, following = numbered(address) if address else ("", 0)
         if following != number + 1 and not (said and number < following <= MOST_PAGES and str(following) in said.groups()):
             continue
-        if not (_kin(here, rest) or (canonical_number == number and _kin(canonical, rest))):
-            continue
+        if not _kin(here, rest):
+            canonical = canonical or numbered(canonical_address(page) or page.url)
+            if canonical[1] != number or not _kin(canonical[0], rest):
+                continue
         if _COMMENTS.search(address) or (element.tag == "a" and _in_comments(element)):
             continue
         found.setdefault(following, address)
