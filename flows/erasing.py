@@ -24,7 +24,7 @@ from diembao.errors import DiembaoError
 from diembao.privacy import mask_personal_numbers
 from diembao.settings import Settings, read_settings
 from diembao.state import Erasure, State
-from flows.running import show, tell_why
+from flows.running import none_of, show, tell_why
 from index import open_engine
 from index.corrections import forget
 from index.ingest import rewrite
@@ -77,16 +77,19 @@ def erase(
     wanted = list(dict.fromkeys(ids))
     done = Erased()
     with _no_round(settings):
+        is_left = False
         with state.session() as session:
             for article_id in wanted:
-                if session.get(Erasure, article_id) is None:
+                known = session.get(Erasure, article_id)
+                is_left |= known is not None and known.done_at is None
+                if known is None:
                     session.add(Erasure(article_id=article_id, asked_at=now, asked_by=by[:200], reason=mask_personal_numbers(reason)))
                     audit.record(session, now, by, "article.erase", article_id, None, {"reason": reason} if reason else None)
         rest = iter(wanted)
         while batch := list(islice(rest, BATCH)):
             _erase_batch(settings, state, engine, batch, now, done)
-        if done.counts and not all([engine.scrub(), scrub_database(state)]):
-            done.waits_for.append("a reader of the database")
+        if (done.counts or is_left) and not all([engine.scrub(), scrub_database(state)]):
+            done.waits_for.append("engine or a reader of the database")
             _open_again(state, wanted)
     return done
 
@@ -145,7 +148,8 @@ def _no_round(settings: Settings) -> Iterator[None]:
     except Timeout as error:
         raise DiembaoError("a round of monitor is going on", "Repeat the command when it has ended") from error
     try:
-        yield
+        with none_of(settings, "partition", _WAIT):
+            yield
     finally:
         lock.release()
 
