@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from alerts.health.verdict import Finding, Health
+from alerts.health.wording import plain
 from alerts.mail import one_line
 from alerts.wording import local
 from diembao.state import AlertRecord, FetchState, Run, SourceStatus, State
@@ -125,12 +126,17 @@ class Trouble:
             name=self.name,
             times=_TIMES[english].format(failures=self.failures) if self.failures else "",
             since=since,
-            reason=f" ({self.reason})" if self.reason else "",
+            reason=f" ({plain(self.reason, language)})" if self.reason else "",
             missing=_MISSING[english].format(usual=usual) if self.usual >= 1 else "",
             found=found,
             usual=usual,
             what=FIELD_NAMES[self.what][english] if self.what else "",
         )
+
+    def line_alone(self, language: Language = "vi") -> str:
+        """The same where the name stands beside it already."""
+        line = self.line(language).removeprefix(f"{self.name}: ")
+        return line[:1].upper() + line[1:]
 
     def advice(self, language: Language = "vi") -> str:
         """What to do about it."""

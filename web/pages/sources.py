@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import ValidationError
 
 from alerts.health.kept import status_of
+from alerts.health.wording import plain
 from crawlers.inspection import Inspection
 from crawlers.registry import changes, complete, new_entry, outlet_at, read_each, source_id, verdict_on
 from diembao.audit import record
@@ -249,10 +250,11 @@ def _check(request: Request, key: str, problem: str = "", status: int = 200) -> 
         entry=entry,
         verdict=verdict,
         told=told,
+        plain=plain,
         proposed=source_id(entry.domain) if entry and not check.source else "",
         problem=problem,
     )
 
 
 def _drawing() -> dict[str, Any]:
-    return {"bars": bars, "bar_width": BAR_WIDTH, "bar_height": BAR_HEIGHT, "kind_of": kind_of}
+    return {"plain": plain, "bars": bars, "bar_width": BAR_WIDTH, "bar_height": BAR_HEIGHT, "kind_of": kind_of}
