@@ -32,6 +32,8 @@ from diembao.errors import ArchiveError
 _SOURCE = "WARC-Diembao-Source"
 _FIRST_SEEN = "WARC-Diembao-First-Seen"
 _ASK = "WARC-Diembao-Ask"
+POSTS = "WARC-Diembao-Posts"
+"""Header with the ids of the posts in an answer to another voice."""
 _PART_OF = "WARC-Diembao-Part-Of"
 _PART = "WARC-Diembao-Part"
 _MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -169,6 +171,8 @@ def _records(writer: _Writer, page: FetchedPage) -> tuple[ArcWarcRecord, ArcWarc
         headers["WARC-IP-Address"] = page.ip
     if page.ask:
         headers[_ASK] = page.ask
+    if page.posts:
+        headers[POSTS] = " ".join(page.posts)
     if page.part_of:
         headers |= {_PART_OF: page.part_of, _PART: str(page.part)}
     response = writer.create_warc_record(

@@ -19,6 +19,7 @@ from typing import Any
 from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 
+from crawlers.archive import POSTS
 from crawlers.locks import is_at_work
 from crawlers.spool import SPOOL, packed_page, waiting_pages
 from diembao.errors import ArchiveError
@@ -160,12 +161,13 @@ def _erase_waiting(path: Path, ids: frozenset[str]) -> int:
 
 
 def erase_records(path: Path, ids: frozenset[str]) -> int:
-    """Overwrite the records of the addresses `ids` (hashes) in one WARC file; returns how many.
+    """Overwrite the records of the addresses `ids` (hashes) in one WARC file, and answers that hold one of the posts; returns how many.
 
     Raises:
         ArchiveError: when the file is damaged before its end.
     """
-    places = [(start, length) for start, length, url in _records(path) if url and article_id(url) in ids]
+    found = ((start, length, ids.intersection([article_id(url), *posts])) for start, length, url, posts in _records(path) if url)
+    places = [(start, length) for start, length, of_those in found if of_those]
     if places:
         with path.open("r+b") as file:
             for start, length in places:
@@ -176,17 +178,18 @@ def erase_records(path: Path, ids: frozenset[str]) -> int:
     return len(places)
 
 
-def _records(path: Path) -> Iterator[tuple[int, int, str]]:
-    """(offset, length in bytes, address) of each complete record."""
+def _records(path: Path) -> Iterator[tuple[int, int, str, list[str]]]:
+    """(offset, length in bytes, address, posts in it) of each complete record."""
     with path.open("rb") as file:
         records = ArchiveIterator(file)
         start = 0
         try:
             for found in records:
                 url = found.rec_headers.get_header("WARC-Target-URI") or ""
+                posts = (found.rec_headers.get_header(POSTS) or "").split()
                 offset, length = records.get_record_offset(), records.get_record_length()
                 start = offset + length
-                yield offset, length, url
+                yield offset, length, url, posts
         except (ArchiveLoadFailed, EOFError) as error:
             if start + 2 < path.stat().st_size and not _ends_cut_short(path, start):
                 raise ArchiveError(f"{path.name}:{start} cannot be read: {error}", "Restore the file from the last copy") from error

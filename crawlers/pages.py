@@ -36,6 +36,7 @@ class FetchedPage:
         part_of: of a later page of an article: the address of its first one; empty otherwise.
         part: its number; 1 for every other page.
         ask: what it answers, when it is the answer to another voice (crawlers.voices.voice.Ask, JSON in ASCII); empty for a page.
+        posts: ids of the posts in such an answer, so that erasing one finds it; not read back from the archive.
     """
 
     url: str
@@ -50,6 +51,7 @@ class FetchedPage:
     part_of: str = ""
     part: int = 1
     ask: str = ""
+    posts: tuple[str, ...] = ()
 
     def header(self, name: str) -> str:
         """The value of a header; several are joined by commas; empty when there is none."""

@@ -27,7 +27,8 @@ from crawlers.pages import FetchedPage
 from crawlers.spiders.newspaper import NewspaperSpider
 from crawlers.visits import SourceCrawl, Visit, conditions
 from crawlers.voices.marks import WALK_MAX, Marks, Units
-from crawlers.voices.voice import NOT_KEPT, Answer, ApiOptions, Ask, Found, Refusal, Voice, VoiceError, key_of, read_answer, voice_of
+from crawlers.voices.texts import VoiceError
+from crawlers.voices.voice import NOT_KEPT, Answer, ApiOptions, Ask, Found, Refusal, Voice, key_of, read_answer, voice_of, without_posts
 from diembao.article import ArchiveRecord, Article
 from diembao.errors import ArchiveError, ConfigError, DiembaoError
 from diembao.fates import Fate
@@ -66,7 +67,9 @@ class Round:
         pending: what is asked next.
         tried: lists that were taken up in this run.
         stopped: no more requests in this run.
-        failed: requests that brought nothing, and why the first did not.
+        short: posts that say too little to be taken up.
+        failed: requests that brought nothing.
+        first_failure: why the first of these did not.
     """
 
     voice: Voice[Any]
@@ -77,6 +80,7 @@ class Round:
     pending: deque[Ask] = field(default_factory=deque)
     tried: set[str] = field(default_factory=set)
     stopped: bool = False
+    short: int = 0
     failed: int = 0
     first_failure: str = ""
 
@@ -435,11 +439,15 @@ class PressSpider(NewspaperSpider):
         known = self.memory.look_up(normalise_url(url) for url in [*(one.url for one in found.articles), *ask.checks, *found.wanted])
         growing = self._open_below(begun, found)
         kept: list[ArchiveRecord] = []
+        page = answer.page
+        erased = [one for one in found.articles if (entry := known.get(normalise_url(one.url))) is not None and entry.fate == Fate.ERASED]
+        if erased:
+            page = without_posts(crawl.source, ask, page, erased, self.started_at)
 
         def record() -> ArchiveRecord:
             # One answer holds many posts: it is archived once, when the first of them needs it.
             if not kept:
-                kept.append(self.archive.store(answer.page))
+                kept.append(self._archived(page))
             return kept[0]
 
         new = len(growing)
@@ -452,10 +460,8 @@ class PressSpider(NewspaperSpider):
         here = {article.id for article in found.articles}
         for address in [*ask.checks, *found.absent]:
             entry, identity = known.get(normalise_url(address)), article_id(address)
-            if entry is not None and identity not in here and identity not in self._taken:
-                self._away(
-                    begun, entry, "the answer does not have it any more", self._store(answer.page, kept) if entry.article_id else None
-                )
+            if entry is not None and entry.fate != Fate.ERASED and identity not in here and identity not in self._taken:
+                self._away(begun, entry, "the answer does not have it any more", self._store(page, kept) if entry.article_id else None)
         new += self._want(crawl, begun, found, known)
         begun.pending.extend(found.asks)
         if ask.walk and found.mark is not None:
@@ -502,15 +508,19 @@ class PressSpider(NewspaperSpider):
         entry = known.setdefault(normalise_url(article.url), new_entry(article.url, crawl.source.id, "article", now))
         is_new, is_same = entry.content_hash is None, entry.content_hash == article.content_hash
         is_due = article.url in ask.checks or (entry.next_fetch_at is not None and entry.next_fetch_at <= now)
-        if is_same and not is_due and not is_growing and entry.fate not in ABSENT:
+        if entry.fate == Fate.ERASED or (is_same and not is_due and not is_growing and entry.fate not in ABSENT):
             crawl.known += 1
+            return 0
+        is_short = entry.article_id is None and begun.voice.is_too_short(article)
+        if is_short and article.url not in ask.checks:
+            begun.short += 1  # "Chấm.": not taken up, as a link that is no article's
             return 0
         visit = Visit(crawl.source, entry, article.id, article.url)
         self._take(visit, article.id)
         crawl.taken += 1
         if is_same:
             self._settle(visit, Fate.UNCHANGED if entry.article_id else Fate.TOO_SHORT)
-        elif entry.article_id is None and begun.voice.is_too_short(article):
+        elif is_short:
             entry.content_hash = article.content_hash
             self._settle(visit, Fate.TOO_SHORT, f"{len(article.body)} characters")
         else:
@@ -557,13 +567,23 @@ class PressSpider(NewspaperSpider):
         if kept:
             return kept[0]
         try:
-            record = self.archive.store(page)
+            record = self._archived(page)
         except ArchiveError as error:
             logger.warning("%s cannot be kept: %s", page.url, error)
             return None
         if kept is not None:
             kept.append(record)
         return record
+
+    def _archived(self, page: FetchedPage) -> ArchiveRecord:
+        """Archive an answer. Which posts are in it stands in the run before: whoever erases one finds this run by it."""
+        lines = "".join(f'{{"id":"{post}"}}\n' for post in page.posts)
+        try:
+            with (self.run.folder / "posts.jsonl").open("ab", buffering=0) as file:
+                file.write(lines.encode())
+        except OSError as error:
+            raise ArchiveError(f"the posts of an answer cannot be noted: {error.strerror}", "Make room on the disk") from error
+        return self.archive.store(page)
 
     # --- the end ---
 
@@ -582,6 +602,7 @@ class PressSpider(NewspaperSpider):
         summary = super().summary(now, interrupted)
         for name, begun in self._rounds.items():
             day = begun.voice.quota_day(now)
+            summary["sources"][name]["short"] = begun.short
             summary["sources"][name]["units"] = {budget.budget: budget.spent(day) for budget in begun.budgets}
         return summary
 

@@ -18,8 +18,8 @@ from lxml.etree import ParserError
 from pydantic import Field
 
 from crawlers.pages import FetchedPage
-from crawlers.voices.texts import html_text, json_of, kept_json, masked_text, opening, tidy
-from crawlers.voices.voice import TITLE_MAX, Ask, Found, Mark, Open, Options, Refusal, Voice, VoiceError, moment, newest_first
+from crawlers.voices.texts import VoiceError, html_text, json_of, kept_json, masked_text, opening, tidy
+from crawlers.voices.voice import TITLE_MAX, Ask, Found, Mark, Open, Options, Refusal, Voice, moment, newest_first
 from diembao.article import Article, Kind
 
 _AT_ONCE = 20

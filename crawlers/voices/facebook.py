@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from pydantic import Field
 
 from crawlers.pages import FetchedPage
-from crawlers.voices.texts import json_of, kept_json, opening, tidy
-from crawlers.voices.voice import TITLE_MAX, ApiOptions, Ask, Found, Mark, Open, Refusal, Voice, VoiceError, moment, newest_first
+from crawlers.voices.texts import VoiceError, json_of, kept_json, opening, tidy
+from crawlers.voices.voice import TITLE_MAX, ApiOptions, Ask, Found, Mark, Open, Refusal, Voice, moment, newest_first
 from diembao.article import Article, Kind
 
 _POST = "id,message,story,created_time,permalink_url,full_picture,comments.limit(0).summary(total_count)"

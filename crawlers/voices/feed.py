@@ -16,8 +16,8 @@ import feedparser
 from pydantic import Field
 
 from crawlers.pages import FetchedPage
-from crawlers.voices.texts import html_text, masked_text, opening, tidy
-from crawlers.voices.voice import Ask, Found, Mark, Options, Voice, VoiceError
+from crawlers.voices.texts import VoiceError, html_text, masked_text, opening, tidy
+from crawlers.voices.voice import Ask, Found, Mark, Options, Voice
 from diembao.article import Article, Kind
 from diembao.privacy import VOICES_OF_PERSONS
 

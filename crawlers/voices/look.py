@@ -13,7 +13,8 @@ from scrapy.http.request import NO_CALLBACK
 from crawlers.inspection import Entrance, Inspection
 from crawlers.outcomes import fate_of_failure
 from crawlers.pages import FetchedPage
-from crawlers.voices.voice import VoiceError, key_of, read_answer, voice_of
+from crawlers.voices.texts import VoiceError
+from crawlers.voices.voice import key_of, read_answer, voice_of
 from diembao.clock import vietnam_day
 from diembao.errors import ConfigError
 from diembao.source import Source

@@ -11,7 +11,6 @@ from typing import Any
 from lxml import html
 from lxml.etree import ParserError
 
-from crawlers.voices.voice import VoiceError
 from diembao.privacy import mask_personal_numbers
 
 OPENING = 120
@@ -22,6 +21,10 @@ _BLOCKS = frozenset({
 })  # fmt: skip
 _HANDLE = re.compile(r"(?<![\w/.@])@[\w][\w.\-]{1,60}(?<![.\-])")
 _DEPTH = 200
+
+
+class VoiceError(Exception):
+    """An answer that cannot be read as what was asked for; the text says why."""
 
 
 def without_handles(text: str) -> str:

@@ -7,6 +7,7 @@ the spider's matter (`crawlers/spiders/voices.py`), the same for all voices.
 
 from __future__ import annotations
 
+import html
 import importlib
 import json
 from abc import ABC, abstractmethod
@@ -22,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import crawlers.voices
 from crawlers.compression import BadCompression, TooMuch
 from crawlers.pages import FetchedPage, ReadPage
+from crawlers.voices.texts import VoiceError, opening
 from diembao.article import Article, Kind
 from diembao.clock import to_utc
 from diembao.errors import ConfigError
@@ -40,10 +42,6 @@ OVERLAP = timedelta(days=3)
 
 TITLE_MAX = 300
 """Characters of a headline that are carried from a list to the posts below it."""
-
-
-class VoiceError(Exception):
-    """An answer that cannot be read as what was asked for; the text says why."""
 
 
 class Options(BaseModel):
@@ -267,8 +265,8 @@ class Voice(ABC, Generic[OptionsOf]):
     # --- Articles ---
 
     def is_too_short(self, article: Article) -> bool:
-        """Whether `article` says less than `min_text` asks for."""
-        return not article.title or max(len(article.title), len(article.body)) < self.options.min_text
+        """Whether `article` says nothing, or has no headline of its own and says less than `min_text` asks for."""
+        return not article.title or (article.title == opening(article.body) and len(article.body) < self.options.min_text)
 
     def article(
         self,
@@ -361,7 +359,30 @@ def read_answer(source: Source, ask: Ask, page: FetchedPage, mark: Mark, now: da
         raise VoiceError(str(error)) from error
     headers = tuple((name, value) for name, value in page.headers if name.lower() not in NOT_KEPT)
     stored = replace(page, payload=kept, headers=headers, ask=ask.to_json())
-    return Answer(stored, _read(voice, ask, stored, mark))
+    found = _read(voice, ask, stored, mark)
+    return Answer(replace(stored, posts=tuple(article.id for article in found.articles)), found)
+
+
+def without_posts(source: Source, ask: Ask, page: FetchedPage, gone: Sequence[Article], now: datetime) -> FetchedPage:
+    """A kept answer without the texts of the posts `gone`; empty where these cannot be told from the rest.
+
+    Somebody asked for them to be erased, and the server goes on sending them.
+    """
+    text = page.payload.decode("utf-8", "surrogateescape")
+    for article in gone:
+        for line in sorted({article.title, *article.body.splitlines()}, key=len, reverse=True):
+            for form in (line, html.escape(line, quote=False), json.dumps(line, ensure_ascii=False)[1:-1]):
+                text = text.replace(form, "…") if len(form) > 1 else text
+    ids = {article.id for article in gone}
+    left = tuple(post for post in page.posts if post not in ids)
+    without = replace(page, payload=text.encode("utf-8", "surrogateescape"), posts=left)
+    try:
+        again = {article.id: f"{article.title}\n{article.body}" for article in _read(voice_of(source, now), ask, without, {}).articles}
+    except VoiceError:
+        return replace(page, payload=b"", posts=())
+    if any(line in again.get(article.id, "") for article in gone for line in article.body.splitlines() if len(line) > 1):
+        return replace(page, payload=b"", posts=())
+    return without
 
 
 def _read(voice: Voice[Any], ask: Ask, page: FetchedPage, mark: Mark) -> Found:

@@ -19,8 +19,8 @@ from pydantic import Field
 from crawlers.extraction.decoding import decode
 from crawlers.pages import FetchedPage
 from crawlers.sites import is_on_site
-from crawlers.voices.texts import element_text, masked_text, opening, tidy
-from crawlers.voices.voice import TITLE_MAX, Ask, Found, Mark, Open, Options, Voice, VoiceError, moment, newest_first
+from crawlers.voices.texts import VoiceError, element_text, masked_text, opening, tidy
+from crawlers.voices.voice import TITLE_MAX, Ask, Found, Mark, Open, Options, Voice, moment, newest_first
 from diembao.article import Article, Kind
 
 _THREAD = re.compile(r"(?:^|/)threads/(?:[^/]*\.)?(\d+)(?:/|$)")

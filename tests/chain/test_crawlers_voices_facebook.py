@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -161,3 +163,39 @@ def test_check_does_not_repeat_the_token(office: Office, api: GraphApi, monkeypa
     assert "EAAG" not in done.stdout + done.stderr
     crawled(office, "r1")
     assert b"EAAG" not in everything_in(office.home)
+
+
+def test_erasing_a_comment_reaches_every_answer_that_has_it(office: Office, api: GraphApi) -> None:
+    """The answer of a later run has the comment too, though nothing of it was new there."""
+    page(office, api)
+    _, articles = crawled(office, "20261120T000000Z-r1")
+    comment = next(article for article in articles if "nhà có người bệnh" in article.body)
+    office.source(
+        "trang",
+        "facebook.com",
+        kind="social",
+        recrawl_hours=6.0,
+        voice={"type": "facebook", "page": api.page, "version": "v23.0", "key_env": VARIABLE, "api": api.url},
+    )
+    api.posts[0].comments.append(Comment("111_3", "Đã có nước lại rồi, cảm ơn nhà máy", NOW))
+    crawled(office, "20261120T000000Z-r2")
+    words = "nhà có người bệnh".encode()
+    assert everything_in(office.home / "archive").count(words) == 2
+    lines = "\n".join(json.dumps(article.to_record(), ensure_ascii=False) for article in articles)
+    program = [sys.executable, "-c", "from cli.main import main; main()"]
+    subprocess.run([*program, "index"], input=lines, env=office.environment, capture_output=True, text=True, timeout=60, check=True)
+    done = diembao(office, "erase", comment.id, "--reason", "người viết yêu cầu", "--yes")
+    assert done.returncode == 0, done.stderr
+    left = everything_in(office.home / "archive") + everything_in(office.home / "runs")
+    assert words not in left
+    assert b"comment_id=111_2" not in left
+    assert "Lịch tiếp công dân".encode() in left
+    # Facebook goes on sending it, next to a new one.
+    api.posts[0].comments.append(Comment("111_4", "Tối nay lại cúp nước nữa rồi bà con", NOW))
+    summary, articles = crawled(office, "20261120T000000Z-r3")
+    assert [article.body for article in articles] == ["Tối nay lại cúp nước nữa rồi bà con"]
+    stored = everything_in(office.home / "archive") + everything_in(office.home / "runs")
+    assert words not in stored
+    assert b"comment_id=111_2" not in stored
+    assert "cảm ơn nhà máy".encode() in stored
+    assert summary["problems"] == []

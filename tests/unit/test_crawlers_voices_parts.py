@@ -17,8 +17,8 @@ import crawlers.voices
 from crawlers.pages import FetchedPage
 from crawlers.voices.facebook import Facebook
 from crawlers.voices.marks import Marks, Units
-from crawlers.voices.texts import html_text, kept_json, opening, tidy
-from crawlers.voices.voice import Ask, VoiceError, newest_first, read_answer, voice_of
+from crawlers.voices.texts import VoiceError, html_text, kept_json, opening, tidy
+from crawlers.voices.voice import Ask, newest_first, read_answer, voice_of
 from crawlers.voices.youtube import YouTube
 from diembao.errors import ConfigError
 from diembao.source import Source
