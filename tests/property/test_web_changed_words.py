@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 from hypothesis import given
@@ -22,7 +23,7 @@ def test_joined_the_pieces_are_the_two_texts(old: list[str], new: list[str], bet
     pieces = changed_words(before, after)
     assert squeezed("".join(piece.text for piece in pieces if piece.change != "added")) == squeezed(before)
     assert squeezed("".join(piece.text for piece in pieces if piece.change != "removed")) == squeezed(after)
-    assert all(one.change != other.change for one, other in zip(pieces, pieces[1:], strict=False))
+    assert all(one.change != other.change for one, other in itertools.pairwise(pieces))
 
 
 @given(WORDS)
@@ -50,3 +51,18 @@ def test_the_worst_texts_cost_a_bounded_number_of_comparisons() -> None:
     before, after = (" ".join(chance.choice("abcdef") for _ in range(LONGEST // 2)) for _ in range(2))
     pieces = changed_words(before, after)  # no sequence is unique, so nothing holds the two together: replaced whole
     assert [piece.change for piece in pieces] == ["removed", "added"]
+
+
+def test_many_changed_stretches_cost_no_more_than_one() -> None:
+    chance = random.Random(5)
+
+    def text() -> str:
+        stretches = (" ".join(chance.choice("abcdef") for _ in range(500)) for _ in range(12))
+        return " ".join(f"{stretch} mốc{number} giữ{number} chỗ{number} này{number}" for number, stretch in enumerate(stretches))
+
+    pieces = changed_words(text(), text())
+    # The first stretches are compared word by word; when the comparisons are used up the others are replaced whole.
+    whole = [piece for piece in pieces if piece.change == "removed" and len(piece.text.split()) >= 500]
+    assert len(whole) >= 9
+    assert len(pieces) > 50
+    assert sum("mốc" in piece.text for piece in pieces if piece.change == "same") == 12
