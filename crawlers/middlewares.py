@@ -326,7 +326,8 @@ class StayOnSiteMiddleware:
             raise PageFailure(Fate.REDIRECT_LOOP, f"more than {self._limit} redirects, the last to {target[:200]}")
         source: Source | None = request.meta.get("source")
         if request.meta.get("role") != "robots" and source is not None and not is_on_site(target, source.domain):
-            raise PageFailure(Fate.LEFT_SITE, f"redirected to {target[:200]}")
+            response.request = request
+            raise PageFailure(Fate.LEFT_SITE, f"redirected to {target[:200]}", response)
         again = request.replace(url=target, dont_filter=True)
         again.meta["redirect_times"] = times
         again.meta["retry_times"] = 0

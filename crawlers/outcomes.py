@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from scrapy.exceptions import (
     CannotResolveHostError,
     DownloadCancelledError,
@@ -16,6 +18,9 @@ from twisted.internet.error import TimeoutError as TwistedTimeoutError
 
 from diembao.fates import Fate
 
+if TYPE_CHECKING:
+    from scrapy.http import Response
+
 
 class PageFailure(IgnoreRequest):
     """A middleware's reason for giving a page up.
@@ -23,12 +28,14 @@ class PageFailure(IgnoreRequest):
     Args:
         fate: what becomes of the page.
         detail: why, for a person.
+        answer: what the server said, when that is the reason.
     """
 
-    def __init__(self, fate: Fate, detail: str) -> None:
+    def __init__(self, fate: Fate, detail: str, answer: Response | None = None) -> None:
         super().__init__(detail)
         self.fate = fate
         self.detail = detail
+        self.answer = answer
 
 
 _OF_EXCEPTION: tuple[tuple[type[BaseException], Fate], ...] = (

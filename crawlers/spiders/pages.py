@@ -16,7 +16,7 @@ from crawlers.apart import TookTooMuch
 from crawlers.entrances import Link
 from crawlers.extraction.parts import numbered
 from crawlers.memory import EXTRACTED, new_entry
-from crawlers.outcomes import ABSENT, NO_ANSWER, TRANSIENT, fate_of_failure, fate_of_status
+from crawlers.outcomes import ABSENT, NO_ANSWER, TRANSIENT, PageFailure, fate_of_failure, fate_of_status
 from crawlers.pages import FetchedPage, without_personal_numbers
 from crawlers.reading import Reading, Wanted
 from crawlers.sites import host_of, is_front_page, is_on_site
@@ -163,7 +163,9 @@ class PageSpider(RunSpider):
         crawl: SourceCrawl = arguments["crawl"]
         fate, detail = fate_of_failure(failure.value)
         crawl.failures = crawl.failures + 1 if fate in NO_ANSWER else 0
-        self._settle(arguments["visit"], fate, detail)
+        response = failure.value.answer if isinstance(failure.value, PageFailure) else None
+        answer = self._keep_answer(response, arguments["visit"]) if response is not None and fate in ABSENT else None
+        self._settle(arguments["visit"], fate, detail, answer)
         for request in await self._done(crawl, arguments["visit"]):
             yield request
 

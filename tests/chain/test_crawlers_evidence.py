@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from warcio.archiveiterator import ArchiveIterator
 
 from cli.main import diembao
+from crawlers.archive import read_record
 from crawlers.evidence import captured, pack
 from crawlers.replay import replay
 from crawlers.revisions import history, removal_of
@@ -224,6 +225,24 @@ def test_an_article_that_is_put_back_is_no_longer_away(tmp_path: Path) -> None:
     assert second.archive is not None
     assert second.last_seen_at is not None
     assert abs(second.last_seen_at - first.restored_at) < timedelta(seconds=1)
+
+
+def test_the_redirect_to_another_site_is_evidence_too(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    away = Answer(b"moved", 302, headers={"Location": "http://elsewhere.invalid/trang-chu"})
+    fates = [watched.crawl(Answer(article_page(1))), watched.crawl(away)]
+    watched.site.close()
+    assert fates == ["None", "left_site"]
+    settings = read_settings(watched.office.environment)
+    state = State(settings.database)
+    removal = removal_of(state, article_id(watched.url))
+    state.close()
+    assert removal is not None
+    assert removal.archive is not None
+    answer = captured(settings.archive_folder, removal.archive)
+    assert (answer.url, answer.status) == (watched.url, 302)
+    assert answer.payload_sha256 == hashlib.sha256(b"moved").hexdigest()
+    assert read_record(settings.archive_folder, removal.archive).header("Location") == "http://elsewhere.invalid/trang-chu"
 
 
 @pytest.mark.browser
