@@ -13,6 +13,7 @@ from typing import Literal
 
 from diembao.article import Article
 from diembao.engine import SearchEngine, SearchRequest
+from index.analysis import strip_accents
 from nlp.gazetteer import FORMER, Unit, gazetteer
 from web.addresses import MOST_VALUES, SearchAddress
 
@@ -122,7 +123,7 @@ def regions(engine: SearchEngine, address: SearchAddress, by: By) -> tuple[list[
                 name in address.place,
             )
         )
-    return sorted(found, key=lambda region: (-region.total, region.name)), steps, everything.total
+    return sorted(found, key=lambda region: (-region.total, strip_accents(region.name), region.name)), steps, everything.total
 
 
 def _counting(address: SearchAddress) -> SearchRequest:
@@ -208,7 +209,7 @@ def wards(engine: SearchEngine, address: SearchAddress, province: str) -> WardTa
         codes = units.codes[unit.code]
         narrowed = address.changed(place=codes[:MOST_VALUES], copies=True)
         rows.append(WardRow(unit.name, unit.former, unit.valid_to is not None, counts[unit.code], negative[unit.code], narrowed.href()))
-    rows.sort(key=lambda row: (-row.total, row.is_former, row.name))
+    rows.sort(key=lambda row: (-row.total, row.is_former, strip_accents(row.name), row.name))
     return WardTable(
         province,
         len(articles),

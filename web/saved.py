@@ -13,7 +13,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
-from alerts.saved import found_since
+from alerts.saved import count_since
 from diembao.audit import record
 from diembao.engine import SearchEngine
 from diembao.errors import QueryError, UsageError
@@ -125,8 +125,8 @@ def may_see(row: SavedSearch, actor: Actor) -> bool:
 
 
 def may_change(row: SavedSearch, actor: Actor) -> bool:
-    """Whether the actor may change and remove it: the owner; what is everybody's, an editor."""
-    is_own = bool(row.owner) and row.owner == actor.name
+    """Whether the actor may change and remove it: the owner; what is everybody's or an alert, an editor."""
+    is_own = bool(row.owner) and row.owner == actor.name and not row.rule and not row.is_shared
     return is_own or (may_see(row, actor) and actor.can("editor"))
 
 
@@ -170,7 +170,7 @@ def keep(session: Session, form: SavedForm, actor: Actor, now: datetime) -> Save
         before = None
         row = SavedSearch(id=secrets.token_hex(6), owner=actor.name, version=1, digest_at="", digest_told=[], created_at=now)
         session.add(row)
-    if (form.is_shared or row.is_shared) and form.is_shared != (before or {}).get("is_shared", False) and not actor.can("editor"):
+    if form.is_shared and not actor.can("editor"):
         raise UsageError("saved.problem.role")
     asked_anew = form.search.to_record() != (row.search or {}) or not row.digest_at
     row.name, row.search, row.is_shared, row.has_feed = form.name, form.search.to_record(), form.is_shared, form.has_feed
@@ -216,10 +216,10 @@ def looked_at(session: Session, actor: Actor) -> dict[str, datetime]:
     return dict(session.execute(select(SavedLook.saved, SavedLook.looked_at).where(SavedLook.who == actor.name)).tuples().all())
 
 
-def new_since(engine: SearchEngine, row: SavedSearch, since: datetime, now: datetime) -> int | None:
+def new_since(engine: SearchEngine, row: SavedSearch, since: datetime) -> int | None:
     """How many articles it found that were first seen after `since`; None: it cannot be asked any more. Raises EngineError."""
     try:
-        return found_since(engine, row.search, since, now, 0)[0]
+        return count_since(engine, row.search, since)
     except QueryError:
         return None
 

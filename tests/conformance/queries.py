@@ -261,5 +261,6 @@ CASES: list[tuple[str, set[str]]] = [
     ("published_at:[2026-11-20T00:00 TO 2026-11-20T23:30]", {"flood", "midnight"}),
     ('published_at:["2026-11-20T16:30:00Z" TO "2026-11-20T17:30:00Z"]', {"flood", "flood-copy2"}),
     ("first_seen_at:2026-11-20", {"flood", "midnight"}),
+    ('first_seen_at:>="2026-11-20T00:00:00+07:00" AND first_seen_at:<"2026-11-20T17:00:00+00:00"', {"flood", "midnight"}),
     ("lũ published_at:[2026-11-15 TO 2026-11-20]", {"flood", "hanoi", "hoabinh-old"}),
 ]

@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup
 
 from alerts.rules_editing import every_rule
 from diembao.article import Article
-from diembao.state import SavedSearch
+from diembao.state import SavedSearch, UserRecord
 from tests.browser.press import HOSTILE_TITLE, NOW
 from tests.unit.accounts_desk import Office, Visitor, office_with_users
 from web.accounts.feeds import feed_token
@@ -150,6 +150,19 @@ def test_what_is_everybodys_an_editor_changes_and_a_reader_sees(office: Office) 
     assert rules(office) == {}
     admin = office.of("admin")
     assert send(admin, fields(admin.soup(f"/saved/{saved}/edit")), name="Chung hơn").status_code == 303
+
+
+def test_who_is_no_editor_any_more_keeps_no_hold_on_an_alert(office: Office) -> None:
+    editor = office.of("editor")
+    alert, shared, own = save_alert(editor, name="Lún"), save(editor, name="Chung", is_shared="1"), save(editor, name="Riêng")
+    with office.state.session() as session:
+        session.get_one(UserRecord, "editor").role = "reader"
+    for saved, expected in ((alert, 403), (shared, 403), (own, 200)):
+        assert editor.get(f"/saved/{saved}/edit").status_code == expected
+    sent = fields(editor.soup(SEARCH)) | {"saved": alert, "saved_version": "1", "name": "Khác"}
+    assert send(editor, sent).status_code == 422
+    assert len(rules(office)) == 1
+    assert row(office, alert).rule
 
 
 def test_an_alert_is_tried_then_kept_renamed_removed_and_brought_back_with_its_search(office: Office) -> None:

@@ -264,7 +264,6 @@ def _place_names(address: SearchAddress) -> dict[str, str]:
 
 def _list(request: Request, problem: str = "", status: int = 200) -> HTMLResponse:
     desk, actor = desk_of(request), actor_of(request)
-    now = desk.clock()
     with desk.state.session() as session:
         rows = saved.every_saved(session, actor)
         removed = [row for row in saved.every_saved(session, actor, removed=True) if saved.may_change(row, actor)][:20]
@@ -277,7 +276,7 @@ def _list(request: Request, problem: str = "", status: int = 200) -> HTMLRespons
         Row(
             row,
             SearchAddress.from_record(row.search),
-            saved.new_since(desk.engine, row, looks.get(row.id, row.created_at), now),
+            saved.new_since(desk.engine, row, looks.get(row.id, row.created_at)),
             rules.get(row.rule),
             saved.may_change(row, actor),
             f"{base}/saved/{row.id}/feed.atom{token}" if row.has_feed else "",
