@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -62,6 +64,39 @@ def alone(settings: Settings, what: str, wait_seconds: float = 20.0) -> Iterator
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def among_others(settings: Settings, what: str, wait_seconds: float = 660.0) -> Iterator[None]:
+    """Several runs of `what` with this home may go on at a time, but none while somebody holds `none_of` it.
+
+    Raises:
+        DiembaoError: when somebody still does after `wait_seconds`.
+    """
+    with (settings.home / f"{what}s.lock").open("a") as file:
+        with alone(settings, "monitor", wait_seconds):  # who waits for the end of all runs keeps further ones from beginning
+            fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def none_of(settings: Settings, what: str, wait_seconds: float) -> Iterator[None]:
+    """No run of `what` with this home goes on while the block runs; called where `monitor` is held (`alone`).
+
+    Raises:
+        DiembaoError: when one still goes on after `wait_seconds`.
+    """
+    end = time.monotonic() + wait_seconds
+    with (settings.home / f"{what}s.lock").open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > end:
+                    raise DiembaoError(f"a run of {what} is still going on", "Wait until it has ended") from error
+                time.sleep(0.2)
+        yield
 
 
 @contextmanager
