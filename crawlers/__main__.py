@@ -40,6 +40,7 @@ def project_settings(settings: Settings, overrides: dict[str, str] | None = None
     chosen.setmodule("crawlers.settings", priority="project")
     chosen.set("USER_AGENT", settings.office.crawl.user_agent, priority="project")
     chosen.set("DIEMBAO_ALLOW_PRIVATE", settings.office.crawl.allow_private_addresses, priority="project")
+    chosen.set("DIEMBAO_SOURCES", str(settings.sources_folder), priority="project")
     for name, value in (overrides or {}).items():
         chosen.set(name, value, priority="cmdline")
     return chosen

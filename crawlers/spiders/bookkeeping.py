@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from crawlers.polling import Polling
 from crawlers.reading import Readers
 from crawlers.runs import PageFate, RunWriter
 from crawlers.spool import Spool
+from crawlers.switches import Switches
 from crawlers.visits import SourceCrawl, Visit
 from diembao.article import ArchiveRecord
 from diembao.clock import Clock
@@ -105,6 +107,8 @@ class RunSpider(Spider):
         """Take the limits from the settings."""
         self._failures_max = settings.getint("DIEMBAO_FAILURES_MAX")
         self._read_seconds = settings.getfloat("DIEMBAO_READ_SECONDS")
+        folder = settings.get("DIEMBAO_SOURCES")
+        self._switches = Switches(Path(folder) if folder else None)
         self._readers = Readers(self.sources, settings.getint("DIEMBAO_READERS"), self._read_seconds)
         if self.minutes is None:
             self.minutes = settings.getfloat("DIEMBAO_MINUTES")
@@ -119,7 +123,7 @@ class RunSpider(Spider):
     def _goes_on(self, crawl: SourceCrawl) -> bool:
         if self.fatal is not None or (self.page_limit is not None and crawl.taken >= self.page_limit):
             return False
-        return crawl.failures < self._failures_max and monotonic() < crawl.deadline
+        return crawl.failures < self._failures_max and monotonic() < crawl.deadline and not self._switches.is_off(crawl.source)
 
     def _settle(
         self,
