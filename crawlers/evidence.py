@@ -135,10 +135,11 @@ def pack(path: Path, found: History, archive: Path, office: str, now: datetime, 
                 package.missing.append(f"{what}: {error}")
                 return {"archive": record.model_dump(), "problem": str(error)}
             add(f"{folder}/{name}.warc.gz", raw)
-            add(f"{folder}/{name}.html", body)
+            is_page = not page.ask or "html" in (page.content_type or "")
+            add(f"{folder}/{name}.{'html' if is_page else 'json' if 'json' in (page.content_type or '') else 'txt'}", body)
             lines = [f"HTTP {page.status}", *(f"{key}: {value}" for key, value in page.headers)]
             add(f"{folder}/{name}-headers.txt", ("\n".join(lines) + "\n").encode())
-            if photograph is not None:
+            if photograph is not None and is_page:
                 try:
                     add(f"{folder}/{name}.png", photograph(body))
                 except ArchiveError as error:
@@ -295,7 +296,8 @@ TRONG HỒ SƠ CÓ GÌ
   ban-01, ban-02, …    từng bản của bài, theo thứ tự thời gian
   page.warc.gz         bản ghi gốc theo chuẩn WARC 1.1 (ISO 28500): câu trả lời của máy chủ và yêu cầu của chúng tôi, chép nguyên từng byte
                        từ kho lưu trữ; có thời điểm thu, địa chỉ máy chủ và mã SHA-256
-  page.html            trang HTML lấy ra từ bản ghi đó
+  page.html            trang HTML lấy ra từ bản ghi đó; page.json: câu trả lời của một API (tên người viết và số cá nhân đã bỏ
+                       trước khi lưu)
   page-headers.txt     trạng thái và tiêu đề HTTP
   page-02.…            của bài nhiều trang: trang 2, 3, …
   text.txt             tiêu đề, sapo và nội dung đọc được từ trang{pictures}\
@@ -315,8 +317,9 @@ CÁCH KIỂM TRA
 
 ENGLISH
 Evidence about one article on the web, made by {office} at {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}.
-ban-NN: its revisions (page.warc.gz: the server's answer and our request, byte for byte from the archive, WARC 1.1; page.html; HTTP
-headers; extracted text). thay-doi: what changed, word by word. go-bo-NN: the server's answer when the article was gone. timeline.json: the
+ban-NN: its revisions (page.warc.gz: the server's answer and our request, byte for byte from the archive, WARC 1.1; page.html, or
+page.json when an API answered: names of those who wrote and personal numbers were left out before it was kept; HTTP headers; extracted
+text). thay-doi: what changed, word by word. go-bo-NN: the server's answer when the article was gone. timeline.json: the
 same for machines. Check with `sha256sum -c SHA256SUMS`; the records with any WARC reader. Times are the clock of the collecting
 machine; there is no third-party time stamp.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -308,3 +309,10 @@ def test_comments_are_tagged_indexed_and_found_below_their_video(office: Office,
     done = diembao(office, "search", 'section:"Cầu Mỹ Thuận" AND điều tiết', "--json")
     (hit,) = json.loads(done.stdout)["hits"]
     assert hit["url"] == "https://www.youtube.com/watch?v=vidGiaoThong&lc=UgA"
+    package = office.folder / "goi.zip"
+    done = diembao(office, "evidence", hit["id"], "--output", str(package))
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(package) as bundle:
+        (name,) = [name for name in bundle.namelist() if name.endswith("page.json")]
+        answer = json.loads(bundle.read(name))
+    assert "UgA" in [item["id"] for item in answer["items"]]
