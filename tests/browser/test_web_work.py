@@ -112,7 +112,7 @@ def test_a_list_is_read_by_keyboard(open_as: OpenAs) -> None:
             page.keyboard.press("s")
     expect(page).to_have_url(re.compile("/search$"))
     page.wait_for_load_state()
-    for key, path in (("a", "/alerts"), ("b", "/briefing/2026-11-20"), ("o", "/")):
+    for key, path in (("a", "/alerts"), ("b", "/briefing/2026-11-20"), ("t", "/stories"), ("l", "/saved"), ("n", "/sources"), ("o", "/")):
         page.keyboard.press("g")
         page.keyboard.press(key)
         expect(page).to_have_url(re.compile(f"{re.escape(path)}$"))
@@ -405,6 +405,8 @@ def test_nothing_hostile_runs_on_any_of_these_pages(open_as: OpenAs, desk: tuple
         assert page.locator("#notes .note-text").inner_text().split() == payload.split()
         assert page.locator(".body p").first.inner_text().split() == payload.split()
         clean()
+        page.goto(f"{path}/why")
+        clean()
         page.goto(f"{path}/changes")
         expect(page.locator(".words ins").first).to_be_visible()
         clean()
@@ -415,7 +417,7 @@ def test_nothing_hostile_runs_on_any_of_these_pages(open_as: OpenAs, desk: tuple
     clean()
 
 
-STATES = ("article", "menu", "help", "chosen", "toast", "changes", "deed")
+STATES = ("article", "menu", "help", "chosen", "toast", "changes", "why", "deed")
 
 
 @pytest.mark.parametrize("form", ["light", "dark", "phone"])
@@ -448,6 +450,9 @@ def test_axe_finds_nothing_serious(open_as: OpenAs, desk: tuple[Office, str], fo
     found["deed"] = serious_findings(page)
     page.goto(f"/articles/{LANDSLIDE_ID}/changes?revision=2")
     found["changes"] = serious_findings(page)
+    page.goto(f"/articles/{LANDSLIDE_ID}/why")
+    expect(page.locator("mark.weight").first).to_be_visible()
+    found["why"] = serious_findings(page)
     assert found == {state: [] for state in STATES}
 
 

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const PLACES = { o: "/", s: "/search", a: "/alerts", b: "/briefing" };
+  const PLACES = { o: "/", s: "/search", t: "/stories", l: "/saved", a: "/alerts", b: "/briefing", n: "/sources" };
   const SOON_MS = 1500; // between "g" and the letter behind it
   const LIST = "diembao-list"; // where the last list of results is remembered, for j and k on an article
   const BEFORE = "diembao-before"; // by the query of a page of results, that of the page before it
