@@ -525,7 +525,7 @@ class Erasure(Base):
     asked_at: Mapped[datetime]
     asked_by: Mapped[str] = mapped_column(String(200), default="")
     reason: Mapped[str] = mapped_column(Text, default="")
-    done_at: Mapped[datetime | None] = mapped_column(index=True, doc="None: a crawl that was at work may still hold it; the next erasing ends it")
+    done_at: Mapped[datetime | None] = mapped_column(index=True, doc="None: a crawl may still hold it; the next erasing ends it")
 
 
 class SavedSearch(Base):
