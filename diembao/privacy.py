@@ -120,7 +120,9 @@ _HIDDEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _GAP = r"[ .,_()*·-]{0,3}"
 _LEADS = re.compile(rf"(?<!\d)(?:(?:\+|00)?84|[0oO]){_GAP}(?:[\doO]{_GAP}){{7,17}}(?<=[\doO])(?!\d)(?!/\s?[A-ZĐ])")
 _LONG = re.compile(
-    r"(?<![\w.,-])\d(?:[ -]?\d){8,18}(?!\w|[.,]\d)(?!/\s?[A-ZĐ])(?!\s?(?:đồng|đ\b|VN[DĐ]|USD|triệu|tỷ|tỉ|người|lượt|%|m2|m²|ha\b))", re.IGNORECASE
+    r"(?<![\w.,-])\d(?:[ -]?\d){8,18}(?!\w|[.,]\d)(?!/\s?[A-ZĐ])"
+    r"(?!\s?(?:đồng|đ\b|VN[DĐ]|USD|triệu|tỷ|tỉ|người|lượt|%|m2|m²|ha\b))",
+    re.IGNORECASE,
 )
 _GLUED = re.compile(r"(?<=[^\W\d_])(?:84|0)\d{8,10}(?!\d)")
 _MAILBOX = re.compile(r"[\w.+-]{1,64}(?=@[\w-]{1,63}\.[\w.-]{2,63})")
