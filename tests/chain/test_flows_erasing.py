@@ -40,6 +40,8 @@ from index.corrections import keep
 from index.ingest import ingest
 from index.opening import RebuildableEngine
 from nlp.tagging import Tagger
+from tests.chain.crawlers_press import Answer, Site, article_page, rss
+from tests.chain.crawlers_press import Office as Press
 
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 MARK = "k7q9zx"
@@ -343,3 +345,32 @@ def test_an_erased_record_is_read_as_one_of_the_same_length(length: int) -> None
     following = gzip.compress(b"WARC/1.1\r\nWARC-Type: metadata\r\nContent-Length: 2\r\n\r\nok\r\n\r\n")
     kinds = [(found.rec_type, found.raw_stream.read()) for found in ArchiveIterator(io.BytesIO(filler(length) + following))]
     assert kinds == [("metadata", b""), ("metadata", b"ok")]
+
+
+@pytest.mark.xdist_group("crawlers")
+def test_a_real_crawl_does_not_ask_for_what_was_erased(tmp_path: Path) -> None:
+    site = Site()
+    try:
+        press = Press(tmp_path)
+        press.source("bao", site.domain, feeds=[f"{site.url}/rss"])
+        site.routes |= {f"/tin-{number}.html": Answer(article_page(number)) for number in range(3)}
+        site.routes["/rss"] = rss(f"{site.url}/tin-{number}.html" for number in range(2))
+        assert press.crawl("20261120T010000Z-aaaaaa").returncode == 0
+        office = Office(press.home)
+        done = stages.index_run(
+            office.settings, office.state, office.engine, Tagger(office.settings.config), "20261120T010000Z-aaaaaa", NOW
+        )
+        assert done.fates["indexed"] == 2
+        erased = article_id(f"{site.url}/tin-1.html")
+        office.erase(erased)
+        site.seen.clear()
+        site.routes["/rss"] = rss(f"{site.url}/tin-{number}.html" for number in range(3))
+        assert press.crawl("20261120T020000Z-bbbbbb").returncode == 0
+        assert set(site.paths()) >= {"/rss", "/tin-2.html"}
+        assert "/tin-1.html" not in site.paths()
+        assert not [name for name, content in bytes_of(office).items() if b"tin-1.html" in content]
+        stages.index_run(office.settings, office.state, office.engine, tagger, "20261120T020000Z-bbbbbb", NOW)
+        assert office.ids() == {article_id(f"{site.url}/tin-{number}.html") for number in (0, 2)}
+        office.close()
+    finally:
+        site.close()
