@@ -28,6 +28,7 @@ LAST_ROUNDS = 20
 SHOWN_DAYS = 14
 _BETWEEN_POLLS = 12
 """Hours between two polls over which what was published is still known: a feed names some dozens of articles."""
+_COUNTERS = ("new", "polls", "refused", "failed", "pages", "unread", "walls", "articles")
 _PARTLY = 3
 """Failures in a row after which one of several ways in is told of."""
 
@@ -144,8 +145,8 @@ class _Seen:
     """The counters as arrays (hours, sources), `lacking` (hours, fields, sources)."""
 
     start: int
-    of: dict[str, Floats] = field(default_factory=dict)
-    lacking: Floats = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    of: dict[str, Floats]
+    lacking: Floats
 
 
 def _judge(
@@ -183,20 +184,20 @@ def _arrays(sources: list[Source], rows: Iterable[tuple[str, str, dict[str, Any]
     mine = [row for row in rows if row[0] in index]
     start = min(_first_hour(day) for _, day, _ in mine)
     length = max(last + 1 - start, 1)
-    names = ("new", "polls", "refused", "failed", "pages", "unread", "walls", "articles")
-    seen = _Seen(start, {name: np.zeros((length, len(sources))) for name in names}, np.zeros((length, len(WATCHED), len(sources))))
+    whole = max(length, *(_first_hour(day) + HOURS - start for _, day, _ in mine))
+    of = {name: np.zeros((whole, len(sources))) for name in _COUNTERS}
+    lacking = np.zeros((whole, len(WATCHED), len(sources)))
     for source, day, counts in mine:
         first, column = _first_hour(day) - start, index[source]
         for name, by_hour in counts.items():
-            for hour, number in by_hour.items():
-                at = first + int(hour)
-                if not 0 <= at < length:
-                    continue
-                if name in seen.of:
-                    seen.of[name][at, column] = number
-                elif name.startswith("lacks:") and name[6:] in WATCHED:
-                    seen.lacking[at, WATCHED.index(name[6:]), column] = number
-    return seen
+            if name in of:
+                into = of[name][:, column]
+            elif name.startswith("lacks:") and name[6:] in WATCHED:
+                into = lacking[:, WATCHED.index(name[6:]), column]
+            else:
+                continue
+            into[[first + int(hour) for hour in by_hour]] = list(by_hour.values())
+    return _Seen(start, {name: values[:length] for name, values in of.items()}, lacking[:length])
 
 
 def _watched(watch: Watch, seen: _Seen, last: int) -> Flags | None:
