@@ -151,6 +151,8 @@ def form_of_search(address: SearchAddress) -> RuleForm:
         topics=address.topic,
         places=address.place,
         critical_of=blamed,
+        # Who follows one story wants each new article of it: the story itself is not new.
+        answers={"new_match.each": "article"} if address.story else {},
         notes=("rule.note.time",) if address.from_ or address.to else (),
     )
 

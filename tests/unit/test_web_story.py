@@ -4,33 +4,42 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import tomli_w
 from bs4 import BeautifulSoup
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from alerts.briefing import kept
 from alerts.briefing.kept import Answer, ConflictError
+from alerts.evaluation import evaluate
+from alerts.rules_file import rule_of
 from diembao.article import Article
 from diembao.corrections import apart
 from diembao.engine import SearchEngine, StorySize
 from diembao.errors import UsageError
+from diembao.settings import PROJECT
 from diembao.state import AuditRecord, State, StoryResponse
+from diembao.taxonomy import read_taxonomy
 from index import open_engine
 from index.ingest import ingest
 from nlp.linking import link
 from nlp.steps.stories import find_story_keys
 from tests.browser.press import LANDSLIDE, LANDSLIDE_ID, NOW, fill_state, office
 from tests.browser.press import articles as press_articles
+from web.addresses import SearchAddress
 from web.app import create_app
 from web.pages.story import ranked_by
+from web.rule_form import form_of_search
 from web.story_changes import named_in, wishes_to_split
 from web.story_view import DRAWN, view_of
+from web.texts import Texts
 
 BODY = (
     "Ông Lê Văn Tám, chủ tịch xã, cho biết: “Chúng tôi đã di dời mười hai hộ trong đêm và sẽ hỗ trợ tiền cho bà con”. "
@@ -382,6 +391,16 @@ def test_the_story_of_the_press_tells_who_was_first_and_how_it_spread(desk: Desk
     assert parse_qs(urlsplit(str(follow["href"])).query)["story"] == ["story-landslide"]
     form = desk.page(str(follow["href"]))
     assert 'story:"story-landslide"' in str(form)
+
+
+def test_following_a_story_tells_of_each_new_article_of_it(desk: Desk) -> None:
+    form = form_of_search(SearchAddress(story="a", sort="time"))
+    table = replace(form, label="Cầu sập").table("cau-sap", Texts("vi", NOW), ())
+    rule = rule_of(tomli_w.dumps({key: value for key, value in table.items() if value is not None}), Path("cau-sap.toml"))
+    desk.ingest(told("a9", 39, "baodongthap", "a"), told("c9", 39, "baodongthap", "c"))
+    alerts = evaluate([rule], desk.engine, NOW, read_taxonomy(PROJECT / "config" / "taxonomy.toml"))
+    latest = max(alerts, key=lambda alert: alert.window_start)
+    assert [story.article_id for story in latest.evidence] == ["a9"]
 
 
 def test_quotations_stand_as_in_the_text_with_their_speaker(desk: Desk) -> None:
