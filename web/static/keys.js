@@ -50,10 +50,9 @@
     sessionStorage.setItem(BEFORE, JSON.stringify(Object.fromEntries(Object.entries(before).slice(-50))));
   });
 
-  // A page of ours over this one. The focus stays in it, and goes back to where it was.
+  // A page of ours over this one; the focus stays in it.
   const overlay = async (address, id) => {
     if (document.querySelector("dialog[open]")) return null;
-    const before = document.activeElement;
     const answer = await fetch(address, { headers: { Accept: "text/html" } });
     const part = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
     if (!answer.ok || !part || document.querySelector("dialog[open]")) {
@@ -63,17 +62,9 @@
     const dialog = document.createElement("dialog");
     dialog.className = "overlay";
     dialog.setAttribute("aria-labelledby", `${id}-title`);
-    const close = document.createElement("button");
-    close.type = "button";
-    close.className = "quiet-button overlay-close";
-    close.textContent = document.documentElement.lang === "en" ? "Close" : "Đóng";
-    close.addEventListener("click", () => dialog.close());
-    dialog.append(close, document.adoptNode(part));
+    dialog.append(document.adoptNode(part));
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      if (before?.isConnected) before.focus({ preventScroll: true });
-    });
+    dialog.addEventListener("close", () => dialog.remove()); // the browser itself gives the focus back
     document.body.append(dialog);
     dialog.showModal();
     return dialog;
