@@ -19,7 +19,7 @@ from crawlers.voices.texts import VoiceError, json_of, kept_json, opening, tidy
 from crawlers.voices.voice import TITLE_MAX, ApiOptions, Ask, Found, Mark, Open, Refusal, Voice, moment, newest_first
 from diembao.article import Article, Kind
 
-_POST = "id,message,story,created_time,permalink_url,full_picture,comments.limit(0).summary(total_count)"
+_POST = "id,message,story,created_time,permalink_url,full_picture,comments.filter(stream).limit(0).summary(total_count)"
 _COMMENT = "id,message,created_time,permalink_url"
 _NAMES = frozenset({
     "data", "paging", "cursors", "after", "before", "id", "message", "story", "created_time", "permalink_url", "full_picture",
