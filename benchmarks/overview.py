@@ -4,7 +4,8 @@
 
 The articles are those of benchmarks/search.py, moved so that the last of them is new, in stories whose sizes fall as a power: most have
 one article, one has 500. The pages are asked for one after another through the application itself, without a network; the figures are
-median and 95th percentile after one request that warms up, which is told apart. A folder that holds such an index already is used.
+median and 95th percentile after one request that warms up, which is told apart; in parentheses the time of the processor alone, which
+does not depend on what else the machine does. A folder that holds such an index already is used.
 """
 
 from __future__ import annotations
@@ -76,14 +77,17 @@ def main() -> None:
         with TestClient(create_app(settings, engine, state, lambda: NOW), base_url="http://127.0.0.1", client=("127.0.0.1", 1)) as client:
             largest = engine.story_sizes("", Filters(), NOW - timedelta(days=1), limit=1)[0]
             for path in ("/", "/?since=2026-11-14T07:00", "/stories", "/stories?sort=negative&days=30", f"/stories/{largest.story}"):
-                times = []
+                times, work = [], []
                 for _ in range(chosen.rounds + 1):
-                    began = time.perf_counter()
+                    began, worked = time.perf_counter(), time.process_time()
                     answer = client.get(path)
                     times.append(time.perf_counter() - began)
+                    work.append(time.process_time() - worked)
                     assert answer.status_code == 200, f"{path}: {answer.status_code}"
                 size = len(answer.content) / 1000
-                print(f"{path[:40]:42} first {times[0] * 1000:.0f} ms, then {quantiles(times[1:])}, {size:.0f} kB unpacked")
+                print(
+                    f"{path[:40]:42} first {times[0] * 1000:.0f} ms, then {quantiles(times[1:])} (processor: {quantiles(work[1:])}), {size:.0f} kB unpacked"
+                )
         engine.close()
         state.close()
 
