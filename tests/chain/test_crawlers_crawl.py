@@ -441,8 +441,8 @@ def test_a_page_waits_for_robots_txt_and_a_private_address_is_refused(tmp_path: 
 @pytest.fixture(scope="module")
 def slow_site() -> Iterator[Site]:
     site = Site()
-    site.routes["/rss"] = _conditional(rss([f"{site.url}/k{n}.html" for n in range(30)]), '"one"')
-    for number in range(30):
+    site.routes["/rss"] = _conditional(rss([f"{site.url}/k{n}.html" for n in range(60)]), '"one"')
+    for number in range(60):
         site.routes[f"/k{number}.html"] = Answer(article_page(number))
     yield site
     site.close()
@@ -466,7 +466,7 @@ def test_a_run_that_is_stopped_is_readable_and_the_next_one_goes_on(tmp_path: Pa
     assert process.returncode != 0
     stopped = read_run(lines.parent)
     before = {article.id for article in stopped.articles()}
-    assert 3 <= len(before) < 30
+    assert 3 <= len(before) < 60
     assert {fate.page for fate in stopped.fates() if fate.fate is None} == before
     assert stopped.ended is (how is signal.SIGTERM)
     if how is signal.SIGTERM:
@@ -479,7 +479,7 @@ def test_a_run_that_is_stopped_is_readable_and_the_next_one_goes_on(tmp_path: Pa
     assert before.isdisjoint(article_id(slow_site.url + path) for path in slow_site.paths()[asked:])
     after = [article.id for article in read_run(office.home / "runs/next").articles()]
     assert len(after) == len(set(after))
-    assert before | set(after) == {article_id(f"{slow_site.url}/k{n}.html") for n in range(30)}
+    assert before | set(after) == {article_id(f"{slow_site.url}/k{n}.html") for n in range(60)}
     assert not before & set(after)
     if how is signal.SIGTERM:
         assert office.crawl("third").returncode == 0
