@@ -102,7 +102,16 @@ def test_the_page_names_the_archipelagos_and_their_provinces(client: TestClient)
 
 
 @pytest.mark.parametrize(
-    "search", ["", "q=s%E1%BA%A1t+l%E1%BB%9F", "sentiment=negative", "copies=1", "source=songtien&from=2026-11-10", "sentiment=positive"]
+    "search",
+    [
+        "",
+        "q=s%E1%BA%A1t+l%E1%BB%9F",
+        "sentiment=negative",
+        "copies=1",
+        "source=songtien&from=2026-11-10",
+        "sentiment=positive",
+        "place=C%E1%BA%A7n+Th%C6%A1",
+    ],
 )
 def test_each_number_is_what_its_link_finds(client: TestClient, search: str) -> None:
     page = soup(client, f"/map?{search}")
