@@ -124,6 +124,15 @@ def tag_forever(path: Path) -> None:
         print("done", flush=True)
 
 
+def told(api: httpx.Client, path: str, record: dict[str, object]) -> dict[str, str]:
+    """What Prefect's server answers; asked again when its database is busy, as Prefect's own client does."""
+    while (answer := api.post(path, json=record)).status_code >= 500:
+        time.sleep(0.5)
+    answer.raise_for_status()
+    found: dict[str, str] = answer.json()
+    return found
+
+
 def made(number: int, parts: list[str], at: datetime) -> Article:
     return article_of(number, parts).with_fields(
         published_at=at, fetched_at=at, first_seen_at=at, published_precision="minute", copy_of=None, similarity=None
@@ -137,6 +146,7 @@ def main() -> None:
     parser.add_argument("--articles", type=int, default=8)
     parser.add_argument("--kept", type=int, default=20_000)
     parser.add_argument("--tagged", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=600, help="end after so long, and say how many rounds it were")
     parser.add_argument("--tag", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.tag:
@@ -188,13 +198,16 @@ def run(options: argparse.Namespace, settings: Settings, stack: ExitStack) -> No
         engine.delete([f"{one:032x}" for one in range(last - options.kept - options.articles + 1, last - options.kept + 1) if one >= 0])
         query = chance.choice(QUERIES)
         visitors.wanted.put(["/", str(httpx.URL("/search", params={"q": query})), f"/articles/{fresh[0].id}", chance.choice(PAGES)])
-        made_run = api.post("/flow_runs/", json={"flow_id": flow, "state": {"type": "PENDING"}}).json()["id"]
+        made_run = told(api, "/flow_runs/", {"flow_id": flow, "state": {"type": "PENDING"}})["id"]
         for kind in ("RUNNING", "COMPLETED"):
-            api.post(f"/flow_runs/{made_run}/set_state", json={"state": {"type": kind}}).raise_for_status()
+            told(api, f"/flow_runs/{made_run}/set_state", {"state": {"type": kind}})
         nlp.stdout.readline()
         if number % 10 == 0:
             for name, process in processes.items():
                 seen[name].append(_own_resident(process) if name in own else resident(process))
+        if time.monotonic() - started > 60 * options.minutes:
+            options.rounds = number + 1
+            break
         if number % 500 == 0:
             print(f"round {number} after {time.monotonic() - started:.0f} s: "
                   + ", ".join(f"{name} {values[-1]:.0f} MB" for name, values in seen.items()), flush=True)  # fmt: skip

@@ -30,7 +30,7 @@ from diembao.settings import read_settings
 from diembao.state import Progress, State
 from flows import leases
 from flows.monitor import run_round, told
-from flows.running import is_scheduled, tell_why
+from flows.running import among_others, is_scheduled, tell_why
 from flows.stages import AlertsReport
 
 POOL = "diembao"
@@ -61,7 +61,8 @@ def partition(part: str) -> dict[str, Any]:
             if (planned := _planned()) is not None and (begun := _last_begun(state, part)) is not None and begun >= planned:
                 return _nothing(f"a later turn of {part} did the work of this one")
             _begins(state, part, now)
-            return run_round(settings, state, [], now, part=part, must_end=lambda: held.is_lost)
+            with among_others(settings, "partition"):
+                return run_round(settings, state, [], now, part=part, must_end=lambda: held.is_lost)
         finally:
             held.release()
     finally:

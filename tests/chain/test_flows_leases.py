@@ -11,11 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from diembao.errors import DiembaoError
-from diembao.settings import PROJECT
+from diembao.settings import PROJECT, Settings
 from diembao.state import Lease, State
 from flows import leases
+from flows.running import among_others, none_of
 from tests.postgres_server import postgres
 
 
@@ -66,6 +68,7 @@ def test_of_many_that_want_it_at_once_one_gets_it(state: State) -> None:
 def test_who_is_killed_on_this_machine_holds_up_nobody(state: State, url: str) -> None:
     program = f"""
 import sys; from diembao.state import State; from flows import leases
+from flows.running import among_others, none_of
 assert leases.take(State({url!r}), "work"); print("has it", flush=True); sys.stdin.readline()
 """
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT) as process:
@@ -122,3 +125,27 @@ def test_a_dead_process_whose_number_was_given_again_is_dead(tmp_path: Path) -> 
     again = f"{machine} {process} {int(started) - 1} {rest}"
     assert leases._dead_here(again) == [again]
     assert leases._dead_here(f"other {process} 1 {rest}") == []
+
+
+def test_turns_of_parts_go_on_together_but_not_while_something_is_erased(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, tmp_path, "sqlite", "sqlite://")
+    with (
+        among_others(settings, "partition"),
+        among_others(settings, "partition"),
+        pytest.raises(DiembaoError, match="a run of partition is still going on"),
+        none_of(settings, "partition", 0.3),
+    ):
+        pass
+    begun: list[str] = []
+
+    def turn() -> None:
+        with among_others(settings, "partition"):
+            begun.append("turn")
+
+    with ThreadPoolExecutor(1) as threads:
+        with FileLock(tmp_path / "monitor.lock"), none_of(settings, "partition", 0.3):
+            future = threads.submit(turn)
+            time.sleep(0.3)
+            assert begun == []
+        future.result(10)
+    assert begun == ["turn"]

@@ -12,7 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from threading import Event
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -30,7 +32,7 @@ from flows import leases, local_prefect
 from flows import partition as partitioning
 from flows.partition import deploy, partition, partitions
 from index import open_engine
-from tests.chain.crawlers_press import Answer, Office, Site, article_page, rss
+from tests.chain.crawlers_press import Answer, Office, Seen, Site, article_page, rss
 from tests.postgres_server import postgres
 
 ARTICLES = 8
@@ -81,7 +83,7 @@ def prefect_server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
         yield f"{address}/api"
 
 
-def wait_until(holds: Callable[[], bool], what: str, seconds: float = 120) -> None:
+def wait_until(holds: Callable[[], bool], what: str, seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, what
@@ -95,6 +97,20 @@ def tree(process: int) -> list[int]:
         for thread in Path(f"/proc/{process}/task").iterdir():
             below += [int(child) for child in (thread / "children").read_text().split()]
     return [process, *(number for child in below for number in tree(child))]
+
+
+def answer_after(happened: Event, answer: Answer, _: Seen) -> Answer:
+    happened.wait(25)
+    return answer
+
+
+def answer_together(asked: set[int], place: int, sites: list[Site], answer: Answer, _: Seen) -> Answer:
+    """The answer when every site was asked: both workers crawl at the same time, whichever was started sooner."""
+    asked.add(place)
+    end = time.monotonic() + 25
+    while len(asked) < len(sites) and time.monotonic() < end:
+        time.sleep(0.05)
+    return answer
 
 
 def kill(process: int) -> None:
@@ -117,10 +133,17 @@ def test_two_workers_share_the_sources_and_one_takes_up_what_the_other_left(tmp_
                 some.append(site)
         site.routes["/rss"] = rss([f"{site.url}/a{number}.html" for number in range(ARTICLES)])
     every = [site for some in sites.values() for site in some]
+    killed, asked_for = Event(), set[int]()
     for place, site in enumerate(every):
         for number in range(ARTICLES):
             title = f"Xã số {place * 100 + number} khắc phục hậu quả ngập lụt"
-            site.routes[f"/a{number}.html"] = Answer(article_page(place * 100 + number, title))
+            page = Answer(article_page(place * 100 + number, title))
+            # The last ones wait until the kill is over, so that it comes in the middle however busy the machine is.
+            site.routes[f"/a{number}.html"] = page if number < ARTICLES - 3 else partial(answer_after, killed, page)
+
+        feed = site.routes["/rss"]
+        assert isinstance(feed, Answer)
+        site.routes["/rss"] = partial(answer_together, asked_for, place, every, feed)
 
     def pages(some: list[Site]) -> Counter[str]:
         return Counter(site.url + path for site in some for path in site.paths() if path.startswith("/a"))
@@ -155,6 +178,7 @@ def test_two_workers_share_the_sources_and_one_takes_up_what_the_other_left(tmp_
                 assert all(0 < sum(pages(some).values()) < ARTICLES * len(some) for some in sites.values())
                 kill(workers[0].pid)
                 workers[0].wait()
+                killed.set()
                 left = [row.work for row in read(state) if leases.is_killed(state, row.work)]
                 (dead,) = [work.removeprefix("partition:") for work in left if work.startswith("partition:")]
                 (alive,) = first.keys() - {dead}
