@@ -128,6 +128,15 @@ def test_each_number_is_what_its_link_finds(client: TestClient, search: str) -> 
     assert all(str(row.select_one("th a")["href"]) in drawn for row in rows)  # type: ignore[index]
 
 
+def test_a_chosen_province_leaves_the_numbers_of_the_others(client: TestClient) -> None:
+    def numbers(path: str) -> list[list[str]]:
+        return [
+            [cell.get_text(strip=True) for cell in row.select("th, td")[:4]] for row in soup(client, path).select(".provinces tbody tr")
+        ]
+
+    assert numbers("/map?place=C%E1%BA%A7n+Th%C6%A1") == numbers("/map")
+
+
 def test_wards_count_under_old_and_new_names(client: TestClient) -> None:
     page = soup(client, "/map?place=%C4%90%E1%BB%93ng+Th%C3%A1p")
     rows = {row.select_one("a").get_text(): row for row in page.select(".wards tbody tr")}  # type: ignore[union-attr]
