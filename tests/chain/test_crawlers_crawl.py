@@ -251,6 +251,7 @@ def test_every_kind_of_entrance_leads_to_its_articles(first: CrawlRun, source: s
     found = [article for article in first.articles() if article.source == source]
     assert len(found) == articles
     assert all(article.title.startswith("Xã số") and "huy động" in article.body for article in found)
+    assert {article.page_kind for article in found} == {"article"}
     assert all(article.archive and article.fetched_at and article.first_seen_at == article.fetched_at for article in found)
 
 

@@ -111,6 +111,8 @@ def _build(site: Site) -> list[str]:
         "/cookie.html": Answer(_WALL, headers={"Set-Cookie": "wall=1"}),
         "/cookie-vong.html": Answer(b"", 302, headers={"Location": "/cookie-vong.html", "Set-Cookie": "seen=1"}),
         "/mem-404.html": Answer(_SOFT),
+        # One that fills the page with news.
+        "/mem-404-dai.html": Answer(article_page(63, title="Không tìm thấy trang")),
         "/tuong-lai.html": Answer(article_page(80).replace("2026-11-20T07:20:00+07:00", future)),
         "/tieu-de.html": Answer(article_page(81, title="Xã số 81 &lt;script&gt;alert(1)&lt;/script&gt; <b>khắc phục</b> hậu quả")),
         "/tot.html": Answer(article_page(82)),
@@ -251,6 +253,7 @@ def test_the_rest_of_the_crawl_goes_on(outcome: Outcome) -> None:
         ("/cookie.html", {Fate.NOT_ARTICLE, Fate.TOO_SHORT}),
         ("/cookie-vong.html", {Fate.REDIRECT_LOOP}),
         ("/mem-404.html", {Fate.NOT_ARTICLE}),
+        ("/mem-404-dai.html", {Fate.NOT_ARTICLE}),
         ("/lich/2026/11/20.html", {Fate.NOT_ARTICLE}),
         ("/tot.html", {None}),
         ("/headers.html", {None}),
