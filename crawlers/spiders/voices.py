@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag
@@ -19,7 +18,6 @@ from urllib.parse import urldefrag
 from scrapy import Request
 
 from crawlers.apart import TookTooMuch
-from crawlers.compression import BadCompression, TooMuch, decompress
 from crawlers.memory import new_entry
 from crawlers.middlewares import hosts_of
 from crawlers.outcomes import ABSENT, fate_of_failure
@@ -27,6 +25,7 @@ from crawlers.pages import FetchedPage
 from crawlers.spiders.newspaper import NewspaperSpider
 from crawlers.visits import SourceCrawl, Visit, conditions
 from crawlers.voices.marks import WALK_MAX, Marks, Units
+from crawlers.voices.rounds import Round, wait_in
 from crawlers.voices.texts import VoiceError
 from crawlers.voices.voice import NOT_KEPT, Answer, ApiOptions, Ask, Found, Refusal, Voice, key_of, read_answer, voice_of, without_posts
 from diembao.article import ArchiveRecord, Article
@@ -51,51 +50,6 @@ _CHECKED = 200
 """Known posts that are looked at again together."""
 _REPEATS = 1
 """An API counts each attempt."""
-_WAIT_BODY = 64 * 1024
-
-
-@dataclass
-class Round:
-    """What happens to one voice in this run.
-
-    Attributes:
-        voice: what it is.
-        key: its secret; empty: it has none.
-        marks: how far its lists were read.
-        budgets: what it may spend.
-        pauses_as: under this name it is left alone (all sources with one key together).
-        pending: what is asked next.
-        tried: lists that were taken up in this run.
-        stopped: no more requests in this run.
-        short: posts that say too little to be taken up.
-        failed: requests that brought nothing.
-        first_failure: why the first of these did not.
-    """
-
-    voice: Voice[Any]
-    key: str
-    marks: Marks
-    budgets: list[Units]
-    pauses_as: str
-    pending: deque[Ask] = field(default_factory=deque)
-    tried: set[str] = field(default_factory=set)
-    stopped: bool = False
-    short: int = 0
-    failed: int = 0
-    first_failure: str = ""
-
-
-def wait_in(voice: Voice[Any]) -> Callable[[Response], float | None]:
-    """Reads from a raw answer how long its body asks to wait."""
-
-    def says(response: Response) -> float | None:
-        encodings = b",".join(response.headers.getlist("Content-Encoding")).decode("latin-1")
-        try:
-            return voice.wait_in(decompress(response.body, encodings, _WAIT_BODY) if encodings else response.body[:_WAIT_BODY])
-        except (TooMuch, BadCompression):
-            return None
-
-    return says
 
 
 class PressSpider(NewspaperSpider):
