@@ -98,7 +98,9 @@ def columns_for(headings: Sequence[str], chosen: Mapping[str, str], remembered: 
     if missing := [column for column in chosen.values() if column and column not in headings]:
         raise UsageError(f"there is no column {missing[0]!r}", f"Columns: {', '.join(headings)}")
     if personal := [column for column in chosen.values() if column and is_personal(column)]:
-        raise UsageError(f"cột {personal[0]!r} nói về người gửi, không được đọc / it says who sent a record and is never read", "Choose another column")
+        raise UsageError(
+            f"cột {personal[0]!r} nói về người gửi, không được đọc / it says who sent a record and is never read", "Choose another column"
+        )
     named = [column for column in chosen.values() if column]
     if twice := next((column for column in named if named.count(column) > 1), None):
         raise UsageError(f"cột {twice!r} được chọn hai lần / the column cannot hold two fields", "Choose one column for each field")
@@ -107,7 +109,10 @@ def columns_for(headings: Sequence[str], chosen: Mapping[str, str], remembered: 
     taken = {column for field, column in columns.items() if field in chosen}
     columns = {field: column for field, column in columns.items() if column and (field in chosen or column not in taken)}
     if not columns.get("number"):
-        raise UsageError("chưa có cột nào chứa mã phiếu / no column holds the number of a record", "Name it: --column number=COLUMN; it keeps a repeated import single")
+        raise UsageError(
+            "chưa có cột nào chứa mã phiếu / no column holds the number of a record",
+            "Name it: --column number=COLUMN; it keeps a repeated import single",
+        )
     if not columns.get("body") and not columns.get("title"):
         raise UsageError("chưa có cột nào chứa nội dung / no column holds the text of a record", "Name it: --column body=COLUMN")
     return columns
