@@ -85,9 +85,8 @@ def main() -> None:
                     work.append(time.process_time() - worked)
                     assert answer.status_code == 200, f"{path}: {answer.status_code}"
                 size = len(answer.content) / 1000
-                print(
-                    f"{path[:40]:42} first {times[0] * 1000:.0f} ms, then {quantiles(times[1:])} (processor: {quantiles(work[1:])}), {size:.0f} kB unpacked"
-                )
+                wall, processor = quantiles(times[1:]), quantiles(work[1:])
+                print(f"{path[:40]:42} first {times[0] * 1000:.0f} ms, then {wall} (processor: {processor}), {size:.0f} kB unpacked")
         engine.close()
         state.close()
 
