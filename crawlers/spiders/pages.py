@@ -172,7 +172,12 @@ class PageSpider(RunSpider):
     async def _done(self, crawl: SourceCrawl, visit: Visit) -> list[Request]:
         """What is asked for when a page is done: others of its source, and the next page of the article that waited for it."""
         requests = list(self._page_done(crawl))
-        return requests if visit.wanted_by is None else [*requests, *await self._continue(visit.wanted_by)]
+        long = visit.wanted_by
+        if long is None:
+            return requests
+        if visit.entry.fate in TRANSIENT:
+            long.pending.append((Fate(str(visit.entry.fate)), f"{visit.url}: {visit.entry.fate}"))
+        return [*requests, *await self._continue(long)]
 
     def _page_done(self, crawl: SourceCrawl) -> Iterator[Request]:
         crawl.in_flight -= 1
