@@ -27,10 +27,13 @@ from diembao.errors import UsageError
 from diembao.settings import PROJECT
 from diembao.state import AuditRecord, State, StoryResponse
 from diembao.taxonomy import read_taxonomy
+from flows.retagging import retag
 from index import open_engine
 from index.ingest import ingest
 from nlp.linking import link
+from nlp.step import discover
 from nlp.steps.stories import find_story_keys
+from nlp.tagging import Tagger
 from tests.browser.press import LANDSLIDE, LANDSLIDE_ID, NOW, fill_state, office
 from tests.browser.press import articles as press_articles
 from web.addresses import SearchAddress
@@ -174,6 +177,18 @@ def test_what_was_joined_stays_so_over_linking_tagging_rebuilding_and_new_articl
     # The story that it was joined to gets another name: it goes along.
     desk.ingest(*(desk.get(name).with_fields(story_id="older") for name in ("a", "a2", "a3")))
     assert set(desk.stories().values()) == {"older", "c"}
+
+
+def test_what_was_split_off_stays_so_when_everything_is_tagged_and_linked_anew(desk: Desk) -> None:
+    desk.post("/stories/a/split", "/stories/a", article=["a2"])
+    steps = [step for step in discover() if step.name == "stories"]
+    done = retag(desk.state, desk.engine, Tagger(PROJECT / "config", steps=steps), lambda: NOW)
+    assert done.relinked >= 6
+    # Their headlines are nearly the same, so linking itself would have them on one event.
+    assert desk.get("a2").uncorrected["story_id"] == desk.get("a").story_id
+    assert desk.get("a2").story_id == apart("a2")
+    desk.undo_last(f"/stories/{apart('a2')}")
+    assert desk.get("a2").story_id == desk.get("a").story_id
 
 
 def test_a_new_article_is_linked_to_the_joined_story(desk: Desk) -> None:
