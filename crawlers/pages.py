@@ -9,6 +9,7 @@ from datetime import datetime
 from crawlers.compression import BadCompression, TooMuch, decompress
 from crawlers.extraction import MIN_BODY, Extracted, extract, join
 from crawlers.extraction.parts import Variant, numbered
+from crawlers.walls import wall
 from diembao.article import ArchiveRecord, Article
 from diembao.fates import Fate
 from diembao.privacy import VOICES_OF_PERSONS, mask_personal_numbers, masked
@@ -130,12 +131,17 @@ def read_page(page: FetchedPage, source: Source | None, further: Sequence[Fetche
         page,
         masked(article),
         extracted.problem,
-        extracted.detail if extracted.problem else "",
+        (_wall(page, extracted.problem) or extracted.detail) if extracted.problem else "",
         further=tuple(named.values()),
         first=extracted.first_page,
         variant=extracted.variant,
         parts=tuple(parts),
     )
+
+
+def _wall(page: FetchedPage, problem: Fate) -> str:
+    """What kind of wall stands where an article was expected; empty: none."""
+    return wall(page.body()) if problem in (Fate.NOT_ARTICLE, Fate.TOO_SHORT) else ""
 
 
 def _extracted(page: FetchedPage, source: Source | None) -> Extracted:

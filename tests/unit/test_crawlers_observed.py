@@ -57,12 +57,12 @@ def test_pages_are_read_unreadable_or_refused(tmp_path: Path) -> None:
     fates = [
         (Fate.NOT_ARTICLE, ""), (Fate.TOO_SHORT, "a video page"), (Fate.HTTP_ERROR, "HTTP 403"), (Fate.THROTTLED, "HTTP 429"),
         (Fate.BLOCKED_BY_ROBOTS, "robots.txt forbids it"), (Fate.NOT_FOUND, "HTTP 404"), (Fate.UNCHANGED, ""),
-        (Fate.SERVER_ERROR, "HTTP 502"),
+        (Fate.SERVER_ERROR, "HTTP 502"), (Fate.NOT_ARTICLE, "a cookie wall instead of the page"),
     ]  # fmt: skip
     (one,) = seen(tmp_path, [article(1)], fates)
-    assert (one.pages, one.unread, one.walls, one.articles) == (3, 2, 3, 1)
+    assert (one.pages, one.unread, one.walls, one.articles) == (3, 2, 4, 1)
     assert one.fates["extracted"] == 1
-    assert sum(one.fates.values()) == 9
+    assert sum(one.fates.values()) == 10
 
 
 def test_what_articles_lack_and_when_they_appeared(tmp_path: Path) -> None:
