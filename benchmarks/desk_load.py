@@ -129,7 +129,7 @@ class Staff:
             self.errors[f"{kind}: {type(error).__name__}"] += 1
             return ""
         self.times[kind].append(time.perf_counter() - begun)
-        if answer.status_code != 200 or "/login" in answer.url.path:
+        if answer.status_code != 200 or (answer.url.path == "/login") != (kind == "login page"):
             self.errors[f"{kind}: {answer.status_code} {answer.url.path}"] += 1
             return ""
         return answer.text

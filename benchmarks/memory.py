@@ -97,12 +97,18 @@ class Visitors:
         self.address = address
         self.answers: dict[int, int] = {}
         self.wanted: Queue[list[str]] = Queue(maxsize=4)
-        threading.Thread(target=self._work, daemon=True).start()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Wait for the last answers."""
+        self.wanted.put([])
+        self._thread.join()
 
     def _work(self) -> None:
         with httpx.Client(base_url=self.address, timeout=60, follow_redirects=True) as client:
-            while True:
-                for path in self.wanted.get():
+            while paths := self.wanted.get():
+                for path in paths:
                     status = client.get(path).status_code
                     self.answers[status] = self.answers.get(status, 0) + 1
 
@@ -211,6 +217,7 @@ def run(options: argparse.Namespace, settings: Settings, stack: ExitStack) -> No
         if number % 500 == 0:
             print(f"round {number} after {time.monotonic() - started:.0f} s: "
                   + ", ".join(f"{name} {values[-1]:.0f} MB" for name, values in seen.items()), flush=True)  # fmt: skip
+    visitors.close()
     tell(options, seen, visitors, engine.status().articles, time.monotonic() - started)
     engine.close()
     state.close()
