@@ -196,6 +196,14 @@ def test_entities_are_not_expanded_in_a_sitemap() -> None:
     assert all(len(url) < 100 for url in urls)
 
 
+def test_a_sitemap_reads_no_file_of_ours(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("mat-khau")
+    entities = f'<!DOCTYPE urlset [<!ENTITY file SYSTEM "{secret.as_uri()}"><!ENTITY near "gan">]>'
+    sitemap = f"{entities}<urlset><url><loc>https://bao.vn/a-&file;-&near;</loc></url></urlset>"
+    assert "mat-khau" not in str(read_sitemap(sitemap.encode(), "https://bao.vn/s.xml"))
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"\x00\x01", b"<html></html>", b"not xml", b'<?xml version="1.0"?>'], ids=["empty", "binary", "page", "text", "no root"]
 )
