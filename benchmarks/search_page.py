@@ -28,8 +28,8 @@ from benchmarks.search import NOW, QUERIES, SENTENCES, articles, quantiles
 from diembao.settings import PROJECT, read_settings
 from diembao.state import State
 from index import open_engine
-from web.addresses import SearchAddress, day_parameter
 from web.app import create_app
+from web.searching.addresses import SearchAddress, day_parameter
 
 RANGES = {"all": None, "month": 30, "two days": 2}
 

@@ -1,4 +1,4 @@
-"""Ways from a dashboard to our search page, with the same condition: its address is a contract (`web.addresses`)."""
+"""Ways from a dashboard to our search page, with the same condition: its address is a contract (`web.searching.addresses`)."""
 
 from __future__ import annotations
 

@@ -480,7 +480,7 @@ class Deed(Base):
     kind: Mapped[str] = mapped_column(String(20), doc="correct, merge, note or briefing")
     at: Mapped[datetime] = mapped_column(index=True)
     by: Mapped[str] = mapped_column(String(200), default="")
-    done: Mapped[dict[str, Any]] = mapped_column(doc="see web.deeds.Done: what was done to which articles, and what could not be")
+    done: Mapped[dict[str, Any]] = mapped_column(doc="see web.articles.deeds.Done: what was done to which articles, and what could not be")
     undone_at: Mapped[datetime | None]
     undone_by: Mapped[str] = mapped_column(String(200), default="")
 

@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 from alerts.feed import Entry
 from diembao.alert import Alert
 from diembao.state import AlertAnswer, AlertRecord, State
-from web.addresses import SearchAddress
-from web.chart import local_time
+from web.searching.addresses import SearchAddress
+from web.searching.chart import local_time
 
 _log = logging.getLogger(__name__)
 MOST_ALERTS = 200

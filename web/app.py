@@ -21,9 +21,9 @@ from diembao.settings import Settings
 from diembao.state import State
 from web.accounts.gate import Gate
 from web.accounts.passwords import Passwords
-from web.api_answers import refusal
+from web.api.answers import refusal
 from web.desk import Desk, desk_of
-from web.feedback_drafts import Drafts
+from web.feedback.drafts import Drafts
 from web.pages import (
     account,
     admin,

@@ -27,9 +27,9 @@ from diembao.taxonomy import Taxonomy
 from web.accounts.actor import actor_of
 from web.accounts.passwords import Passwords
 from web.accounts.sessions import form_token
-from web.addresses import SearchAddress
-from web.gaps import Gaps
-from web.marking import marked, unmarked, web_link
+from web.articles.marking import marked, unmarked, web_link
+from web.searching.addresses import SearchAddress
+from web.searching.gaps import Gaps
 from web.security import SECURITY_HEADERS
 from web.texts import LANGUAGES, Language, Texts, as_language
 

@@ -15,7 +15,7 @@ from tests.browser.axe import serious_findings
 from tests.browser.conftest import Troubles
 from tests.browser.press import HOSTILE_ID, LANDSLIDE, LANDSLIDE_ID, NOW
 from tests.unit.accounts_desk import COOKIE, Office, office_with_users
-from web.office_notes import add_note
+from web.articles.notes import add_note
 from web.serving import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

@@ -61,7 +61,8 @@ class Desk:
             row = SavedSearch(
                 **{
                     "id": "s1", "owner": "lan", "name": "Lũ lụt", "search": {"q": "lũ"}, "digest_at": "07:00",
-                    "digest_to": ["a@example.vn"], "digest_since": MADE, "digest_told": [], "created_at": MADE, "updated_at": MADE, **values,
+                    "digest_to": ["a@example.vn"], "digest_since": MADE, "digest_told": [], "created_at": MADE, "updated_at": MADE,
+                    **values,
                 }
             )  # fmt: skip
             session.add(row)

@@ -8,7 +8,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.changed_words import LONGEST, changed_words, share_kept
+from web.articles.changed_words import LONGEST, changed_words, share_kept
 
 WORDS = st.lists(st.sampled_from(["ba", "căn", "nhà", "trôi", "sông", "Tiền,", "đêm.", "84", "điểm", "xã"]), max_size=60)
 

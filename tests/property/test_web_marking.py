@@ -11,8 +11,8 @@ from markupsafe import Markup
 from starlette.datastructures import QueryParams
 
 from diembao.engine import MARK_END, MARK_START
-from web.addresses import SearchAddress
-from web.marking import mark_reasons, marked, unmarked
+from web.articles.marking import mark_reasons, marked, unmarked
+from web.searching.addresses import SearchAddress
 
 LETTERS = st.text(alphabet=st.sampled_from([*"<>&\"'/abc ạ\n", MARK_START, MARK_END, "\u202e"]), max_size=40)
 TAG = re.compile(r"</?mark(?: class=\"(?:tone|blame|blame tone)\")?>")

@@ -25,8 +25,8 @@ from diembao.settings import Settings
 from diembao.taxonomy import Taxonomy, read_taxonomy
 from index.elasticsearch_mapping import MAPPING
 from tests.elasticsearch.lens_reading import fields_named, fields_of_kql, kql_query, lens_panels
-from web.addresses import FILTERS, SearchAddress
 from web.pages import search as search_page
+from web.searching.addresses import FILTERS, SearchAddress
 
 Json = dict[str, Any]
 TAXONOMY = read_taxonomy(Path(__file__).parents[2] / "config" / "taxonomy.toml")

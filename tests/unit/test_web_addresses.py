@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from starlette.datastructures import QueryParams
 
-from web.addresses import LONGEST_QUERY, MOST_VALUES, SearchAddress
+from web.searching.addresses import LONGEST_QUERY, MOST_VALUES, SearchAddress
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

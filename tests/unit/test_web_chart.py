@@ -12,8 +12,8 @@ from diembao.clock import start_of_day, vietnam_day
 from diembao.engine import CountBucket, SearchEngine
 from index import open_engine
 from tests.browser.press import NOW, office
-from web.addresses import SearchAddress
-from web.chart import HEIGHT, MOST_BARS, choose_interval, count_by, count_coverage, draw, interval_end, pixels
+from web.searching.addresses import SearchAddress
+from web.searching.chart import HEIGHT, MOST_BARS, choose_interval, count_by, count_coverage, draw, interval_end, pixels
 from web.texts import Texts
 
 VI = Texts("vi", NOW)

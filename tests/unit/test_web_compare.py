@@ -14,8 +14,8 @@ from starlette.datastructures import QueryParams
 from diembao.article import Article, Sentiment, TopicScore
 from diembao.engine import SearchEngine
 from tests.browser.press import NOW, press
-from web.addresses import SearchAddress
-from web.comparison import compare, difference_of, period_before, ratio_of, words_of
+from web.searching.addresses import SearchAddress
+from web.searching.comparison import compare, difference_of, period_before, ratio_of, words_of
 from web.texts import Texts
 
 TEXTS = Texts("vi", NOW)

@@ -16,7 +16,7 @@ from diembao.article import Article
 from tests.unit.accounts_desk import Office, Visitor, office_with_users
 from tests.unit.test_index_feedback import SECRETS, every_byte, workbook
 from web.accounts.needs import LONGEST_FILE
-from web.feedback_drafts import LIFE, MOST
+from web.feedback.drafts import LIFE, MOST
 
 HEADINGS = ["Mã phiếu", "Họ và tên", "Số điện thoại", "Nội dung", "Ngày gửi", "Lĩnh vực", "Trạng thái"]
 NAME = "Trần Thị Giấu Kín"

@@ -14,8 +14,8 @@ from diembao.article import Article
 from diembao.clock import start_of_day, vietnam_day
 from diembao.engine import CountBucket, Filters, SearchEngine
 from tests.browser.press import NOW, press
-from web.chart import MOST_BARS, draw
-from web.gaps import FRESH, Gaps
+from web.searching.chart import MOST_BARS, draw
+from web.searching.gaps import FRESH, Gaps
 from web.texts import Texts
 
 AWAY = (4, 5, 6)

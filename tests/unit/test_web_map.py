@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from diembao.article import Article, Place, Sentiment
 from nlp.gazetteer import Unit, gazetteer
 from tests.browser.press import HOSTILE_TITLE, NOW, press
-from web.geography import FEWEST, colour_of, count_steps, picture, share_steps, units_of
+from web.searching.geography import FEWEST, colour_of, count_steps, picture, share_steps, units_of
 
 
 def unit(code: str) -> Unit:

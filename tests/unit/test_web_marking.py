@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from diembao.engine import MARK_END, MARK_START
-from web.marking import mark_reasons, marked, mistake_in, web_link
+from web.articles.marking import mark_reasons, marked, mistake_in, web_link
 
 
 def test_html_in_a_highlight_is_text_and_only_matches_are_marked() -> None:

@@ -12,7 +12,7 @@ from diembao.erasing import Traces, erase_in_state
 from tests.browser.press import HOSTILE_ID, LANDSLIDE_ID
 from tests.unit.accounts_desk import PASSWORD, QUICK, Office, Visitor, office_with_users
 from web.accounts.users import add_user
-from web.office_notes import LONGEST_NOTE, notes_of
+from web.articles.notes import LONGEST_NOTE, notes_of
 
 PAGE = f"/articles/{LANDSLIDE_ID}"
 

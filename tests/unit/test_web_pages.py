@@ -20,7 +20,7 @@ from diembao.errors import EngineError, StateError
 from index.counting import next_start
 from index.coverage import coverage
 from tests.browser.press import HOSTILE_ID, LANDSLIDE, LANDSLIDE_BLAME, LANDSLIDE_ID, LANDSLIDE_TONE, alert, articles, press
-from web.addresses import FILTERS, SearchAddress
+from web.searching.addresses import FILTERS, SearchAddress
 from web.security import SECURITY_HEADERS
 
 

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 
 from index.query import DATE_FIELDS, KEYWORD_FIELDS, MAX_DEPTH, SYNONYMS, TEXT_FIELDS
 from tests.browser.press import NOW, press
-from web.completion import FIELDS, MOST
-from web.query_help import chapters
+from web.searching.completion import FIELDS, MOST
+from web.searching.query_help import chapters
 
 EXAMPLES = [example.query for chapter in chapters(NOW, "Đồng Tháp") for example in chapter.examples]
 

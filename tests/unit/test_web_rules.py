@@ -25,9 +25,9 @@ from diembao.errors import EngineError
 from diembao.settings import Settings
 from diembao.state import AuditRecord, State
 from tests.browser.press import NOW, press
-from web.addresses import SearchAddress
-from web.rule_form import KINDS, form_of_search
-from web.rule_trials import Trial, Trials
+from web.rules.form import KINDS, form_of_search
+from web.rules.trials import Trial, Trials
+from web.searching.addresses import SearchAddress
 
 OFFICE = '\n[mail]\nrecipients = ["a@example.vn", "b@example.vn"]\n\n[[services]]\nname = "phone"\nurl_env = "PHONE"\n'
 

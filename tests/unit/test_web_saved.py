@@ -17,8 +17,8 @@ from tests.browser.press import HOSTILE_TITLE, NOW
 from tests.unit.accounts_desk import Office, Visitor, office_with_users
 from web.accounts.feeds import feed_token
 from web.accounts.users import find_user
-from web.addresses import SearchAddress
-from web.saved import LONGEST_NAME, MOST
+from web.searching.addresses import SearchAddress
+from web.searching.saved import LONGEST_NAME, MOST
 
 MAIL = '\n[mail]\nrecipients = ["a@example.vn", "b@example.vn"]\n'
 SEARCH = "/saved/new?q=s%E1%BA%A1t+l%E1%BB%9F&topic=environment"

@@ -20,7 +20,7 @@ from diembao.errors import DiembaoError
 from diembao.source_round import SourceRound
 from tests.browser.press import NOW
 from tests.unit.accounts_desk import Office, office_with_users
-from web import source_checks
+from web.sources import checks as source_checks
 
 HOSTILE = '<script>alert(1)</script>" onload="x'
 

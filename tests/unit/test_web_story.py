@@ -36,12 +36,12 @@ from nlp.steps.stories import find_story_keys
 from nlp.tagging import Tagger
 from tests.browser.press import LANDSLIDE, LANDSLIDE_ID, NOW, fill_state, office
 from tests.browser.press import articles as press_articles
-from web.addresses import SearchAddress
 from web.app import create_app
 from web.pages.story import ranked_by
-from web.rule_form import form_of_search
-from web.story_changes import named_in, wishes_to_split
-from web.story_view import DRAWN, view_of
+from web.rules.form import form_of_search
+from web.searching.addresses import SearchAddress
+from web.stories.changes import named_in, wishes_to_split
+from web.stories.view import DRAWN, view_of
 from web.texts import Texts
 
 BODY = (

@@ -15,17 +15,17 @@ from diembao.corrections import FIELDS
 from diembao.source import Medium
 from web.accounts.keys import SCOPES
 from web.accounts.users import ROLES
-from web.addresses import CRITICAL_OF, FILTERS, KINDS, SENTIMENTS
-from web.comparison import Word
-from web.completion import FIELDS as FIELDS_OFFERED
-from web.completion import PAGE_KINDS
-from web.geography import COLOURED_BY
 from web.office_form import RECORDS, SECTIONS
 from web.pages.compare import SIDES
 from web.pages.export import MOST as EXPORTED
-from web.rule_form import KINDS as KINDS_OF_RULE
-from web.source_checks import CheckState
-from web.source_list import STATES as SOURCE_STATES
+from web.rules.form import KINDS as KINDS_OF_RULE
+from web.searching.addresses import CRITICAL_OF, FILTERS, KINDS, SENTIMENTS
+from web.searching.comparison import Word
+from web.searching.completion import FIELDS as FIELDS_OFFERED
+from web.searching.completion import PAGE_KINDS
+from web.searching.geography import COLOURED_BY
+from web.sources.checks import CheckState
+from web.sources.listing import STATES as SOURCE_STATES
 from web.texts import LANGUAGES, Texts, read_texts
 
 ROOM = Path(web.__file__).parent

@@ -16,8 +16,8 @@ from diembao.alert import Alert
 from diembao.clock import VIETNAM
 from diembao.errors import UsageError
 from web.alert_log import all_alerts, answer_to, feed_entries, find_alert, search_of
-from web.chart import HEIGHT, MOST_BARS, Bar, Chart, pixels
 from web.desk import desk_of
+from web.searching.chart import HEIGHT, MOST_BARS, Bar, Chart, pixels
 from web.texts import Texts
 
 router = APIRouter(include_in_schema=False)

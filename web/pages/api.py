@@ -14,11 +14,11 @@ from diembao.engine import MARK_END, MARK_START, Filters, Hit, Interval, SearchR
 from diembao.errors import QueryError, UsageError
 from index.coverage import compared
 from web.accounts.key_header import Key
-from web.addresses import LONGEST_CURSOR, LONGEST_QUERY, SearchAddress
-from web.api_answers import missing, query_refusal, refusal, tagged
-from web.api_models import MISSING, REFUSALS, UNCHANGED, CountsAnswer, CoverageAnswer, SearchAnswer, StoriesAnswer, StoryAnswer
-from web.chart import MOST_BUCKETS, count_by, count_coverage
+from web.api.answers import missing, query_refusal, refusal, tagged
+from web.api.models import MISSING, REFUSALS, UNCHANGED, CountsAnswer, CoverageAnswer, SearchAnswer, StoriesAnswer, StoryAnswer
 from web.desk import Desk, Names, desk_of
+from web.searching.addresses import LONGEST_CURSOR, LONGEST_QUERY, SearchAddress
+from web.searching.chart import MOST_BUCKETS, count_by, count_coverage
 
 router = APIRouter(prefix="/api", tags=["search"], dependencies=[Key], responses=REFUSALS)
 

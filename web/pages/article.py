@@ -26,10 +26,10 @@ from diembao.errors import InputError
 from diembao.state import BriefingItem, FeedbackRecord, State, StoryResponse
 from index.feedback import feedback_of
 from web.accounts.actor import actor_of
-from web.changed_words import LONGEST, changed_words, share_kept
+from web.articles.changed_words import LONGEST, changed_words, share_kept
+from web.articles.marking import mark_reasons, mark_stretches
+from web.articles.notes import may_delete, may_edit, notes_of
 from web.desk import Desk, desk_of
-from web.marking import mark_reasons, mark_stretches
-from web.office_notes import may_delete, may_edit, notes_of
 from web.pages.corrections import Told, correction_form
 from web.security import SECURITY_HEADERS
 

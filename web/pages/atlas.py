@@ -8,10 +8,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from diembao.errors import QueryError
-from web.addresses import SearchAddress
+from web.articles.marking import mistake_in
 from web.desk import desk_of
-from web.geography import COLOURED_BY, FEWEST, By, picture, regions, wards
-from web.marking import mistake_in
+from web.searching.addresses import SearchAddress
+from web.searching.geography import COLOURED_BY, FEWEST, By, picture, regions, wards
 
 router = APIRouter(include_in_schema=False)
 

@@ -20,11 +20,11 @@ from diembao.errors import UsageError
 from index.corrections_together import Wish
 from index.export import write_csv, write_xlsx
 from web.accounts.actor import actor_of
-from web.addresses import SearchAddress
-from web.deeds import KeptDeed, deed_in_words, give_corrections, give_notes, give_to_briefing, read_deed, undo_deed
+from web.articles.deeds import KeptDeed, deed_in_words, give_corrections, give_notes, give_to_briefing, read_deed, undo_deed
+from web.articles.notes import LONGEST_NOTE
 from web.desk import Desk, desk_of
-from web.office_notes import LONGEST_NOTE
 from web.pages.corrections import names_for
+from web.searching.addresses import SearchAddress
 from web.security import SECURITY_HEADERS, safe_next
 
 MOST = 300

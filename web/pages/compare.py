@@ -8,11 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from diembao.errors import QueryError
-from web.addresses import SearchAddress
-from web.comparison import COMPARED, compare, period_before
+from web.articles.marking import mistake_in
 from web.desk import desk_of
-from web.geography import unit_name
-from web.marking import mistake_in
+from web.searching.addresses import SearchAddress
+from web.searching.comparison import COMPARED, compare, period_before
+from web.searching.geography import unit_name
 
 router = APIRouter(include_in_schema=False)
 SIDES = ("a", "b")

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
-from web.addresses import LONGEST_QUERY
-from web.completion import complete
 from web.desk import Names, desk_of
+from web.searching.addresses import LONGEST_QUERY
+from web.searching.completion import complete
 
 router = APIRouter(include_in_schema=False)
 

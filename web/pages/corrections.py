@@ -19,9 +19,9 @@ from diembao.errors import UsageError
 from index.corrections import history, undo
 from index.corrections_together import Conflict, Together, Wish, correct_together, shown_text
 from web.accounts.actor import actor_of
-from web.addresses import SearchAddress
-from web.deeds import ConflictsError, deed_in_words, give_corrections, note_each, read_deed, value_in_words
+from web.articles.deeds import ConflictsError, deed_in_words, give_corrections, note_each, read_deed, value_in_words
 from web.desk import Desk, Names, desk_of
+from web.searching.addresses import SearchAddress
 from web.security import SECURITY_HEADERS, safe_next
 
 LONGEST = 2_000

@@ -20,10 +20,10 @@ from index.feedback_file import table_of
 from web.accounts.actor import actor_of
 from web.accounts.key_header import Key
 from web.alert_log import MOST_ALERTS, find_alert
-from web.api_answers import missing, refusal, tagged
-from web.api_models import MISSING, REFUSALS, UNCHANGED, AlertsAnswer, ApiAlert, Feedback, FeedbackAnswer, WebhookBody
+from web.api.answers import missing, refusal, tagged
+from web.api.models import MISSING, REFUSALS, UNCHANGED, AlertsAnswer, ApiAlert, Feedback, FeedbackAnswer, WebhookBody
 from web.desk import Desk, desk_of
-from web.feedback_intake import take
+from web.feedback.intake import take
 
 router = APIRouter(prefix="/api", tags=["exchange"], dependencies=[Key], responses=REFUSALS)
 

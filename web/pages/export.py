@@ -22,11 +22,11 @@ from index.export import WRITERS
 from web.accounts.actor import actor_of
 from web.accounts.feeds import feed_token
 from web.accounts.users import find_user
-from web.addresses import FILTERS, SearchAddress, day_parameter
+from web.articles.marking import mistake_in
 from web.desk import Desk, Names, desk_of
-from web.geography import unit_name
-from web.marking import mistake_in
-from web.saved import find_saved
+from web.searching.addresses import FILTERS, SearchAddress, day_parameter
+from web.searching.geography import unit_name
+from web.searching.saved import find_saved
 from web.texts import Texts
 
 router = APIRouter(include_in_schema=False)

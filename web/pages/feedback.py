@@ -20,8 +20,8 @@ from index.feedback_file import form_of, read_table
 from web.accounts.actor import actor_of
 from web.accounts.needs import LONGEST_FILE
 from web.desk import Desk, desk_of
-from web.feedback_drafts import Draft, Drafts
-from web.feedback_intake import take
+from web.feedback.drafts import Draft, Drafts
+from web.feedback.intake import take
 from web.security import SECURITY_HEADERS
 
 router = APIRouter(include_in_schema=False)

@@ -10,8 +10,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from diembao.errors import UsageError
 from web.accounts.actor import actor_of
+from web.articles.notes import LONGEST_NOTE, Note, add_note, delete_note, edit_note, may_delete, may_edit, notes_of
 from web.desk import desk_of
-from web.office_notes import LONGEST_NOTE, Note, add_note, delete_note, edit_note, may_delete, may_edit, notes_of
 from web.pages.article import show_article
 
 Text = Annotated[str, Form(max_length=2 * LONGEST_NOTE)]

@@ -21,11 +21,11 @@ from diembao.clock import start_of_day, to_utc, vietnam_day
 from diembao.engine import CountBucket, Filters, SearchRequest, StorySize
 from diembao.state import AlertRecord
 from diembao.taxonomy import Taxonomy
-from web.addresses import SearchAddress, day_parameter
 from web.alert_log import open_alerts
-from web.chart import Chart, count_coverage, draw, local_time
 from web.desk import Desk, desk_of
-from web.story_lead import lead_of
+from web.searching.addresses import SearchAddress, day_parameter
+from web.searching.chart import Chart, count_coverage, draw, local_time
+from web.stories.lead import lead_of
 from web.texts import Texts
 from web.usual_now import UsualNow
 

@@ -27,11 +27,11 @@ from diembao.config_file import ConfigConflictError
 from diembao.errors import ConfigError, QueryError, UsageError
 from diembao.state import AlertRecord
 from web.accounts.actor import actor_of
-from web.addresses import SearchAddress
 from web.desk import Desk, desk_of
-from web.rule_form import KINDS, RuleForm, form_of_rule, form_of_search, read_form
-from web.rule_keeping import Prepared, ask_trial, keep, note, prepare, shown
-from web.rule_trials import DAYS
+from web.rules.form import KINDS, RuleForm, form_of_rule, form_of_search, read_form
+from web.rules.keeping import Prepared, ask_trial, keep, note, prepare, shown
+from web.rules.trials import DAYS
+from web.searching.addresses import SearchAddress
 
 router = APIRouter(include_in_schema=False)
 

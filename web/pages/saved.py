@@ -18,15 +18,16 @@ from diembao.config_file import ConfigConflictError
 from diembao.errors import ConfigError, DiembaoError, QueryError, UsageError
 from diembao.settings import Office
 from diembao.state import SavedSearch
-from web import rule_keeping, saved
 from web.accounts.actor import Actor, actor_of
 from web.accounts.feeds import feed_token
 from web.accounts.users import find_user
-from web.addresses import SearchAddress
 from web.desk import Desk, desk_of
-from web.geography import unit_name
-from web.rule_form import KINDS, RuleForm, form_of_rule, form_of_search, read_form
-from web.saved import SavedConflictError, SavedForm
+from web.rules import keeping as rule_keeping
+from web.rules.form import KINDS, RuleForm, form_of_rule, form_of_search, read_form
+from web.searching import saved
+from web.searching.addresses import SearchAddress
+from web.searching.geography import unit_name
+from web.searching.saved import SavedConflictError, SavedForm
 
 router = APIRouter(include_in_schema=False)
 

@@ -13,12 +13,12 @@ from fastapi.responses import HTMLResponse
 from diembao.engine import SearchResult
 from diembao.errors import QueryError, UsageError
 from index.some_words import some_of_the_words
-from web.addresses import FILTERS, FilterName, SearchAddress, day_parameter
-from web.chart import count_coverage, draw
+from web.articles.marking import mistake_in
 from web.desk import desk_of
-from web.geography import unit_name
-from web.marking import mistake_in
-from web.query_help import chapters
+from web.searching.addresses import FILTERS, FilterName, SearchAddress, day_parameter
+from web.searching.chart import count_coverage, draw
+from web.searching.geography import unit_name
+from web.searching.query_help import chapters
 from web.texts import Texts
 
 HITS_PER_PAGE = 20

@@ -23,8 +23,8 @@ from diembao.errors import ConfigError, DiembaoError, UsageError
 from diembao.source import Source, read_source
 from web.accounts.actor import actor_of
 from web.desk import desk_of
-from web.source_checks import Check, begin_check, find_check, last_check, mark_applied
-from web.source_list import BAR_HEIGHT, BAR_WIDTH, STATES, Wanted, bars, counts, find_row, kind_of, read_rows
+from web.sources.checks import Check, begin_check, find_check, last_check, mark_applied
+from web.sources.listing import BAR_HEIGHT, BAR_WIDTH, STATES, Wanted, bars, counts, find_row, kind_of, read_rows
 
 router = APIRouter(include_in_schema=False)
 

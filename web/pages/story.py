@@ -21,14 +21,14 @@ from diembao.corrections import apart
 from diembao.engine import Filters, StoryOrder, StorySize
 from diembao.errors import UsageError
 from web.accounts.actor import actor_of
-from web.addresses import SearchAddress, day_parameter
 from web.alert_log import all_alerts
-from web.chart import choose_interval, count_coverage, draw, local_time
-from web.deeds import ConflictsError, KeptDeed, give_corrections, read_deed
+from web.articles.deeds import ConflictsError, KeptDeed, give_corrections, read_deed
 from web.desk import Desk, desk_of
-from web.story_changes import MOST, changes_of, members_of, named_in, size_of, story_now, wishes_to_join, wishes_to_split
-from web.story_lead import lead_of
-from web.story_view import SPREAD_HOURS, StoryView, moment_of, view_of
+from web.searching.addresses import SearchAddress, day_parameter
+from web.searching.chart import choose_interval, count_coverage, draw, local_time
+from web.stories.changes import MOST, changes_of, members_of, named_in, size_of, story_now, wishes_to_join, wishes_to_split
+from web.stories.lead import lead_of
+from web.stories.view import SPREAD_HOURS, StoryView, moment_of, view_of
 from web.texts import Texts
 
 LONGEST_ID = 520

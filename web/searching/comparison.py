@@ -16,8 +16,8 @@ import numpy as np
 from scipy.stats import binomtest, chi2, false_discovery_control, fisher_exact
 
 from diembao.engine import CountBucket, Interval, SearchEngine, SearchResult
-from web.addresses import FilterName, SearchAddress, day_parameter
-from web.chart import MOST_BARS, choose_interval, count_coverage, interval_end, name_of, narrowed, pixels
+from web.searching.addresses import FilterName, SearchAddress, day_parameter
+from web.searching.chart import MOST_BARS, choose_interval, count_coverage, interval_end, name_of, narrowed, pixels
 from web.texts import Texts
 
 COMPARED: tuple[FilterName, ...] = ("sentiment", "topic", "place", "source")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from web.addresses import day_parameter
+from web.searching.addresses import day_parameter
 
 
 @dataclass(frozen=True)

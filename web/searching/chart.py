@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from diembao.clock import VIETNAM, start_of_day, vietnam_day
 from diembao.engine import CountBucket, Filters, Interval, SearchEngine, Unit
-from web.addresses import SearchAddress
+from web.searching.addresses import SearchAddress
 from web.texts import Texts
 
 MOST_BARS = 62

@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 
 from alerts.rule import Rule
 from diembao.errors import UsageError
-from web.addresses import LONGEST_VALUE, MOST_VALUES, SearchAddress
+from web.searching.addresses import LONGEST_VALUE, MOST_VALUES, SearchAddress
 from web.texts import Texts
 
 LONGEST_QUERY = 4000

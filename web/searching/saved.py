@@ -19,7 +19,7 @@ from diembao.engine import SearchEngine
 from diembao.errors import QueryError, UsageError
 from diembao.state import SavedLook, SavedSearch
 from web.accounts.actor import Actor
-from web.addresses import LONGEST_QUERY, LONGEST_VALUE, SearchAddress
+from web.searching.addresses import LONGEST_QUERY, LONGEST_VALUE, SearchAddress
 
 LONGEST_NAME = 120
 MOST = 200

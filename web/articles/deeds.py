@@ -20,8 +20,8 @@ from diembao.corrections import as_text
 from diembao.errors import UsageError
 from diembao.state import Deed
 from index.corrections_together import Conflict, Together, Wish, correct_together, undo_together
+from web.articles.notes import add_notes, remove_notes
 from web.desk import Desk, Names
-from web.office_notes import add_notes, remove_notes
 from web.texts import Texts
 
 Kind = Literal["correct", "merge", "note", "briefing"]

@@ -15,7 +15,7 @@ from diembao.article import Article
 from diembao.engine import SearchEngine, SearchRequest
 from index.analysis import strip_accents
 from nlp.gazetteer import FORMER, Unit, gazetteer
-from web.addresses import MOST_VALUES, SearchAddress
+from web.searching.addresses import MOST_VALUES, SearchAddress
 
 By = Literal["count", "negative"]
 COLOURED_BY: tuple[By, ...] = ("count", "negative")

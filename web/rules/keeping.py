@@ -21,8 +21,8 @@ from diembao.config_file import ConfigConflictError
 from diembao.errors import ConfigError, UsageError
 from web.alert_log import search_of
 from web.desk import Desk
-from web.rule_form import KINDS, RuleForm
-from web.rule_trials import DAYS, Trial, Trials, fingerprint, try_rule
+from web.rules.form import KINDS, RuleForm
+from web.rules.trials import DAYS, Trial, Trials, fingerprint, try_rule
 from web.texts import Texts
 
 _SHOWN_ALERTS = 12

@@ -12,8 +12,8 @@ from itertools import islice
 from index.analysis import strip_accents
 from index.query import DATE_FIELDS, KEYWORD_FIELDS, SYNONYMS, TEXT_FIELDS
 from nlp.gazetteer import gazetteer
-from web.addresses import CRITICAL_OF, KINDS, SENTIMENTS, day_parameter
 from web.desk import Names
+from web.searching.addresses import CRITICAL_OF, KINDS, SENTIMENTS, day_parameter
 from web.texts import Texts
 
 MOST = 10

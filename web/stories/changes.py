@@ -17,7 +17,7 @@ from diembao.errors import UsageError
 from diembao.state import CorrectionRecord, Deed, State
 from index.corrections import in_force
 from index.corrections_together import Wish
-from web.deeds import Done
+from web.articles.deeds import Done
 
 MOST = 1000
 """Articles of a story that a page reads, and that are moved at once."""

@@ -1,0 +1,1 @@
+"""How the API answers: models and the shape of refusals."""

@@ -1,0 +1,1 @@
+"""Citizens' feedback that staff upload: read, looked at, taken in."""

@@ -1,0 +1,1 @@
+"""Rules of alerts made on the desk: form, file, trial on the past."""

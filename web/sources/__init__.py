@@ -1,0 +1,1 @@
+"""Sources on the desk: their list, and looks at outlets that staff ask for."""
