@@ -111,6 +111,7 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=3,
+                timeout_keep_alive=75,  # a person reads for longer than uvicorn's 5 s; a request must not meet a connection that is closing
             )
         )
         self._ready = ready
