@@ -29,7 +29,6 @@ from demo.server import serve
 from diembao.article import Article
 from diembao.settings import Settings, read_settings
 from diembao.state import State
-from flows.stages import environment_of
 from index import open_engine
 from index.ingest import ingest
 from nlp.linking import link
@@ -67,7 +66,7 @@ def crawl_seconds(landscape: Landscape, settings: Settings) -> float:
         path.write_text("\n".join(["delay = 0.0", *lines]), encoding="utf-8")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with serve(landscape):
-        subprocess.run([sys.executable, "-m", "crawlers", "--run", "bench"], env=environment_of(settings), check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "crawlers", "--run", "bench"], env=settings.environment, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / len(landscape.published())
 

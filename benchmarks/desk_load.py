@@ -40,7 +40,6 @@ from benchmarks.search import NOW, SOURCES, article_of, sentences
 from diembao.clock import utc_now
 from diembao.settings import PROJECT, Settings, read_settings
 from diembao.state import State
-from flows.stages import environment_of
 from index import open_engine
 from web.accounts.passwords import Passwords
 from web.accounts.users import Role, add_user
@@ -93,7 +92,7 @@ def served(settings: Settings) -> Iterator[str]:
     """`diembao serve` in its own process while the block runs."""
     command = [sys.executable, "-m", "cli", "serve", "--port", "0", "--json"]
     with subprocess.Popen(
-        command, env=environment_of(settings), cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command, env=settings.environment, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         try:
             assert process.stdout is not None

@@ -44,7 +44,6 @@ from diembao.settings import PROJECT, Settings, read_settings
 from diembao.state import State
 from flows import local_prefect
 from flows.leases import WRITING, alone
-from flows.stages import environment_of
 from index import open_engine
 from index.ingest import ingest
 from nlp.linking import link
@@ -173,7 +172,7 @@ def run(options: argparse.Namespace, settings: Settings, stack: ExitStack) -> No
     numbers = itertools.count()
     for _ in range(options.kept // 1000):
         engine.upsert([made(next(numbers), parts, begin - timedelta(hours=1)) for _ in range(1000)])
-    environment = environment_of(settings)
+    environment = settings.environment
     command = [sys.executable, "-m", "cli", "serve", "--port", "0", "--json"]
     web = subprocess.Popen(command, env=environment, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
     stack.callback(web.terminate)

@@ -104,13 +104,12 @@ def worker(settings: Settings, name: str | None, limit: int, as_json: bool) -> N
     """
     from flows.local_prefect import prepare
     from flows.partition import worker_command
-    from flows.stages import environment_of
 
     command = worker_command(name, limit)
     prepare(settings.home)
     if as_json:
         emit({"worker": name, "limit": limit})
-    os.execve(sys.executable, [sys.executable, *command], environment_of(settings))  # noqa: S606 - our own interpreter
+    os.execve(sys.executable, [sys.executable, *command], settings.environment)  # noqa: S606 - our own interpreter
 
 
 @click.command()

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 import tomli_w
 from pydantic import ValidationError
 
-from crawlers.entries import with_listing, with_values, without_listings, write_entry
+from crawlers.entries import with_listing, without_listings, write_entry
 from crawlers.inspection import COVERAGE_LEAST, Completion, Inspection, completion, problems_of
 from crawlers.runs import CrawlRun
 from diembao.article import Article
+from diembao.config_file import with_values
 from diembao.errors import ConfigError, DiembaoError, UsageError
 from diembao.source import Source, choose_sources, read_source, source_files
 

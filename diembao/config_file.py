@@ -17,7 +17,8 @@ import tomli_w
 import tomlkit
 from filelock import FileLock, Timeout
 from tomlkit.container import Container
-from tomlkit.items import AoT, InlineTable, Table
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import AoT, Array, InlineTable, Table
 
 from diembao.errors import ConfigError, UsageError
 
@@ -103,7 +104,10 @@ def with_values(text: str, changes: Mapping[str, Any]) -> str:
     >>> with_values("kind = 'x'\nminimum = 4   # few\n", {"minimum": 9, "enabled": False})
     "kind = 'x'\nminimum = 9   # few\nenabled = false\n"
     """
-    document = tomlkit.parse(text)
+    try:
+        document = tomlkit.parse(text)
+    except TOMLKitError as error:
+        raise ConfigError(f"the file cannot be changed: {error}", "Mend it by hand") from error
     _put(document, changes)
     changed = tomlkit.dumps(document)
     changed += "" if changed.endswith("\n") else "\n"
@@ -142,7 +146,10 @@ def _put(table: Container | Table | InlineTable, changes: Mapping[str, Any]) -> 
                 tables.append(tomlkit.item(dict(one)))
             table.append(key, tables)
         elif old != value:
-            table[key] = value
+            new = tomlkit.item(value)
+            if isinstance(new, Array) and isinstance(old, Array) and "\n" in old.as_string():
+                new.multiline(True)
+            table[key] = new
 
 
 def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from diembao.errors import DiembaoError
 from diembao.settings import Settings, read_settings
 from diembao.state import Progress, State
 from flows.running import alone, show, tell_why
-from flows.stages import environment_of
 from index.corrections import history
 from index.feedback import BY_SOURCE
 from nlp.models.promotion import LABELS
@@ -87,7 +86,7 @@ def train(settings: Settings) -> dict[str, Any]:
         DiembaoError: when it failed; carries its last line.
     """
     command = [sys.executable, "-m", "cli", "models", "train", "--json"]
-    done = subprocess.run(command, env=environment_of(settings), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=settings.environment, capture_output=True, text=True, check=False)
     lines = done.stdout.strip().splitlines()
     if done.returncode != 0 or not lines:
         said = done.stderr.strip().splitlines() or ["it said nothing"]

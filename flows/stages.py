@@ -119,7 +119,7 @@ def crawl(
     begins(run)
     command = [sys.executable, "-m", "crawlers", "--run", run, "--minutes", str(ROUND_MINUTES), "--parent", str(os.getpid())]
     command += [*names, *(["--part", part] if part else [])]
-    with subprocess.Popen(command, env=environment_of(settings), stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=settings.environment, stderr=subprocess.PIPE, text=True) as process:
         said, is_ending = None, False
         while said is None:
             try:
@@ -134,17 +134,6 @@ def crawl(
             f"the crawl failed with exit code {process.returncode}: {lines[-1]}", f"Its folder: {settings.runs_folder / run}"
         )
     return run
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """This process's environment with the variables that give another process the same settings."""
-    return {
-        **os.environ,
-        "DIEMBAO_HOME": str(settings.home),
-        "DIEMBAO_CONFIG": str(settings.config),
-        "DIEMBAO_INDEX": settings.index,
-        "DIEMBAO_DATABASE": settings.database,
-    }
 
 
 def quarantined_runs(settings: Settings) -> list[str]:

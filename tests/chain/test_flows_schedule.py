@@ -88,7 +88,7 @@ class Office:
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     made = Office(tmp_path)
-    for name, value in stages.environment_of(made.settings).items():
+    for name, value in made.settings.environment.items():
         if name.startswith("DIEMBAO_"):
             monkeypatch.setenv(name, value)
     yield made

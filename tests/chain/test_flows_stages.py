@@ -347,7 +347,7 @@ def test_a_round_on_a_damaged_index_is_one_line_without_another_try_and_says_wha
 
 def test_another_process_gets_the_same_settings(tmp_path: Path) -> None:
     settings = Settings(tmp_path, tmp_path / "c", "http://127.0.0.1:9200", "sqlite:///x")
-    environment = stages.environment_of(settings)
+    environment = settings.environment
     assert environment["DIEMBAO_HOME"] == str(tmp_path)
     assert environment["DIEMBAO_INDEX"] == "http://127.0.0.1:9200"
     assert environment["PATH"] == os.environ["PATH"]

@@ -69,7 +69,7 @@ def test_killed_anywhere_everybody_gets_it_once(tmp_path: Path, seed: int) -> No
                 [sys.executable, "-c", textwrap.dedent(ROUND), NOW.isoformat()],
                 cwd=PROJECT,
                 stdout=subprocess.PIPE,
-                env={**stages.environment_of(settings), "PYTHONPATH": str(PROJECT), "PATH": os.environ["PATH"]},
+                env={**settings.environment, "PYTHONPATH": str(PROJECT), "PATH": os.environ["PATH"]},
             )
             assert process.stdout is not None
             process.stdout.readline()

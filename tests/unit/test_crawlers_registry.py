@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawlers.entries import with_listing, with_values, without_listings, write_entry
+from crawlers.entries import with_listing, without_listings, write_entry
 from crawlers.inspection import Completion, Entrance, Inspection, Sample, completion, guess_pattern, names_province, problems_of
 from crawlers.registry import complete, new_entry, outlet_at
+from diembao.config_file import with_values
 from diembao.errors import ConfigError, DiembaoError
 from diembao.source import Source, read_source
 

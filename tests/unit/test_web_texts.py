@@ -12,6 +12,7 @@ import pytest
 
 import web
 from diembao.corrections import FIELDS
+from diembao.fates import Fate
 from diembao.source import Medium
 from web.accounts.keys import SCOPES
 from web.accounts.users import ROLES
@@ -85,6 +86,7 @@ def test_pages_name_exactly_the_texts_that_exist() -> None:
     composed |= {f"export.{form}{part}" for form in EXPORTED for part in ("", "_help")}
     composed |= {f"source.state.{x}" for x in SOURCE_STATES} | {f"source.kind.{x}" for x in (*get_args(Medium), *KINDS)}
     composed |= {f"source.check.{x}" for x in get_args(CheckState)} | {"source.verdict.ok", "source.verdict.red"}
+    composed |= {f"fate.{fate}" for fate in [*Fate, "extracted"]}
     assert composed <= read_texts().keys()
     assert read_texts().keys() - named - composed == set()
 

@@ -25,6 +25,7 @@ from web.accounts.actor import actor_of
 from web.desk import desk_of
 from web.sources.checks import Check, begin_check, find_check, last_check, mark_applied
 from web.sources.listing import BAR_HEIGHT, BAR_WIDTH, STATES, Wanted, bars, counts, find_row, kind_of, read_rows
+from web.texts import read_texts
 
 router = APIRouter(include_in_schema=False)
 
@@ -201,7 +202,7 @@ def _list(request: Request, wanted: Wanted, problem: str = "", typed: str = "") 
 
 
 def _one(request: Request, name: str, problem: str = "", status: int = 200) -> HTMLResponse:
-    desk = desk_of(request)
+    desk, texts = desk_of(request), desk_of(request).texts(request)
     now = desk.clock()
     row = find_row(desk.settings, desk.state, now, name)
     if row is None:
@@ -222,6 +223,7 @@ def _one(request: Request, name: str, problem: str = "", status: int = 200) -> H
         saved="saved" in request.query_params,
         known="known" in request.query_params,
         moment=datetime.fromisoformat,
+        fate_name=lambda fate: texts(f"fate.{fate}") if f"fate.{fate}" in read_texts() else fate,
         **_drawing(),
     )
 

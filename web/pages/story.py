@@ -20,6 +20,7 @@ from diembao.clock import start_of_day, vietnam_day
 from diembao.corrections import apart
 from diembao.engine import Filters, StoryOrder, StorySize
 from diembao.errors import UsageError
+from nlp.stories import Telling, likeness
 from web.accounts.actor import actor_of
 from web.alert_log import all_alerts
 from web.articles.deeds import ConflictsError, KeptDeed, give_corrections, read_deed
@@ -40,6 +41,8 @@ _CANDIDATES = 1000
 _FEWEST_FOR_SHARE = 3
 _DAY = timedelta(days=1)
 _NEAR = timedelta(days=3)
+_LIKELY = 0.2
+"""From this likeness on a story is offered; linking joins by itself from `nlp.stories.NEAR` on."""
 _ALIKE = 60
 _OFFERED = 5
 
@@ -354,16 +357,19 @@ def _deed(desk: Desk, deed_id: str, ids: set[str]) -> tuple[KeptDeed, str] | Non
 
 
 def _offers(desk: Desk, found: StoryView) -> list[Offer]:
-    """Other stories with articles like the first or the last one, as linking looks for them, at most a few days away."""
+    """Other stories with an article that may well be on the event of the first or the last one, at most a few days away."""
     if found.begin is None or found.end is None:
         return []
-    offers: dict[str, Article] = {}
+    offers: dict[str, tuple[float, Article]] = {}
     for article in dict.fromkeys((found.articles[0].id, found.articles[-1].id)):
         asked = next(one for one in found.articles if one.id == article)
         for other in desk.engine.story_candidates(asked, found.begin - _NEAR, found.end + _NEAR, _ALIKE):
             if other.story_id and other.story_id != found.id:
-                offers.setdefault(other.story_id, other)
-    return [Offer(story, lead) for story, lead in list(offers.items())[:_OFFERED]]
+                sure = likeness(Telling.of(asked), Telling.of(other))
+                if sure >= _LIKELY and sure > offers.get(other.story_id, (0.0,))[0]:
+                    offers[other.story_id] = sure, other
+    best = sorted(offers.items(), key=lambda offer: (-offer[1][0], offer[0]))
+    return [Offer(story, lead) for story, (_, lead) in best[:_OFFERED]]
 
 
 def _departments(desk: Desk) -> list[str]:

