@@ -76,7 +76,8 @@ def add(settings: Settings, url: str, name: str | None, province: str | None, de
     An outlet that the registry knows without a feed, sitemap or listing is completed.
     """
     from crawlers.inspection import Inspection, problems_of
-    from crawlers.registry import complete, new_entry, outlet_at, read_each, source_id
+    from crawlers.registry import REGISTRY_LOCK, complete, new_entry, outlet_at, read_each, source_id
+    from diembao.config_file import changing
 
     outlet = outlet_at(url, delay).model_copy(update={"province": province})
     known, _ = read_each(settings.sources_folder)
@@ -94,9 +95,11 @@ def add(settings: Settings, url: str, name: str | None, province: str | None, de
         raise DiembaoError(f"{outlet.domain}: {'; '.join(clean(problem) for problem in problems)}", "docs/sources.md: an entry by hand")
     if same is not None:
         path = settings.sources_folder / f"{same.id}.toml"
-        complete(path, same, seen, today, enable=True)
+        with changing(settings.sources_folder, REGISTRY_LOCK):
+            complete(path, same, seen, today, enable=True)
     else:
-        path = new_entry(settings.sources_folder, outlet, seen, name or source_id(outlet.domain), today)
+        with changing(settings.sources_folder, REGISTRY_LOCK):
+            path = new_entry(settings.sources_folder, outlet, seen, name or source_id(outlet.domain), today)
     if as_json:
         emit({"file": str(path), "family": seen.family(), **seen.to_record()})
     else:
@@ -230,7 +233,8 @@ def _look(settings: Settings, tried: list[Source], minutes: float) -> dict[str, 
 
 def _judge(settings: Settings, source: Source, seen: Inspection | None, *, enable: bool, keep: bool) -> Verdict:
     """The verdict on one entry, which is completed when it is right."""
-    from crawlers.registry import Verdict, complete, verdict_on
+    from crawlers.registry import REGISTRY_LOCK, Verdict, complete, verdict_on
+    from diembao.config_file import changing
 
     today = vietnam_day(utc_now())
     verdict = verdict_on(source, seen, today)
@@ -238,7 +242,8 @@ def _judge(settings: Settings, source: Source, seen: Inspection | None, *, enabl
         return verdict
     told = list(verdict.reasons)
     if not keep:
-        told += complete(settings.sources_folder / f"{source.id}.toml", source, seen, today, enable=enable)
+        with changing(settings.sources_folder, REGISTRY_LOCK):
+            told += complete(settings.sources_folder / f"{source.id}.toml", source, seen, today, enable=enable)
     if not source.enabled and not enable:
         told.append("switched off: --enable switches it on")
     return Verdict(source.id, "ok", told)

@@ -20,6 +20,9 @@ from diembao.config_file import with_values
 from diembao.errors import ConfigError, DiembaoError, UsageError
 from diembao.source import Source, choose_sources, read_source, source_files
 
+REGISTRY_LOCK = ".sources.lock"
+"""Whoever changes an entry holds this file of config/sources (diembao.config_file.changing)."""
+
 
 @dataclass(frozen=True)
 class Verdict:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from alerts.health.kept import status_of
 from alerts.health.wording import plain
 from crawlers.inspection import Inspection
-from crawlers.registry import changes, complete, new_entry, outlet_at, read_each, source_id, verdict_on
+from crawlers.registry import REGISTRY_LOCK, changes, complete, new_entry, outlet_at, read_each, source_id, verdict_on
 from diembao.audit import record
 from diembao.clock import vietnam_day
 from diembao.config_file import ConfigConflictError, changing, version_of, with_values, write_whole
@@ -30,7 +30,6 @@ from web.texts import read_texts
 router = APIRouter(include_in_schema=False)
 
 Text = Annotated[str, Form(max_length=2_000)]
-_LOCK = ".sources.lock"
 _LONGEST_REASON = 200
 _LONGEST_NAME = 60
 
@@ -81,7 +80,7 @@ def apply(request: Request, key: str, name: Text = "", enable: Text = "") -> Any
         entry = _entry_of(folder, check)
         if verdict_on(entry, seen, today).state != "ok":
             return _check(request, key, texts("source.problem.red"), 409)
-        with changing(folder, _LOCK), desk.state.session() as session:
+        with changing(folder, REGISTRY_LOCK), desk.state.session() as session:
             if check.source:
                 path = folder / f"{check.source}.toml"
                 done = complete(path, entry, seen, today, enable=bool(enable))
@@ -141,7 +140,7 @@ def _switch(request: Request, name: str, version: str, why: str, *, enabled: boo
     why = " ".join(why.split())[:_LONGEST_REASON]
     path = folder / f"{row.id}.toml"
     try:
-        with changing(folder, _LOCK):
+        with changing(folder, REGISTRY_LOCK):
             content = path.read_bytes()
             if version != version_of(content):
                 raise ConfigConflictError("the file is another one by now")
