@@ -15,7 +15,7 @@ from httpx import Response
 from sqlalchemy import select
 
 from diembao.article import Article
-from diembao.engine import SearchEngine
+from diembao.engine import Filters, SearchEngine, SearchRequest
 from diembao.state import ArticleNote, BriefingItem, BriefingRecord
 from index.corrections import history
 from tests.browser.press import HOSTILE_ID, LANDSLIDE_ID, NOW
@@ -152,6 +152,17 @@ def test_articles_become_one_story(office: Office) -> None:
     assert undo(editor, deed).status_code == 200
     assert [found(office, one) for one in ids] == before
     assert bulk(editor, "merge", ids[:1]).status_code == 422
+
+
+def test_copies_go_where_their_origin_goes(office: Office) -> None:
+    editor = office.of("editor")
+    engine = office.app.state.desk.engine
+    copies = [hit.article.id for hit in engine.search(SearchRequest(filters=Filters(copy_of=LANDSLIDE_ID), fold_copies=False)).hits]
+    assert copies
+    other = next(one for one in ids_of(office, "songtien") if one != LANDSLIDE_ID and one not in copies)
+    deed = bulk(editor, "merge", [LANDSLIDE_ID, other], headers=JSON).json()["deed"]
+    assert len({found(office, one).story_id or one for one in (LANDSLIDE_ID, other, *copies)}) == 1
+    assert undo(editor, deed).status_code == 200
 
 
 def test_all_that_a_search_finds(office: Office) -> None:

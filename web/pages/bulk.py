@@ -23,9 +23,11 @@ from web.accounts.actor import actor_of
 from web.articles.deeds import KeptDeed, deed_in_words, give_corrections, give_notes, give_to_briefing, read_deed, undo_deed
 from web.articles.notes import LONGEST_NOTE
 from web.desk import Desk, desk_of
+from web.pages.article import copy_group
 from web.pages.corrections import names_for
 from web.searching.addresses import SearchAddress
 from web.security import SECURITY_HEADERS, safe_next
+from web.stories.changes import wishes_to_join
 
 MOST = 300
 """Articles that one deed may be done to."""
@@ -203,12 +205,22 @@ def _moment(text: str) -> datetime | None:
 
 
 def _merge(desk: Desk, articles: Sequence[Article], by: str, too_few: str) -> str:
-    """All of them on the event of the one that was published first."""
+    """All of them, with their copies, on the event of the one that was published first."""
     if len(articles) < 2:
         raise UsageError(too_few)
     dated = sorted(articles, key=lambda one: (one.published_at is None, one.published_at or desk.clock(), one.id))
-    wishes = [Wish(other.id, "story_id", {"with": dated[0].id}) for other in dated[1:]]
-    return give_corrections(desk, wishes, by, kind="merge", as_one=True)
+    first, *others = ([one, *_copies(desk, one)] for one in dated)
+    stays = {one.id for one in first}
+    going = {one.id: one for group in others for one in group if one.id not in stays}
+    if not going:
+        raise UsageError(too_few)
+    return give_corrections(desk, wishes_to_join(desk.state, first, list(going.values())), by, kind="merge", as_one=True)
+
+
+def _copies(desk: Desk, article: Article) -> list[Article]:
+    """The other articles with the same text: a copy is on the event that its origin is on."""
+    group = copy_group(desk.engine, article)
+    return [one for one in group.members if one.id != article.id] if group else []
 
 
 def _deed_page(request: Request, desk: Desk, found: KeptDeed, back: str, problem: str = "", status: int = 200) -> HTMLResponse:
