@@ -2,7 +2,8 @@
 
 `articles.jsonl` has one Article a line, `fates.jsonl` one line per page (`{"page", "url", "source", "fate", "detail"}`; fate
 null: extracted, waits for the index), `summary.json` appears when the run has ended. A killed run has the first two only;
-a last line cut short is ignored.
+a last line cut short is ignored. `parts.jsonl` says after how many Articles each part ended that was indexed while the crawl was at
+work.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from diembao.article import Article
 from diembao.errors import DiembaoError, InputError
 from diembao.fates import Fate
+
+_PARTS = "parts.jsonl"
 
 
 def new_run_id(now: datetime) -> str:
@@ -77,6 +82,17 @@ class CrawlRun:
         for number, record in _complete_records(self.folder / "articles.jsonl"):
             yield Article.from_record(record, f"{self.folder.name}/articles.jsonl line {number}")
 
+    def parts(self) -> Iterator[Iterator[Article]]:
+        """The Articles in the parts in which they were handed on while the crawl was at work (`RunTail`), and the rest.
+
+        What a reprint is linked with depends on what is there already, so a replay that gives the same groups takes the same parts.
+        Each part is to be read before the next. Raises InputError as `articles`.
+        """
+        ends = [record["articles"] for _, record in _complete_records(self.folder / _PARTS)]
+        numbered = enumerate(self.articles())
+        for _, part in groupby(numbered, key=lambda pair: bisect_right(ends, pair[0])):
+            yield (article for _, article in part)
+
     def fates(self) -> Iterator[PageFate]:
         """One per page. An Article whose fate line a kill cut off gets the fate None here."""
         seen: set[str] = set()
@@ -108,7 +124,7 @@ def read_run(folder: Path) -> CrawlRun:
 
 
 class RunTail:
-    """What a crawl that is still at work has written to its run since it was asked last.
+    """What a crawl that is still at work has written to its run since it was asked last; the run remembers in which parts it was taken.
 
     Args:
         folder: of the run; need not exist yet.
@@ -134,6 +150,11 @@ class RunTail:
             self._lines, self._bytes = number, end
         for file in [path, *sorted({self._archive / one.archive.file for one in found if one.archive})] if found else []:
             _make_safe(file)
+        if found:
+            with (self.folder / _PARTS).open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps({"articles": self._lines}) + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
         return found
 
 

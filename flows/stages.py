@@ -295,8 +295,9 @@ def index_run(
             ledger.settle(page.page, page.fate)
     open_pages = set(ledger.open_pages())
     processed = done or Processed()
-    rest = (article for article in crawled.articles() if article.id in open_pages and article.id not in processed.outcomes)
-    processed.add(_process(rest, state, engine, tagger))
+    for part in crawled.parts():
+        rest = (article for article in part if article.id in open_pages and article.id not in processed.outcomes)
+        processed.add(_process(rest, state, engine, tagger))
     for identity in open_pages & processed.outcomes.keys():
         ledger.settle(identity, processed.outcomes[identity])
     for page_without_article in ledger.open_pages():
@@ -331,8 +332,9 @@ def replay_runs(settings: Settings, state: State, engine: SearchEngine, tagger: 
     kept = 0
     for folder in sorted(settings.runs_folder.glob("*")):
         if folder.name in done:
-            outcomes = _process(read_run(folder).articles(), state, engine, tagger).outcomes
-            kept += sum(fate in KEPT for fate in outcomes.values())
+            for part in read_run(folder).parts():
+                outcomes = _process(part, state, engine, tagger).outcomes
+                kept += sum(fate in KEPT for fate in outcomes.values())
     return kept
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.press import press
 from web.serving import served
@@ -19,6 +19,9 @@ ARGUMENTS = [
     "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
     "--disable-dev-shm-usage", "--lang=vi",
 ]  # fmt: skip
+
+# What is waited for comes at once on a machine that is free; on a busy one nothing is wrong after five seconds yet.
+expect.set_options(timeout=20_000)
 
 OpenPage = Callable[..., Page]
 

@@ -219,6 +219,7 @@ def test_the_archive_gives_each_page_back(demonstration: Demonstration) -> None:
 
 def test_a_replay_from_the_archive_gives_the_same_ids_and_labels(demonstration: Demonstration, tmp_path: Path) -> None:
     from crawlers.replay import replay
+    from crawlers.runs import read_run
     from diembao.source import read_sources
     from index.ingest import ingest
     from nlp.linking import link
@@ -231,8 +232,9 @@ def test_a_replay_from_the_archive_gives_the_same_ids_and_labels(demonstration: 
     sources = read_sources(old.sources_folder)
     for run in sorted(folder.name for folder in old.runs_folder.iterdir()):
         pages = replay(old.archive_folder, run, sources)
-        articles = (page.article for page in pages if page.problem is None and page.article is not None)
-        ingest(engine, state, link(list(tagger.tag_all(articles)), engine))
+        articles = {page.article.id: page.article for page in pages if page.problem is None and page.article is not None}
+        for part in read_run(old.runs_folder / run).parts():
+            ingest(engine, state, link(list(tagger.tag_all(articles[article.id] for article in part)), engine))
     again = {article.id: article for article in engine.scan()}
     engine.close()
     state.close()

@@ -25,6 +25,7 @@ from diembao.state import Run, State
 from flows import stages
 from flows.quarantine import read_quarantine
 from index import open_engine
+from index.sqlite_engine import SqliteEngine
 from nlp.tagging import Tagger
 
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
@@ -220,6 +221,31 @@ def test_what_is_crawled_is_searchable_while_the_crawl_goes_on(office: Office) -
     assert office.ids() == {"an", "chi"}
     assert [entry.article.id for entry in read_quarantine(writer.folder)] == ["binh"]
     assert following.advance(office.state, office.engine, office.tagger) == 0, "it is followed no longer"
+
+
+def test_a_replay_takes_the_same_parts_and_gives_the_same_groups(office: Office, tmp_path: Path) -> None:
+    following = stages.Following(office.settings, office.state)
+    following.begins("r1")
+    writer = RunWriter(office.settings.runs_folder / "r1")
+    body = "\n".join(
+        f"Đoạn {number}: người dân xã Tân Hòa kể lại trận lũ đêm {number} tháng mười, nước dâng nhanh." for number in range(30)
+    )
+    for hours, name in ((1, "reprint"), (4, "original")):  # the reprint is read first
+        published = NOW - timedelta(hours=hours)
+        one = article(name).with_fields(title="Lũ lớn ở Tân Hòa", body=body, source=name, published_at=published, first_seen_at=NOW)
+        writer.write_article(one)
+        writer.write_fate(PageFate(one.id, one.url, one.source, None))
+        if name == "reprint":
+            following.advance(office.state, office.engine, office.tagger)
+    writer.finish({"started_at": NOW.isoformat(), "problems": []})
+    stages.index_run(office.settings, office.state, office.engine, office.tagger, "r1", NOW, following.take("r1"))
+    before = {one.id: (one.copy_of, one.story_id) for one in office.engine.scan()}
+    assert before["reprint"][0] == "original"
+    engine = SqliteEngine(tmp_path / "again.sqlite")
+    engine.prepare()
+    assert stages.replay_runs(office.settings, office.state, engine, office.tagger) == 2
+    assert {one.id: (one.copy_of, one.story_id) for one in engine.scan()} == before
+    engine.close()
 
 
 def test_what_failed_while_the_crawl_went_on_is_taken_up_at_its_end(office: Office) -> None:
