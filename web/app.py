@@ -80,7 +80,7 @@ def create_app(settings: Settings, engine: SearchEngine, state: State, clock: Cl
     )
     desk = app.state.desk = Desk(settings, engine, state, clock, passwords=passwords or Passwords())
     _ = settings.taxonomy, desk.openid
-    app.add_middleware(GZipMiddleware, minimum_size=1024)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=6)
     app.mount("/static", _Static(directory=Path(__file__).parent / "static"), name="static")
     app.state.routes = list(app.routes)
     for page in (

@@ -4,14 +4,17 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from diembao.errors import ConfigError
 from diembao.settings import PROJECT
@@ -32,6 +35,21 @@ def test_many_readers_at_once_get_whole_answers(tmp_path: Path) -> None:
     # The token of a form is never the same twice.
     pages = [body for (_, body), path in zip(answers, paths, strict=True) if "landslide" in path]
     assert len({re.sub(rb'(name="token" value|data-token)="[^"]+"', b"", page) for page in pages}) == 1
+
+
+def test_answers_leave_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[int] = []
+    told = H11Protocol.connection_made
+
+    def connection_made(self: H11Protocol, transport: Any) -> None:
+        told(self, transport)
+        kept.append(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    monkeypatch.setattr(H11Protocol, "connection_made", connection_made)
+    with press(tmp_path) as (app, _, _), served(app) as address:
+        assert get(address + "/health")[0] == 200
+    assert kept
+    assert all(kept)
 
 
 def test_the_server_ends_with_its_block(tmp_path: Path) -> None:
