@@ -79,9 +79,14 @@ def test_fields_and_values_are_offered_and_taken_by_keyboard(open_page: OpenPage
     expect(offers).to_have_text(["Tài nguyên và môi trườngenvironment"])
     box.press("ArrowDown")
     assert box.get_attribute("aria-activedescendant") == "offer-0"
-    expect(page.locator("#results")).not_to_have_attribute("aria-busy", "true")
-    expect(page.locator("#results")).to_have_css("opacity", "1")  # paler while they are fetched
-    assert serious_findings(page) == []
+    findings = [""]
+    for _ in range(20):  # the results are paler while they are fetched, and each key fetches them again a moment later
+        expect(page.locator("#results")).to_have_css("opacity", "1")
+        findings = serious_findings(page)
+        if not findings:
+            break
+        page.wait_for_timeout(250)
+    assert findings == []
     box.press("Tab")
     expect(box).to_have_value("topic:environment ")
     expect(page.locator("#results .chips, #results .summary h2").first).to_be_visible()
